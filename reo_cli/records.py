@@ -1,0 +1,74 @@
+"""What a reader yields: a `Record` as it was read, or an `Issue` that says what is wrong and where.
+
+Both are plain values that every other part of reo may read. `Record` is a named tuple and no
+dataclass because a million of them are made on the way through a large file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+EXCERPT = 4096
+"""Characters kept of a line to show a value in its context."""
+
+STDIN = "-"
+"""The name of standard input, as on the command line so in every output."""
+
+
+class Record(NamedTuple):
+    """One entry of an input.
+
+    `fields` maps field names to what was read: text from CSV, any JSON value from JSON; None when
+    the entry could not be parsed. `meta` holds the keys given one by one (`meta.NAME` columns,
+    extra columns). `line` is where the record starts, `number` its place in the file, both from 1.
+    `text` is what it was read from, `faults` what the reader found wrong.
+    """
+
+    file: str
+    line: int
+    number: int
+    fields: Mapping[str, Any] | None
+    meta: Mapping[str, Any]
+    text: str
+    locate: "Callable[[Record, str], int] | None" = None
+    faults: "tuple[Issue, ...]" = ()
+
+    def line_of(self, field: str) -> int:
+        """Return the line of a field; where that is unknown, the line of the record."""
+        return self.locate(self, field) if self.locate else self.line
+
+    def excerpt(self, line: int) -> str:
+        """Return the start of one of the record's lines, to show a value in its context."""
+        text = self.text
+        if line > self.line:
+            text = "\n".join(text.split("\n", line - self.line)[-1:])
+        return text.partition("\n")[0][:EXCERPT]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A finding about the data: where, what, and how to mend it.
+
+    `line` and `record` count from 1; `record` is 0 for a finding about the file as a whole (its
+    header, its encoding). `field` is empty when no single field is to blame. `excerpt` is the text
+    of the record (its start is enough), for a table that shows the value in context; it may be
+    left empty and is in no other output.
+    """
+
+    file: str
+    line: int
+    record: int
+    field: str
+    severity: Severity
+    message: str
+    hint: str = ""
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        """`usage.csv:17: count: "1,250" is not a whole number (remove the comma)`."""
+        what = f"{self.field}: {self.message}" if self.field else self.message
+        where = f"{self.file}:{self.line}: " if self.file else ""
+        note = "warning: " if self.severity == "warning" else ""
+        return f"{where}{note}{what}" + (f" ({self.hint})" if self.hint else "")
