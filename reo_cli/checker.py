@@ -1,0 +1,221 @@
+"""Record → event: the check of every field, by the field table and what the user said.
+
+`Checker` is prepared once a run; its `check` is pure and reports every issue of a record, never
+only the first.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from reo_cli.canonical import Found, content_of
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import FIELDS, Event, Rules
+from reo_cli.records import Issue, Record
+from reo_cli.values import (
+    ABSENT,
+    Checked,
+    Finding,
+    Parser,
+    addresses,
+    domains,
+    error,
+    kind_of,
+    numbers,
+    texts,
+    times,
+)
+from reo_cli.values.metadata import meta_object, normal
+
+
+class Result(NamedTuple):
+    """What `Checker.check` found: an event, or None when an issue is an error."""
+
+    event: Event | None
+    issues: Sequence[Issue] = ()
+
+
+def parsers(rules: Rules) -> dict[str, Parser]:
+    """Return the parser of each field but `meta`."""
+    by_kind: dict[str, Parser] = {
+        "text": texts.text,
+        "count": numbers.count,
+        "ip": addresses.ip_address,
+        "domain": domains.domain,
+        "id": texts.identifier,
+        "time": times.moment(rules.now, rules.date_format),
+    }
+    return {
+        each.name: by_kind.get(each.kind) or texts.one_of(each.documented, each.tolerated)
+        for each in FIELDS
+        if each.kind != "meta"
+    }
+
+
+def require_good(rules: Rules) -> None:
+    """Raise ReoError 65 for a value that no event could have, before anything is read."""
+    by_name = parsers(rules)
+    given = (("--set", rules.always), ("--default", rules.absent), ("setting", rules.fallback))
+    for source, fields in given:
+        for name, text in fields.items():
+            parse = meta_object if name == "meta" else by_name.get(name)
+            for finding in parse(text)[1] if parse else ():
+                if finding.severity == "error":
+                    message = f"{source} {name}: {finding.message}"
+                    raise ReoError(ExitCode.INVALID, "bad_value", message, finding.hint)
+
+
+class _Plan(NamedTuple):
+    """How records with certain keys are checked.
+
+    `start` holds the values that all of them have. `steps` are, in the order of the table: a field,
+    its parser (None: it always has the value), and the value it has when it is absent.
+    """
+
+    start: dict[str, Any]
+    steps: list[tuple[str, Parser | None, Checked]]
+    has_meta: bool
+
+
+class Checker:
+    """The check of one run: `Record` → `Event` or `Issue`s."""
+
+    def __init__(self, rules: Rules) -> None:
+        defaults = {each.name: each.default for each in FIELDS if each.default}
+        defaults.update(rules.fallback)
+        defaults.update(rules.absent)
+        self._parsers = parsers(rules)
+        self._always = self._constants(rules.always)
+        self._default = self._constants(defaults)
+        self._now = rules.now
+        self._says_now = [rules.always.get("event_at"), defaults.get("event_at")]
+        self._meta_always = _meta_part(rules.always)
+        self._meta_absent = _meta_part(defaults)
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+
+    def _constants(self, given: Mapping[str, str]) -> dict[str, Checked]:
+        return {name: parse(given[name]) for name, parse in self._parsers.items() if name in given}
+
+    def check(self, record: Record) -> Result:
+        """Check every field; the event is None when any issue is an error."""
+        fields = record.fields
+        if fields is None:
+            return Result(None, record.faults)
+        keys = tuple(fields)
+        plan = self._plans.get(keys) or self._plan(keys)
+        payload = plan.start.copy()
+        found: Found = []
+        for name, parse, default in plan.steps:
+            try:
+                value, findings = parse(fields[name]) if parse else default
+            except TypeError:  # parsers remember what they saw: arrays and objects have no hash
+                value, findings = error(f"is {kind_of(fields[name])}, not a single value")
+            if value is None and not findings:
+                value, findings = default
+            if value is not None:
+                payload[name] = value
+            if findings:
+                found += [(name, finding) for finding in findings]
+        exact = False
+        if plan.has_meta or record.meta:
+            exact = self._add_meta(fields.get("meta"), record.meta, payload, found)
+        if not payload.keys() >= _REQUIRED or not ("domain" in payload or "ip_addr" in payload):
+            _require(payload, found)
+        event_id = payload.pop("event_id", None)
+        content = content_of(payload, event_id, exact, found)
+        if event_id is not None:
+            payload["event_id"] = event_id
+        issues: Sequence[Issue] = ()
+        if found or record.faults:
+            issues = [*record.faults, *(_issue(record, name, finding) for name, finding in found)]
+            if any(issue.severity == "error" for issue in issues):
+                return Result(None, issues)
+        timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
+        return Result(Event(record, payload, content, event_id, timeless), issues)
+
+    def _plan(self, keys: tuple[str, ...]) -> _Plan:
+        """Prepare the check of records with these keys."""
+        start: dict[str, Any] = {}
+        steps: list[tuple[str, Parser | None, Checked]] = []
+        for name, parse in self._parsers.items():
+            constant = self._always.get(name)
+            default = self._default.get(name, ABSENT)
+            is_read = constant is None and name in keys
+            if constant is None and not is_read:
+                constant = default
+            if is_read:
+                steps.append((name, parse, default))
+            elif constant is not None and constant != ABSENT:
+                if constant[1] or steps:
+                    steps.append((name, None, constant))
+                else:
+                    start[name] = constant[0]
+        has_meta = bool("meta" in keys or self._meta_always or self._meta_absent)
+        if len(self._plans) >= _PLANS_KEPT:
+            self._plans.clear()
+        plan = self._plans[keys] = _Plan(start, steps, has_meta)
+        return plan
+
+    def _is_now(self, raw: Any) -> bool:
+        """Tell whether `event_at` was filled with `now`, and not only happens to be the same."""
+        always, default = self._says_now
+        says = always if always is not None else raw
+        if says is None or (isinstance(says, str) and not says.strip()):
+            says = default
+        return isinstance(says, str) and says.strip() == "now"
+
+    def _add_meta(
+        self, raw: Any, single: Mapping[str, Any], payload: dict[str, Any], found: Found
+    ) -> bool:
+        """Add `meta` to the payload; tell whether it holds numbers to be written as read."""
+        whole, findings = meta_object(self._meta_always.get("", raw))
+        if whole is None and not findings:
+            whole, findings = meta_object(self._meta_absent.get(""))
+        found += [("meta", finding) for finding in findings]
+        for name in single.keys() & (whole or {}).keys():
+            message = "stands there twice: in `meta` and on its own"
+            found.append((f"meta.{name}", Finding("error", message, "remove one of them")))
+        keys = {**self._meta_absent, **(whole or {}), **single, **self._meta_always}
+        keys.pop("", None)
+        if not keys and whole is None:
+            return False
+        payload["meta"], exact, notes = normal(keys)
+        found += [("meta", finding) for finding in notes]
+        return exact
+
+
+def _meta_part(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of `meta` that rules give; the whole object, if given, is under `""`."""
+    part = {name[5:]: text for name, text in given.items() if name.startswith("meta.")}
+    return part | ({"": given["meta"]} if "meta" in given else {})
+
+
+_PLANS_KEPT = 1000
+_REQUIRED = frozenset(each.name for each in FIELDS if each.required)
+
+MISSING_HINTS = {
+    "mode": "leave it out of --set to get DOMAIN",
+    "source": "leave it out of --set to get TELEMETRY",
+    "activity_type": "-a ACTIVITY_TYPE gives all records one",
+    "count": "--default count=1 if each record is one event",
+    "event_at": "--default event_at=now gives the moment of the upload",
+    "product_id": "-p PRODUCT_ID gives all records one",
+}
+"""What to do about a required field that no column, key or setting gives."""
+
+
+def _require(payload: dict[str, Any], found: Found) -> None:
+    """Report the required fields that are absent, but not those that have an error already."""
+    wrong = {name for name, finding in found if finding.severity == "error"}
+    for name in MISSING_HINTS:
+        if name not in payload and name not in wrong:
+            found.append((name, Finding("error", "is missing", MISSING_HINTS[name])))
+    if not {"domain", "ip_addr"} & (payload.keys() | wrong):
+        hint = "the API needs one of the two to find the company"
+        found.append(("ip_addr", Finding("error", "is missing, and so is domain", hint)))
+
+
+def _issue(record: Record, name: str, finding: Finding) -> Issue:
+    severity, message, hint = finding
+    line = record.line_of(name) if name else record.line
+    excerpt = record.excerpt(line)
+    return Issue(record.file, line, record.number, name, severity, message, hint, excerpt)

@@ -1,0 +1,137 @@
+"""The fields of an event, in one table, and an event as it goes on from the check.
+
+Flags, columns, suggestions, checks, JSON Schema, README and `--help` all come from `FIELDS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from reo_cli.records import Record
+
+Kind = Literal["text", "count", "ip", "domain", "id", "time", "enum", "meta"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the API's payload.
+
+    `default` is what an absent field becomes. `documented` and `tolerated` are the values of an
+    enumeration. `also` are the words under which exports often carry the field.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    required: bool = False
+    default: str | None = None
+    documented: tuple[str, ...] = ()
+    tolerated: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        "mode",
+        "enum",
+        "How the events are attributed.",
+        required=True,
+        default="DOMAIN",
+        documented=("DOMAIN",),
+        tolerated=("USER",),
+    ),
+    Field(
+        "source",
+        "enum",
+        "Where the events come from.",
+        required=True,
+        default="TELEMETRY",
+        documented=("TELEMETRY",),
+        tolerated=("PRODUCT_CLOUD",),
+    ),
+    Field(
+        "activity_type",
+        "text",
+        "Metric key as defined in the Reo.Dev settings; case and spaces count.",
+        required=True,
+        also=("activity", "metric", "event", "event type", "event name", "type", "action"),
+    ),
+    Field("environment", "text", "Such as PRODUCTION.", also=("env", "stage")),
+    Field(
+        "count",
+        "count",
+        "How many events this one stands for: a whole number.",
+        required=True,
+        also=(
+            *("downloads", "hits", "events", "total", "quantity", "usage", "requests", "calls"),
+            *("number", "amount", "event count", "installs", "views", "num", "n"),
+        ),
+    ),
+    Field(
+        "ip_addr",
+        "ip",
+        "IP address that the telemetry came from, v4 or v6.",
+        also=("ip", "ip address", "address", "client ip", "remote addr", "remote ip", "source ip"),
+    ),
+    Field(
+        "domain",
+        "domain",
+        "Company domain, such as reo.dev.",
+        also=("company domain", "company", "website", "host", "hostname", "email domain", "site"),
+    ),
+    Field("event_id", "id", "Your own unique id of the event.", also=("id", "uuid", "event key")),
+    Field(
+        "event_at",
+        "time",
+        "When it happened: epoch seconds, ISO 8601 (UTC unless it says otherwise) or `now`.",
+        required=True,
+        also=("date", "time", "timestamp", "day", "datetime", "ts", "created at", "event time"),
+    ),
+    Field(
+        "product_id",
+        "text",
+        "Identifier of the product, such as reoWebApp.",
+        required=True,
+        also=("product", "app", "package", "sku", "product name"),
+    ),
+    Field("user_agent", "text", "Browser properties.", also=("ua", "agent", "browser")),
+    Field("meta", "meta", "Anything else: a JSON object.", also=("metadata", "properties")),
+)
+
+NAMES = tuple(each.name for each in FIELDS)
+BY_NAME = {each.name: each for each in FIELDS}
+
+
+def is_field(name: str) -> bool:
+    """Tell whether `name` is a field name or names one key of `meta` (`meta.plan`)."""
+    return name in BY_NAME or (name.startswith("meta.") and len(name) > len("meta."))
+
+
+class Event(NamedTuple):
+    """A record that passed every check, ready to be identified and sent.
+
+    `content` is the canonical JSON of the payload without `event_id` (UTF-8); `timeless` says that
+    `event_at` was filled with the run's `now`.
+    """
+
+    record: Record
+    payload: dict[str, Any]
+    content: bytes
+    event_id: str | int | None
+    timeless: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user said about values: `--set`, `--default`, `--date-format`, and the run's `now`.
+
+    `always` and `absent` map field names (also `meta.NAME`) to text; `fallback` holds what the
+    settings give for `product_id`, `activity_type` and `environment`, below columns and keys.
+    `now` is in epoch seconds.
+    """
+
+    now: int
+    always: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, str] = field(default_factory=dict)
+    date_format: str | None = None

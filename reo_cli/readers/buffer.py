@@ -1,0 +1,110 @@
+"""The part of a JSON text that is being read: bounded, with the line of the place at hand."""
+
+import re
+from collections.abc import Iterator
+
+from reo_cli.readers.text import RECORD_LIMIT
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
+_NEXT_ITEM = re.compile(r"\}\s*,?\s*(?=\{)")
+_BACK = 256
+"""Characters kept before the place at hand: the indentation of its line."""
+
+
+class Buffer:
+    """Text from `at` on, and a little before it; `more` adds the next block."""
+
+    def __init__(self, blocks: Iterator[str]) -> None:
+        self._blocks = blocks
+        self.text = ""
+        self.at = 0
+        self.line = 1
+        """The line of `at`, from 1."""
+        self.taken = 0
+        """Characters before `at` in the whole input."""
+        self.was_cut = False
+        """Set by the reader when the input ends in the middle of a value."""
+        self._newline = ""
+
+    def more(self) -> bool:
+        """Add the next block and drop what was read; False at the end of the input."""
+        block = next(self._blocks, None)
+        if block is None:
+            return False
+        if not self._newline:
+            self._newline = "\r" if "\r" in block and "\n" not in block else "\n"
+        drop = max(0, self.at - _BACK)
+        self.text = self.text[drop:] + block
+        self.at -= drop
+        return True
+
+    def advance(self, to: int) -> None:
+        """Go on to an offset of `text`."""
+        self.line += self.text.count(self._newline, self.at, to) if self._newline else 0
+        self.taken += to - self.at
+        self.at = to
+
+    def skip_space(self) -> bool:
+        """Go to the next character that counts; False at the end of the input."""
+        if self.text.startswith("\n{", self.at):  # the plain case of NDJSON
+            self.line += 1
+            self.taken += 1
+            self.at += 1
+            return True
+        while True:
+            self.advance(_SPACE.match(self.text, self.at).end())  # type: ignore[union-attr]
+            if self.at < len(self.text):
+                return True
+            if not self.more():
+                return False
+
+    def skip_broken(self, in_array: bool) -> None:
+        """Go from the start of a broken value to where the next one may begin.
+
+        A value that begins its line ends before the next line that is indented no deeper and does
+        not begin with a closing brace; another one where its brackets close.
+        """
+        line_start = self.text.rfind(self._newline, 0, self.at) + 1
+        indent = self.text[line_start : self.at]
+        if indent.strip():
+            end = self._end_by_brackets(in_array)
+            if end is not None:
+                self.advance(end)
+                return
+            indent = "\t" * _BACK  # any line that begins with a brace will do
+        self._skip_to_line(len(indent))
+
+    def _end_by_brackets(self, in_array: bool) -> int | None:
+        while len(self.text) - self.at <= RECORD_LIMIT:
+            depth = 0
+            for token in _TOKEN.finditer(self.text, self.at):
+                depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+                if depth <= 0 and token[0] in "}]":
+                    after = self.text[token.end() :].lstrip(" \t\r\n")[:1]
+                    if after and after in (",]" if in_array else "{["):
+                        return token.end()
+                    break
+            follows = _NEXT_ITEM.search(self.text, self.at)
+            if follows:
+                return follows.start() + 1
+            if not self.more():
+                break
+        return None
+
+    def _skip_to_line(self, indent: int) -> None:
+        """Go to the next line that is indented by no more than so much and may begin a value."""
+        while True:
+            end = self.text.find(self._newline, self.at) if self._newline else -1
+            if end < 0:
+                self.advance(len(self.text))
+                if not self.more():
+                    return
+                continue
+            self.advance(end + 1)
+            while len(self.text) - self.at <= indent and self.more():
+                pass
+            line = self.text[self.at : self.at + indent + 1]
+            first = line.lstrip(" \t")[:1]
+            if first and first not in "}:\r\n":
+                return

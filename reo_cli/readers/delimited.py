@@ -1,0 +1,251 @@
+"""CSV and TSV → Records, by RFC 4180: what is valid is read exactly, the rest is an issue.
+
+A row that cannot be read costs one record: reading goes on with the next line that is a row.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from reo_cli.readers.headers import header_issue
+from reo_cli.readers.lines import KEPT, Lines, TooLong
+from reo_cli.readers.names import NameRules, Plan, plan
+from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.records import Issue, Record
+from reo_cli.values import shown
+
+DELIMITERS = (",", ";", "\t", "|")
+
+NO_META: dict[str, str] = {}
+
+_CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Problem(NamedTuple):
+    """What keeps a row from being a record."""
+
+    message: str
+    hint: str = ""
+
+
+UNCLOSED = Problem("a quote is opened and not closed", _CLOSE_IT)
+
+
+def detect_delimiter(line: str, rules: NameRules) -> str:
+    """Return the delimiter that makes most fields, then most columns, of a header line."""
+
+    def score(delimiter: str) -> tuple[int, int]:
+        names = _cells(line, delimiter) if '"' in line else None
+        names = names or line.rstrip("\r\n").split(delimiter)
+        found = plan(names, rules, header=True)
+        return sum(1 for target in found.targets if target), len(names)
+
+    return max(DELIMITERS, key=score)
+
+
+@lru_cache(maxsize=8)
+def _grammar(delimiter: str) -> "re.Pattern[str]":
+    """Return RFC 4180's grammar of one record for a delimiter."""
+    plain = rf'[^"\r\n{re.escape(delimiter)}]*+'
+    cell = rf'(?:"(?:[^"]|"")*+"|{plain})'
+    return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*+\r*\n?\Z")
+
+
+def _cells(line: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a line that is a record by itself, else None."""
+    if not _grammar(delimiter).match(line):
+        return None
+    return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+
+
+class Table:
+    """Reads one CSV input; `records` is the only thing to call, once."""
+
+    def __init__(
+        self, file: str, blocks: Iterator[str], delimiter: str | None, rules: NameRules
+    ) -> None:
+        self._file = file
+        self._lines = Lines(blocks)
+        self._given_delimiter = delimiter
+        self._delimiter = delimiter or ","
+        self._rules = rules
+        self._header: list[str] = []
+
+    @property
+    def line(self) -> int:
+        """The number of the line that comes next, from 1."""
+        return self._lines.number + len(self._lines.taken)
+
+    def records(self) -> Iterator[Record | Issue]:
+        """Yield a Record for each row, or one Issue about the header."""
+        csv.field_size_limit(RECORD_LIMIT * 4)  # ours is the limit for a whole record
+        try:
+            problem = self._read_header()
+        except (csv.Error, TooLong) as fault:
+            problem = Problem(f"the header: {_explained(fault, len(self._lines.taken)).message}")
+        line = self._lines.number
+        columns = plan(self._header, self._rules, header=True)
+        if problem is None:
+            wrong = header_issue(self._header, columns, self._rules)
+            problem = Problem(*wrong) if wrong else None
+        if problem is not None:
+            yield Issue(self._file, line, 0, "", "error", *problem)
+            return
+        yield from self._rows(_Shape(self._header, columns, self._delimiter))
+
+    def _read_header(self) -> Problem | None:
+        """Read up to the header's end; return what is wrong with it as CSV."""
+        lines = self._lines
+        for first in lines:
+            named = re.match(r"sep=(.)\r?\n?\Z", first, re.IGNORECASE)
+            if named:  # a line that Excel writes and reads
+                self._given_delimiter = self._given_delimiter or named[1]
+            if named or not first.strip(' \t\r\n,;|"'):
+                lines.begin()
+                continue
+            if first.lstrip()[:2] in ('{"', "[{"):
+                return Problem("the file holds JSON, not CSV", "add --format json")
+            self._delimiter = self._given_delimiter or detect_delimiter(first, self._rules)
+            lines.give_back(keep=0)
+            return self._parse_header()
+        return Problem("the file is empty: there is not even a header", "export it again")
+
+    def _parse_header(self) -> Problem | None:
+        self._header = next(self._reader())
+        text = "".join(self._lines.taken)
+        if "\0" in text:
+            return Problem("the header holds NUL bytes", "the file is damaged: export it again")
+        if '"' in text and not _grammar(self._delimiter).match(text):
+            return Problem("the header: a quote stands inside a name", _CLOSE_IT)
+        return None
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+
+    def _rows(self, shape: "_Shape") -> Iterator[Record]:
+        lines = self._lines
+        reader = self._reader()
+        number = 0
+        while True:
+            lines.begin()
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, TooLong) as fault:
+                number += 1
+                yield self._unreadable(number, fault, shape)
+                reader = self._reader()
+                continue
+            if not row or (not row[0].strip() and not any(map(str.strip, row))):
+                continue
+            number += 1
+            taken = lines.taken
+            text = taken[0] if len(taken) == 1 else "".join(taken)
+            problem = self._problem(row, text, shape)
+            if problem:
+                yield self._broken(number, problem, shape)
+                continue
+            fields = {name: cell for name, cell in zip(shape.fields, row, strict=True) if cell}
+            fields.pop("", None)
+            meta = {key: row[i] for i, key in shape.meta if row[i]} if shape.meta else NO_META
+            yield Record(self._file, lines.number, number, fields, meta, text, shape.locate)
+
+    def _problem(self, row: list[str], text: str, shape: "_Shape") -> Problem | None:
+        """Return what keeps a row from being a record."""
+        if len(row) != shape.width:
+            return _ragged(row, text, shape)
+        if '"' in text and not _grammar(self._delimiter).match(text):
+            if re.search(rf'(?:^|{re.escape(self._delimiter)})[ \t]+"', text):
+                return Problem("a space stands before a quote", "remove it, or put it inside")
+            message = "a quote stands inside a cell without quotes"
+            return Problem(message, 'put the cell in quotes and double the one inside: ""')
+        if "\0" in text:
+            return Problem("a NUL byte stands in the row", "the file is damaged: export it again")
+        if row[0].endswith(shape.first) and row[1:] == self._header[1:] and shape.is_again(row[0]):
+            return Problem("the header stands here again", "remove the line; were files joined?")
+        for at in shape.unnamed:
+            if row[at].strip():
+                what = f"{shown(row[at])} stands in column {at + 1}, which has no name"
+                return Problem(what, "name the column in the header")
+        return None
+
+    def _unreadable(self, number: int, fault: Exception, shape: "_Shape") -> Record:
+        """Return the record for a row that the CSV reader gave up on."""
+        taken = self._lines.taken
+        if isinstance(fault, TooLong) and len(taken) > 1:
+            self._lines.give_back(keep=1)
+        return self._broken(number, _explained(fault, len(taken)), shape)
+
+    def _broken(self, number: int, problem: Problem, shape: "_Shape") -> Record:
+        """Return a record that says what is wrong, and give back the rows that it swallowed."""
+        lines = self._lines
+        if len(lines.taken) > 1 and any(map(shape.is_row, lines.taken[1:])):
+            problem = UNCLOSED
+            lines.give_back(keep=1)
+        text = "".join(lines.taken)
+        text = text if len(text) <= RECORD_LIMIT else text[:KEPT]
+        excerpt = text.partition("\n")[0][:KEPT]
+        issue = Issue(self._file, lines.number, number, "", "error", *problem, excerpt)
+        return Record(self._file, lines.number, number, None, NO_META, text, None, (issue,))
+
+
+def _explained(fault: Exception, lines: int) -> Problem:
+    """Say in our words why a row could not be read; `lines` is how many it took."""
+    if isinstance(fault, TooLong):
+        return UNCLOSED if lines > 1 else Problem("the row is longer than 1 MiB", "shorten it")
+    if "unexpected end" in str(fault):
+        return Problem(UNCLOSED.message, f"{_CLOSE_IT}; or was the file cut off?")
+    hint = 'double a quote that belongs to the text: ""'
+    return Problem("text stands behind a closing quote", hint)
+
+
+def _ragged(row: Sequence[str], text: str, shape: "_Shape") -> Problem:
+    cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+    message = f"{cells} where the header has {shape.width}"
+    if len(row) > shape.width:
+        mark = {"\t": "tab", ",": "comma", ";": "semicolon"}.get(shape.delimiter, shape.delimiter)
+        if any(cell.strip() for cell in row[shape.width :]):
+            return Problem(message, f"put a cell that holds a {mark} in quotes")
+        return Problem(message, f"remove the {mark} at its end")
+    return Problem(message, "" if text[-1:] in "\r\n" else "was the file cut off?")
+
+
+class _Shape:
+    """The columns of one table, prepared for its rows."""
+
+    def __init__(self, header: list[str], columns: Plan, delimiter: str) -> None:
+        self.width = len(header)
+        self.first = header[0] if header else ""
+        self.fields: list[str] = []
+        self.meta: list[tuple[int, str]] = []
+        for at, target in enumerate(columns.targets):
+            is_key = target is not None and target.startswith("meta.")
+            if target is not None and is_key:
+                self.meta.append((at, target[5:]))
+            self.fields.append("" if target is None or is_key else target)
+        self.unnamed = [at for at, name in enumerate(header) if not name.strip()]
+        self.delimiter = delimiter
+        self._column = {target: at for at, target in enumerate(columns.targets) if target}
+
+    def is_again(self, first: str) -> bool:
+        """Tell whether the first cell is the header's; joined files may have a mark between."""
+        return first.removeprefix("\ufeff") == self.first
+
+    def is_row(self, line: str) -> bool:
+        """Tell whether a line by itself is a row of this table, as far as its cells tell."""
+        cells = _cells(line, self.delimiter)
+        return cells is not None and len(cells) == self.width > 1
+
+    def locate(self, record: Record, field: str) -> int:
+        """Return the line of a field's cell: rows of several lines are read again for it."""
+        at = self._column.get(field)
+        if at is None or not _LINE_END.search(record.text.rstrip("\r\n")):
+            return record.line
+        lines = io.StringIO(record.text, newline="")
+        before = next(csv.reader(lines, delimiter=self.delimiter))[:at]
+        return record.line + sum(len(_LINE_END.findall(cell)) for cell in before)

@@ -1,0 +1,239 @@
+"""JSON in every shape → Records: an object, an array, NDJSON, or values one after the other.
+
+Values are decoded one at a time from a bounded buffer. What is broken costs one record: reading
+goes on where the next one begins, by its line or by the brackets.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from reo_cli.readers.buffer import Buffer
+from reo_cli.readers.keys import NO_META, KeyPlan
+from reo_cli.readers.names import NameRules
+from reo_cli.readers.places import key_place
+from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.values import kind_of, shown
+from reo_cli.values.jsontext import Decoder
+
+_NEAR_END = 10
+"""A fault this close to the end of the buffer may be a literal or escape that is cut in two."""
+
+_PLANS_KEPT = 1000
+
+_CUT_OFF = "the input ends in the middle of a value"
+_CUT_OFF_HINT = "was it cut off? export it again"
+_TOO_LONG = "the record is longer than 1 MiB"
+_TOO_DEEP = "the value is nested too deeply"
+
+
+class Values:
+    """Reads one JSON input; `records` is the only thing to call, once."""
+
+    def __init__(self, file: str, blocks: Iterator[str], rules: NameRules) -> None:
+        self._file = file
+        self._buffer = Buffer(blocks)
+        self._rules = rules
+        self._decoder = Decoder()
+        self._plans: dict[tuple[str, ...], KeyPlan] = {}
+        self._in_array = False
+        self._number = 0
+
+    @property
+    def line(self) -> int:
+        """The line of the place that is read next, from 1."""
+        return self._buffer.line
+
+    def records(self) -> Iterator[Record | Issue]:
+        """Yield a Record for each value, and an Issue for what is wrong between them."""
+        buffer = self._buffer
+        comma = _Comma()
+        while buffer.skip_space():
+            here = buffer.text[buffer.at]
+            if here == ",":
+                problem = comma.found(self._in_array)
+                if problem:
+                    yield self._issue(*problem)
+                buffer.advance(buffer.at + 1)
+            elif self._in_array and here == "]":
+                if comma.trails:
+                    yield self._issue("a comma stands before the end of the array", "remove it")
+                buffer.advance(buffer.at + 1)
+                self._in_array = False
+                comma = _Comma()
+            elif here == "[" and not self._in_array:
+                buffer.advance(buffer.at + 1)
+                self._in_array = True
+                comma = _Comma()
+            else:
+                if self._in_array and comma.wanted:
+                    yield self._issue("a comma is missing between two values of the array")
+                record = self._next_value()
+                comma = _Comma(wanted=record.fields is not None, tolerant=record.fields is None)
+                yield record
+        if self._in_array and not buffer.was_cut:
+            yield self._issue("the array is not closed", _CUT_OFF_HINT)
+
+    def _issue(self, message: str, hint: str = "") -> Issue:
+        return Issue(self._file, self.line, 0, "", "error", message, hint)
+
+    def _next_value(self) -> Record:
+        """Decode the value at hand, with as much more of the input as it needs."""
+        buffer = self._buffer
+        decoder = self._decoder
+        while True:
+            text, start = buffer.text, buffer.at
+            decoder.faults.clear()
+            try:
+                value, end = decoder.scan(text, start)
+            except (StopIteration, json.JSONDecodeError) as fault:
+                place = fault.value if isinstance(fault, StopIteration) else fault.pos
+                why = "Expecting value" if isinstance(fault, StopIteration) else fault.msg
+                may_go_on = place >= len(text) - _NEAR_END or why.startswith("Unterminated")
+                if may_go_on and len(text) - start > RECORD_LIMIT:
+                    return self._broken(_TOO_LONG, "shorten it, or close it")
+                if may_go_on and buffer.more():
+                    continue
+                if may_go_on and place >= len(text) - 1:
+                    buffer.was_cut = True
+                    return self._broken(_CUT_OFF, _CUT_OFF_HINT)
+                return self._broken(*_explained(why, text, start, place, self.line))
+            except RecursionError:
+                return self._broken(_TOO_DEEP, "")
+            except ValueError:
+                return self._broken("an integer has over 4,300 digits", "no program keeps it")
+            if end == len(text) and text[end - 1] not in '}]"' and buffer.more():
+                continue  # a number may go on in the next block
+            return self._record(value, start, end)
+
+    def _record(self, value: Any, start: int, end: int) -> Record:
+        buffer = self._buffer
+        text = buffer.text[start:end]
+        line = buffer.line
+        buffer.advance(end)
+        self._number += 1
+        if end - start > RECORD_LIMIT:
+            return self._faulty(line, text[:EXCERPT], _TOO_LONG)
+        if self._decoder.faults:
+            return self._faults(line, text)
+        if "-0" in text:
+            value = self._decoder.exact(value, text)
+        if not isinstance(value, dict):
+            return self._faulty(line, text, f"is {kind_of(value)}, not an object with fields")
+        if "payload" in value:
+            envelope, value = value, value["payload"]
+            if not isinstance(value, dict):
+                return self._faulty(line, text, *_no_payload(envelope))
+        keys = tuple(value)
+        known = self._plans.get(keys) or self._plan(keys)
+        if known.plain and value.get("count").__class__ is not str:
+            return Record(self._file, line, self._number, value, NO_META, text, self._locate)
+        record = Record(self._file, line, self._number, None, NO_META, text, self._locate)
+        return known.filled(record, value)
+
+    def _plan(self, keys: tuple[str, ...]) -> KeyPlan:
+        if len(self._plans) >= _PLANS_KEPT:
+            self._plans.clear()
+        self._plans[keys] = KeyPlan(keys, self._rules)
+        return self._plans[keys]
+
+    def _faults(self, line: int, text: str) -> Record:
+        """Return the record of a value that follows the grammar and still can't be kept."""
+        record = Record(self._file, line, self._number, None, NO_META, text)
+        issues = []
+        for message, token in self._decoder.faults:
+            at = line + text.count("\n", 0, max(0, text.rfind(token)))
+            excerpt = record.excerpt(at)
+            issues.append(
+                Issue(self._file, at, self._number, "", "error", message, excerpt=excerpt)
+            )
+        return record._replace(faults=tuple(issues))
+
+    def _faulty(self, line: int, text: str, message: str, hint: str = "") -> Record:
+        excerpt = text.partition("\n")[0][:EXCERPT]
+        issue = Issue(self._file, line, self._number, "", "error", message, hint, excerpt)
+        return Record(self._file, line, self._number, None, NO_META, text, None, (issue,))
+
+    def _broken(self, message: str, hint: str) -> Record:
+        """Report a value that is not JSON and go to where the next one starts."""
+        self._number += 1
+        buffer = self._buffer
+        line = buffer.line
+        start = buffer.at
+        text = buffer.text[start : start + EXCERPT]
+        before = buffer.taken
+        buffer.skip_broken(self._in_array)
+        text = text[: buffer.taken - before].rstrip()
+        return self._faulty(line, text, message, hint)
+
+    def _locate(self, record: Record, field: str) -> int:
+        """Return the line of a field's key, or of its record."""
+        if "\n" not in record.text:
+            return record.line
+        place = key_place(record.text, field, self._rules.columns.get(field, field))
+        return record.line + record.text.count("\n", 0, place)
+
+
+class _Comma:
+    """What the commas around the values of an array must be like at one place.
+
+    After a broken value it is unknown whether its comma was skipped with it.
+    """
+
+    def __init__(self, *, wanted: bool = False, tolerant: bool = False) -> None:
+        self.wanted = wanted
+        self.trails = False
+        self._tolerant = tolerant
+
+    def found(self, in_array: bool) -> tuple[str, str] | None:
+        """Take a comma; return what is wrong with it."""
+        fine = in_array and (self.wanted or self._tolerant)
+        self.trails = fine and not self._tolerant
+        self.wanted = self._tolerant = False
+        if fine:
+            return None
+        if in_array:
+            return "a comma stands where a value belongs", "remove it"
+        return "a comma stands between values outside an array", "remove it, or put all in [ ]"
+
+
+def _no_payload(envelope: dict[str, Any]) -> tuple[str, str]:
+    payload = envelope["payload"]
+    if payload is None and "raw" in envelope:
+        return "could not be read the first time: `payload` is null", "mend it where it came from"
+    return f"`payload` is {kind_of(payload)}, not an object", ""
+
+
+def _explained(why: str, text: str, start: int, place: int, line: int) -> tuple[str, str]:
+    """Say what keeps a text from being JSON, and where."""
+    found = text[place : place + 1]
+    hint = ""
+    if found == "'":
+        what, hint = "single quotes", 'JSON has double quotes: "'
+    elif text[place : place + 4] in ("None", "True", "Fals"):
+        what, hint = "a word of Python", "JSON has null, true and false"
+    elif "property name" in why and found not in "}":
+        what, hint = "a key without double quotes", 'write "count": 1'
+    elif "property name" in why or "trailing comma" in why:
+        what, hint = "a comma before a closing bracket", "remove it"
+    elif why.startswith("Expecting value") and found in "}]":
+        what, hint = "no value", "write one, or remove the comma or the key before"
+    else:
+        what = next((ours for theirs, ours in _FAULTS.items() if why.startswith(theirs)), "no value")
+    below = text.count("\n", start, place)
+    where = f" in line {line + below}" if below else ""
+    near = text[place : place + 20].partition("\n")[0].rstrip("\r")
+    at = f" at {shown(near)}" if near else " at the end of the line"
+    return f"is not JSON: {what}{at}{where}", hint
+
+
+_FAULTS = {
+    "Expecting ',' delimiter": "a comma or a closing bracket is missing",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Invalid control character": "a line break or control character inside a text",
+    "Invalid \\escape": "a backslash that escapes nothing",
+    "Invalid \\u": "an incomplete \\u escape",
+    "Unterminated string": "a text without its closing quote",
+}
+"""What Python's decoder says, and what we say."""

@@ -1,0 +1,180 @@
+"""Columns and keys → fields: what each name of an input stands for, decided once per header.
+
+Names match ignoring case, spaces, `_` and `-` in a CSV header, exactly in JSON. Anything else is
+an issue, never guessed; `headers` says how to mend it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import BY_NAME, FIELDS, is_field
+from reo_cli.values import shown
+
+Extra = Literal["error", "meta", "ignore"]
+
+
+@dataclass(frozen=True)
+class NameRules:
+    """What the user said about names: `--map`, `--extra`, `--ignore`, and what needs no column.
+
+    `columns` maps a field to the column or key it is read from. `given` are the fields that
+    `--set`, `--default`, the short flags or the settings supply. `command` is the command line
+    that a suggestion repeats.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    extra: Extra = "error"
+    ignored: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    command: str = "reo send-file FILE"
+
+    def __post_init__(self) -> None:
+        """Raise ReoError 2 when one column is to be two fields."""
+        fields: dict[str, str] = {}
+        for target, column in self.columns.items():
+            other = fields.setdefault(column, target)
+            if other != target:
+                message = f"--map: {shown(column)} can't be both {other} and {target}"
+                raise ReoError(ExitCode.USAGE, "usage", message)
+
+
+class Plan(NamedTuple):
+    """What each column or key stands for.
+
+    `targets` has one entry a name: a field, `meta.KEY`, or None when it is left out. `unknown` are
+    the names that are no field, `left_over` those of fields that `--map` reads from elsewhere,
+    `unmapped` the fields whose `--map` names no column, `twice` fields with two columns of theirs.
+    """
+
+    targets: tuple[str | None, ...]
+    unknown: tuple[str, ...] = ()
+    left_over: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    twice: tuple[tuple[str, str, str], ...] = ()
+
+
+def folded(name: str) -> str:
+    """Return a name as headers are compared: without case, spaces, `_` and `-`."""
+    return name.casefold().translate(_DROPPED)
+
+
+_DROPPED = {ord(each): None for each in " _-\t\u00a0"}
+_BY_FOLDED = {folded(each.name): each.name for each in FIELDS}
+
+
+def exact_target(name: str) -> str | None:
+    """Return the field that a JSON key names, or None."""
+    return name if is_field(name) else None
+
+
+def header_target(name: str) -> str | None:
+    """Return the field that a column's name stands for, or None."""
+    known = _BY_FOLDED.get(folded(name))
+    if known:
+        return known
+    head, dot, key = name.strip().partition(".")
+    return f"meta.{key.strip()}" if dot and key.strip() and folded(head) == "meta" else None
+
+
+def plan(names: Sequence[str], rules: NameRules, *, header: bool) -> Plan:
+    """Decide what each name stands for; `header` says that they are a CSV file's columns."""
+    target_of = header_target if header else exact_target
+    mapped = _mapped(names, rules, header)
+    read_elsewhere = set(mapped.values())
+    targets: list[str | None] = []
+    unknown: list[str] = []
+    left_over: list[str] = []
+    for name in names:
+        target = mapped.get(name)
+        if target is None and not _is_left_out(name, rules, header):
+            target = target_of(name)
+            if target is None or target in read_elsewhere:
+                odd = unknown if target is None else left_over
+                target = None
+                if rules.extra == "meta":
+                    target = f"meta.{name.strip() if header else name}"
+                elif rules.extra == "error" and name not in odd:
+                    odd.append(name)
+        targets.append(target)
+    there = set(targets)
+    unmapped = [each for each in rules.columns if header and each not in there]
+    twice = _repeated(names, targets)
+    return Plan(tuple(targets), tuple(unknown), tuple(left_over), tuple(unmapped), tuple(twice))
+
+
+def _is_left_out(name: str, rules: NameRules, header: bool) -> bool:
+    if name in rules.ignored:
+        return True
+    return header and (not name.strip() or name.strip() in rules.ignored)
+
+
+def _mapped(names: Sequence[str], rules: NameRules, header: bool) -> dict[str, str]:
+    """Return the field of each name that `--map` mentions."""
+    mapped: dict[str, str] = {}
+    for target, column in rules.columns.items():
+        found = [column] if column in names else []
+        if not found and header:
+            found = [name for name in names if folded(name) == folded(column)]
+        if len(found) == 1:
+            mapped[found[0]] = target
+    return mapped
+
+
+def _repeated(names: Sequence[str], targets: Sequence[str | None]) -> list[tuple[str, str, str]]:
+    """Return the fields that several names stand for, each with two of them."""
+    first: dict[str, str] = {}
+    found = []
+    for name, target in zip(names, targets, strict=True):
+        if target is not None:
+            if target in first:
+                found.append((target, first[target], name))
+            first.setdefault(target, name)
+    return found
+
+
+def missing(plan: Plan, given: frozenset[str]) -> list[str]:
+    """Return the required fields that neither a column nor a rule gives."""
+    there = {*filter(None, plan.targets), *given}
+    absent = [each.name for each in FIELDS if each.required and each.name not in there]
+    absent = [name for name in absent if not BY_NAME[name].default]
+    if not there & {"ip_addr", "domain"}:
+        absent.append("ip_addr or domain")
+    return absent
+
+
+_ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
+
+
+def suggestion(name: str) -> str | None:
+    """Return the field that a name most likely means, or None."""
+    key = folded(name)
+    exact = _BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s"))
+    if exact or len(key) > _LONGEST:
+        return exact
+    likely = [(word, field) for word, field in _BY_FOLDED.items() if len(word) >= 5]
+    likely += [(word, field) for word, field in _ALSO.items() if len(word) >= 6]
+    near = min(((_distance(key, word), field) for word, field in likely), default=(9, ""))
+    return near[1] if near[0] <= (2 if len(key) >= 8 else 1) and key not in _OTHER_WORDS else None
+
+
+_LONGEST = 30
+_OTHER_WORDS = frozenset({"county", "accounts", "counter"})
+"""Words that look like a misspelt field and are something else."""
+
+
+def _distance(one: str, other: str) -> int:
+    """Count the letters to change, add, drop or swap with their neighbour."""
+    if abs(len(one) - len(other)) > 2:
+        return 9
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one):
+        before, above, row = row, before, [i + 1]
+        for j, wanted in enumerate(other):
+            cost = min(before[j] + (letter != wanted), before[j + 1] + 1, row[j] + 1)
+            if i and j and letter == other[j - 1] and wanted == one[i - 1]:
+                cost = min(cost, above[j - 1] + 1)
+            row.append(cost)
+    return row[-1]

@@ -1,0 +1,145 @@
+"""Inputs as bytes: opened once and read as they come, never twice and never kept.
+
+A regular file must stay as it was when it was opened; a pipe can be read only once.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.records import STDIN
+
+BLOCK = 256 * 1024
+"""Bytes asked for at a time."""
+
+_STDIN_PATHS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+"""Names of standard input: opened anew, a redirected file would be read from its start again."""
+
+
+class Stopped(Exception):
+    """Reading was stopped by another thread: the run ends before the input does."""
+
+
+@dataclass
+class Source:
+    """An opened input. `streamed` means that it can be read only once (stdin, a FIFO).
+
+    `guarded` makes every read look whether the file has changed since it was opened, `stopped`
+    makes it raise `Stopped`; another thread may set it.
+    """
+
+    name: str
+    path: str
+    file: BinaryIO
+    streamed: bool
+    snapshot: tuple[int, ...] = ()
+    head: bytes = b""
+    guarded: bool = False
+    stopped: bool = False
+
+    def rewind(self) -> None:
+        """Go back to the start of a regular file; ReoError 74 when that fails."""
+        self.head = b""
+        try:
+            self.file.seek(0)
+        except OSError as fault:
+            raise read_error(self.name, fault) from fault
+
+    def verify_unchanged(self) -> None:
+        """Raise ReoError 74 when a regular file is not as it was when it was opened."""
+        if not self.streamed and _snapshot(os.fstat(self.file.fileno())) != self.snapshot:
+            raise ReoError(
+                ExitCode.IO,
+                "input_changed",
+                f"`{self.name}` changed while it was being read",
+                "wait until whatever writes it is done, then run the same command again",
+            )
+
+    def read(self) -> bytes:
+        """Return the next bytes as soon as there are some, `b""` at the end.
+
+        Raises ReoError 74 for a read that fails, and `Stopped`.
+        """
+        if self.head:
+            head, self.head = self.head, b""
+            return head
+        if self.stopped:
+            raise Stopped
+        try:
+            data: bytes = self.file.read1(BLOCK)  # type: ignore[attr-defined]
+        except OSError as fault:
+            raise read_error(self.name, fault) from fault
+        if self.guarded:
+            self.verify_unchanged()
+        return data
+
+    def peek(self, size: int) -> bytes:
+        """Return the first bytes without taking them: `size` of them, or all there are."""
+        head = b""
+        while len(head) < size:
+            data = self.read()
+            if not data:
+                break
+            head += data
+        self.head = head
+        return head[:size]
+
+    def stop(self) -> None:
+        """Read no more; what waits in the pipe stays there."""
+        self.stopped = True
+
+    def close(self) -> None:
+        """Close a regular file; a pipe stays open, as its reader may be waiting in it for data."""
+        if not self.streamed:
+            self.file.close()
+
+
+def open_source(name: str) -> Source:
+    """Open an input by the name the user gave; ReoError 66 when that fails."""
+    if name == STDIN or name in _STDIN_PATHS:
+        return _open_stdin(name)
+    try:
+        file = cast(BinaryIO, open(name, "rb"))  # noqa: PTH123, SIM115 - closed by the caller
+        status = os.fstat(file.fileno())
+    except (OSError, ValueError) as fault:
+        raise _open_error(name, fault) from fault
+    streamed = not stat.S_ISREG(status.st_mode)
+    return Source(name, name, file, streamed, () if streamed else _snapshot(status))
+
+
+def _open_stdin(name: str) -> Source:
+    try:
+        file = cast(BinaryIO, os.fdopen(os.dup(0), "rb"))
+    except IsADirectoryError as fault:
+        raise ReoError(
+            ExitCode.NO_INPUT, "no_stdin", "standard input is a directory", "name the files in it"
+        ) from fault
+    except OSError as fault:
+        hint = "`-` reads from a pipe: COMMAND | reo send-file -"
+        raise ReoError(ExitCode.NO_INPUT, "no_stdin", "standard input is closed", hint) from fault
+    return Source(name, STDIN, file, streamed=True)
+
+
+def _snapshot(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _open_error(name: str, fault: OSError | ValueError) -> ReoError:
+    hint = "check the path; the current folder is `.`"
+    why = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+    if isinstance(fault, IsADirectoryError):
+        hint = f"name the files in it, such as {name.rstrip('/')}/*.csv"
+    elif isinstance(fault, FileNotFoundError) and not name.strip():
+        hint = "a variable in the command is empty"
+    elif isinstance(fault, PermissionError):
+        hint = "make it readable for the user that runs reo"
+    return ReoError(ExitCode.NO_INPUT, "no_input", f"cannot read `{name}`: {why.lower()}", hint)
+
+
+def read_error(name: str, fault: OSError) -> ReoError:
+    """Return the error for a read that failed on the way."""
+    why = (fault.strerror or str(fault)).lower()
+    hint = "run the same command again to resume"
+    return ReoError(ExitCode.IO, "read_failed", f"reading `{name}` failed: {why}", hint)

@@ -1,0 +1,70 @@
+"""What `reo validate` found: issues and totals, as plain values for the reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.records import Issue
+
+
+@dataclass(slots=True)
+class FileResult:
+    """One input: records read, those without and with errors, and warnings found."""
+
+    file: str
+    read: int = 0
+    invalid: int = 0
+    errors: int = 0
+    warnings: int = 0
+
+    @property
+    def valid(self) -> int:
+        """Records without an error."""
+        return self.read - self.invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """A number of distinct values; `estimated` when there were too many to count exactly."""
+
+    number: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the valid events add up to; times are epoch seconds, days are UTC (`2026-11-23`)."""
+
+    count: int = 0
+    domains: Distinct = field(default_factory=Distinct)
+    ips: Distinct = field(default_factory=Distinct)
+    first_event_at: int | None = None
+    last_event_at: int | None = None
+    per_day: Mapping[str, int] = field(default_factory=dict)
+    """Events a day, in the order of the days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The end of a `validate` run; `issues` holds at most `--max-issues` of them.
+
+    `error` is what kept an input from being read to its end, if anything did.
+    """
+
+    files: Sequence[FileResult]
+    totals: Totals
+    issues: Sequence[Issue] = ()
+    error: ReoError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when every record is valid, 65 when not, else what stopped the reading."""
+        if self.error is not None:
+            return self.error.exit_code
+        broken = any(each.errors or each.invalid for each in self.files)
+        return ExitCode.INVALID if broken else ExitCode.OK
+
+    @property
+    def status(self) -> str:
+        """`valid` or `invalid`."""
+        return "valid" if self.exit_code is ExitCode.OK else "invalid"

@@ -1,0 +1,115 @@
+"""Company domains: what is one, what holds one, and which are nobody's."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from reo_cli.values import ABSENT, Checked, error, not_a, shown, warned
+from reo_cli.values.addresses import parsed
+
+MAILBOXES = frozenset(
+    "126.com 163.com aim.com aol.com att.net comcast.net duck.com fastmail.com free.fr gmail.com"
+    " gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk hotmail.com"
+    " hotmail.de hotmail.es hotmail.fr hotmail.it icloud.com inbox.com laposte.net libero.it"
+    " live.co.uk live.com live.de live.fr mac.com mail.com mail.ru mailinator.com me.com msn.com"
+    " naver.com orange.fr outlook.com outlook.de outlook.fr pm.me proton.me protonmail.ch"
+    " protonmail.com qq.com rediffmail.com rocketmail.com sina.com t-online.de tuta.com"
+    " tutanota.com wanadoo.fr web.de yahoo.ca yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com"
+    " yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.in yahoo.it yandex.com yandex.ru yeah.net"
+    " ymail.com zoho.com".split()
+)
+"""Domains under which anyone can have a mailbox: no company owns the events."""
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}\Z", re.ASCII)
+LENGTH_LIMIT = 253
+"""Characters of the longest name that DNS can carry (RFC 1035, 2.3.4)."""
+
+
+@lru_cache(maxsize=16384, typed=True)
+def domain(raw: Any) -> Checked:
+    """Check a company domain; it is sent in lower case and ASCII, without a trailing dot."""
+    if not isinstance(raw, str):
+        return not_a("a string", raw)
+    name = raw.lower()
+    if len(name) <= LENGTH_LIMIT and _DOMAIN.match(name) and raw.isascii():
+        return _judged(name)
+    return _not_plain(raw, name) if raw.strip() else ABSENT
+
+
+def _judged(name: str) -> Checked:
+    if name in MAILBOXES:
+        return warned(name, f"{name} is a mailbox provider", "no company can be told from it")
+    return name, ()
+
+
+def _not_plain(raw: str, name: str) -> Checked:
+    bare = _bare(name)
+    if bare is not None and not re.search(r"[\s/@:?#\\<>\"'*]", name):
+        if name.isascii():
+            return _changed(bare, f"{shown(raw)} ends with a dot")
+        if name.isprintable():
+            return _changed(bare, f"{shown(raw)} is not ASCII")
+    kind = _kind(name)
+    return error(f"{shown(raw)} is {kind}", _mend(name, kind, bare))
+
+
+def _changed(bare: str, message: str) -> Checked:
+    value, more = _judged(bare)
+    _, found = warned(value, message, f"it is sent as {bare}")
+    return value, (*found, *more)
+
+
+def _kind(name: str) -> str:
+    try:
+        parsed(name.strip("[] \t").rstrip("."))
+    except ValueError:
+        pass
+    else:
+        return "an IP address, not a domain"
+    if "@" in name and "/" not in name:
+        return "a mail address, not a domain"
+    if "/" in name or name.startswith("mailto:"):
+        return "a URL, not a domain"
+    return "not a domain"
+
+
+def _mend(name: str, kind: str, bare: str | None) -> str:
+    if bare is not None:
+        return f"write {bare}"
+    if kind.startswith("an IP"):
+        return "an address belongs in `ip_addr`"
+    several = [each for each in re.split(r"[,;\s]+", name[:1000]) if each]
+    if len(several) > 1 and _DOMAIN.match(several[0]):
+        return f"one event has one domain, such as {several[0]}"
+    if "." not in name.strip("."):
+        return "a domain has a dot, such as acme.com"
+    if "_" in name:
+        return "a domain has no underscore"
+    return "such as acme.com"
+
+
+def _bare(name: str) -> str | None:
+    """Return the domain inside a URL, a mail address or an international name, if there is one."""
+    if len(name) > 4 * LENGTH_LIMIT:
+        name = name[: 4 * LENGTH_LIMIT]
+    text = name.strip().strip("<>\"'")
+    text = (text.partition("://")[2] or text).removeprefix("//")
+    text = re.split(r"[/?#\\]", text.removeprefix("mailto:"), maxsplit=1)[0]
+    text = text.rpartition("@")[2]
+    text = re.sub(r":[0-9]*\Z", "", text).strip(". \t").removeprefix("*.")
+    if "/" in name:
+        text = text.removeprefix("www.")
+    text = _to_ascii(text)
+    return text if len(text) <= LENGTH_LIMIT and _DOMAIN.match(text) else None
+
+
+def _to_ascii(name: str) -> str:
+    if name.isascii():
+        return name
+    import idna
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return ""

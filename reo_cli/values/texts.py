@@ -1,0 +1,68 @@
+"""Texts, identifiers and the two enumerations."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
+from reo_cli.values.numbers import EXACT_LIMIT, exact_integer
+
+
+@lru_cache(maxsize=4096, typed=True)
+def text(raw: Any) -> Checked:
+    """Check a text: case and inner spaces count, blank is absent."""
+    if not isinstance(raw, str):
+        plain = json.dumps(raw) if isinstance(raw, int | float) else ""
+        return not_a("a string", raw, plain and f'put it in quotes: "{plain[:40]}"')
+    stripped = raw.strip()
+    if not stripped:
+        return ABSENT
+    if stripped != raw:
+        return warned(raw, f"{shown(raw)} has spaces around it", f'it is not "{stripped[:60]}"')
+    return raw, ()
+
+
+@lru_cache(maxsize=4096, typed=True)
+def identifier(raw: Any) -> Checked:
+    """Check an `event_id`: a string or an integer, kept as given (api.md)."""
+    if isinstance(raw, str):
+        return (raw, ()) if raw.strip() else ABSENT
+    if isinstance(raw, float):
+        number = exact_integer(raw)
+        if number is None:
+            return error(f"{shown(raw)} is not a whole number", "an id is a string or an integer")
+        raw = number
+    if isinstance(raw, bool) or not isinstance(raw, int):
+        return not_a("a string or an integer", raw)
+    if abs(raw) > EXACT_LIMIT:
+        quoted = f'put it in quotes: "{raw}"' if abs(raw) < 10**40 else "put it in quotes"
+        return warned(raw, f"{shown(raw)} is beyond 2^53", quoted)
+    return raw, ()
+
+
+def one_of(documented: Sequence[str], tolerated: Sequence[str]) -> Parser:
+    """Return a parser for an enumeration; `tolerated` values pass with a warning."""
+
+    @lru_cache(maxsize=64, typed=True)
+    def parse(raw: Any) -> Checked:
+        if not isinstance(raw, str):
+            return not_a("a string", raw)
+        if not raw.strip():
+            return ABSENT
+        if raw in documented:
+            return raw, ()
+        known = " or ".join(documented)
+        if raw in tolerated:
+            what = f"{raw} is documented for product data, not telemetry"
+            return warned(raw, what, f"telemetry has {known}")
+        return error(f"{shown(raw)} is not a value of it", f"write {_nearest(raw) or known}")
+
+    def _nearest(raw: str) -> str:
+        import difflib
+
+        folded = raw.strip().upper().replace(" ", "_").replace("-", "_")
+        near = difflib.get_close_matches(folded[:40], [*documented, *tolerated], 1, 0.5)
+        return near[0] if near else ""
+
+    return parse

@@ -1,0 +1,191 @@
+"""Moments: epoch seconds, ISO 8601, `now`, or the format the user names → epoch seconds."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
+from reo_cli.values.dates import ORDERED, format_hint, format_parser
+from reo_cli.values.numbers import ExactFloat, exact_integer
+
+FIRST_PLAUSIBLE = 1420070400
+"""2015-01-01 UTC; earlier moments are a warning."""
+
+SMALLEST_EPOCH = 10**8
+"""All digits below it are a spreadsheet's day number or a YYYYMMDD date, not seconds."""
+
+MOST_DIGITS = 12
+"""Epoch seconds have no more; 13, 16 and 19 digits are other units."""
+
+DAY = 86_400
+
+_UNITS = {13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
+_UNIT_NAMES = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
+_DIGITS = re.compile(r"(-?[0-9]+)(?:\.0+)?\Z")
+_FRACTION = re.compile(r"([0-9]{1,19})[.,][0-9]+\Z")
+_ISO = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?)(?:[Tt ].*)?\Z")
+_SPREADSHEET = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
+_EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
+
+
+def moment(now: int, date_format: str | None = None) -> Parser:
+    """Return the parser of `event_at` for one run.
+
+    `now` is the run's one instant in epoch seconds. `date_format` is `day-first`, `month-first`,
+    a strptime format, or None. A fraction of a second in an ISO 8601 time is cut off.
+    """
+    by_format = format_parser(date_format) if date_format else None
+    latest = now + DAY
+
+    @lru_cache(maxsize=1024, typed=True)
+    def parse(raw: Any) -> Checked:
+        if isinstance(raw, str):
+            if len(raw) == 10 and raw.isdecimal() and raw.isascii() and by_format is None:
+                seconds = int(raw)  # the plain case, at once
+                if FIRST_PLAUSIBLE <= seconds <= latest:
+                    return seconds, ()
+            stripped = raw.strip()
+            if not stripped:
+                return ABSENT
+            if stripped == "now":
+                return now, ()
+            return _plausible(_from_text(raw, by_format), raw, latest)
+        if isinstance(raw, bool) or not isinstance(raw, int | float):
+            return not_a("a time", raw)
+        return _plausible(_from_number(raw), raw, latest)
+
+    return parse
+
+
+def check_date_format(date_format: str) -> str | None:
+    """Return what is wrong with a `--date-format`, or None."""
+    if date_format in ORDERED:
+        return None
+    if "%" not in date_format:
+        return "is neither `day-first` nor `month-first` nor a format such as `%d.%m.%Y`"
+    try:
+        datetime.strptime(datetime(2024, 2, 29, tzinfo=UTC).strftime(date_format), date_format)
+    except (ValueError, re.error) as fault:
+        return f"is not a format that can be read back: {fault}"
+    return None
+
+
+def _plausible(checked: Checked, raw: Any, latest: int) -> Checked:
+    seconds = checked[0]
+    if seconds is None:
+        return checked
+    if seconds < 0:
+        return error(f"{shown(raw)} is before 1970", "check the year")
+    if seconds < FIRST_PLAUSIBLE:
+        return warned(seconds, f"{shown(raw)} is before 2015 ({_day(seconds)})", "check the year")
+    if seconds > latest:
+        what = f"{shown(raw)} is over a day in the future ({_day(seconds)})"
+        return warned(seconds, what, "check the year and the clock")
+    return checked
+
+
+def _day(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return "after the year 9999"
+
+
+def _from_number(raw: float) -> Checked:
+    number = exact_integer(raw) if isinstance(raw, float) else raw
+    if number is not None:
+        return _from_digits(str(number))
+    text = raw.text if isinstance(raw, ExactFloat) else repr(raw)
+    return error(f"{text[:60]} is not a whole number of seconds", _fraction_hint(text))
+
+
+def _from_text(raw: str, by_format: Callable[[str], Checked] | None) -> Checked:
+    digits = _DIGITS.match(raw)
+    if by_format is not None:
+        checked = by_format(raw.strip())
+        if checked[0] is not None or not (_ISO.match(raw) or digits):
+            return checked
+    if digits:
+        return _from_digits(digits[1])
+    if _ISO.match(raw):
+        return _from_iso(raw)
+    return _unknown(raw)
+
+
+def _from_digits(digits: str) -> Checked:
+    size = len(digits.lstrip("-"))
+    if size in _UNITS and digits[0] != "-":
+        seconds = int(digits) // _UNITS[size]
+        return error(f"{digits} is in {_UNIT_NAMES[size]}, not seconds", f"write {seconds}")
+    if size > MOST_DIGITS:
+        return error(f"{shown(digits)} is not a time in epoch seconds", _compact_hint(digits))
+    seconds = int(digits)
+    if digits[0] == "0" and size > 1:
+        return error(f"{digits} has leading zeros", f"write {seconds}")
+    if 0 <= seconds < SMALLEST_EPOCH:
+        return error(f"{digits} is too small for epoch seconds", _small_hint(digits, seconds))
+    return seconds, ()
+
+
+def _small_hint(digits: str, number: int) -> str:
+    if len(digits) == 8 and format_parser("%Y%m%d")(digits)[0] is not None:
+        date = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+        return f"write a date with dashes: {date}, or pass --date-format %Y%m%d"
+    if 20_000 <= number < 80_000:
+        return (
+            f"a spreadsheet's day number: {_day_of_spreadsheet(number)}; "
+            "format the column as a date and export again"
+        )
+    return "write seconds since 1970 or a date such as 2026-01-31"
+
+
+def _day_of_spreadsheet(number: int) -> str:
+    """Return the day that spreadsheets count as `number`: days since 1899-12-30."""
+    return (datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=number)).strftime("%Y-%m-%d")
+
+
+def _compact_hint(digits: str) -> str:
+    if len(digits) == 14:
+        return "write it as 2026-01-31T12:00:00, or pass --date-format %Y%m%d%H%M%S"
+    return "write seconds since 1970 or a date such as 2026-01-31"
+
+
+def _fraction_hint(text: str) -> str:
+    fraction = _FRACTION.match(text)
+    if fraction is None:
+        return "write seconds since 1970 or a date such as 2026-01-31"
+    seconds, findings = _from_digits(fraction[1])
+    return f"write {seconds}" if seconds is not None else findings[0].hint
+
+
+def _from_iso(raw: str) -> Checked:
+    try:
+        value = datetime.fromisoformat(raw.upper())
+    except ValueError as fault:
+        why = str(fault).partition(":")[0].lower()
+        why = "" if why.startswith("invalid isoformat") else f": {why}"
+        return error(f"{shown(raw)} is not a date{why}", format_hint(raw) or _EXAMPLE)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    try:
+        return int(value.timestamp() // 1), ()
+    except OverflowError:
+        return error(f"{shown(raw)} is out of range", _EXAMPLE)
+
+
+def _unknown(raw: str) -> Checked:
+    what = f"{shown(raw)} is not a time"
+    if raw != raw.strip():
+        return error(what, f"remove the spaces around it: {raw.strip()[:40]}")
+    if _SPREADSHEET.match(raw):
+        return error(
+            what,
+            "a spreadsheet shortened it and digits are lost: "
+            "format the column as a number without decimals and export again",
+        )
+    if _FRACTION.match(raw):
+        return error(f"{shown(raw)} has a fraction", _fraction_hint(raw))
+    hint = format_hint(raw)
+    return error(what, hint or "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format")
