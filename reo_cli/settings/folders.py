@@ -1,0 +1,31 @@
+"""Where files are: the user's own folders, and what a path in a setting means."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def user_folder(kind: Literal["config", "state"]) -> Path | None:
+    """Return the user config or state folder of reo, None when the system knows no home.
+
+    `platformdirs` costs 2 ms, so it is loaded when a folder is asked for. Its versions differ in
+    what they do without a home: raise, or name a folder below the working folder.
+    """
+    import platformdirs
+
+    find = platformdirs.user_config_dir if kind == "config" else platformdirs.user_state_dir
+    try:
+        folder = Path(find("reo", appauthor=False))
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def expanded(base: Path, text: str) -> Path:
+    """Return a path as it was meant: `~` opened, and relative to `base`."""
+    path = Path(text)
+    if text.startswith("~"):
+        try:
+            path = path.expanduser()
+        except RuntimeError:  # no home: it stays a name
+            path = Path(text)
+    return base / path
