@@ -1,0 +1,1 @@
+"""Many events → one `Summary`: identity, ledger, pace, retries, rejects and the run itself."""

@@ -1,0 +1,223 @@
+"""The books of a run: what became of each record, in counts, ledger, rejects files and reports.
+
+Every record is settled exactly once, so `read` is always the sum of the outcomes.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from reo_cli.delivery.decide import Job, Memory
+from reo_cli.delivery.ledger import Acknowledged
+from reo_cli.delivery.rejects import Reject, Rejects
+from reo_cli.delivery.summary import Counts, InputSummary, Settled
+from reo_cli.issues import IssueLog
+from reo_cli.outcome import Outcome
+from reo_cli.progress import Progress
+from reo_cli.records import Issue, Record
+from reo_cli.values.jsontext import encode
+
+
+class Listener(Protocol):
+    """Is told what happens as it happens; displays it or does not."""
+
+    def settled(self, settled: Settled) -> None:
+        """Take the end of one record."""
+
+    def attempted(self, event_id: str | int, attempt: int, outcome: Outcome) -> None:
+        """Take the outcome of one attempt."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take where the run stands."""
+
+    def note(self, text: str) -> None:
+        """Take something worth knowing that is neither a result nor a warning."""
+
+    def warning(self, text: str) -> None:
+        """Take something that is likely a mistake."""
+
+    def hint(self, text: str) -> None:
+        """Take advice on what to do."""
+
+
+class Book:
+    """The books over all inputs of a run.
+
+    `rejects` holds one file an input, or is empty where nothing is to be written (while a file is
+    only checked). `streams` are the inputs that cannot be read again, `checked` the counts of those
+    that were checked to their ends before, so that their issues are noted.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[InputSummary],
+        log: IssueLog,
+        listener: Listener,
+        *,
+        memory: Memory | None = None,
+        rejects: Sequence[Rejects] = (),
+        streams: Collection[int] = (),
+        checked: Mapping[int, Counts] | None = None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.inputs = inputs
+        self._log = log
+        self._listener = listener
+        self._memory = memory
+        self._rejects = rejects
+        self._streams = streams
+        self._checked = checked or {}
+        self._clock = clock
+        self._input = 0
+        self._active: dict[bytes, Job] = {}
+        self._pending: list[tuple[int, Reject]] = []
+        self.any_delivered = False
+        self.broken: set[int] = set()
+        """The inputs that could not be read to their ends."""
+
+    def begin_input(self, index: int) -> None:
+        """Go on to another input; records without a job count for it."""
+        self._input = index
+
+    def has_deliveries(self, input_index: int) -> bool:
+        """Tell whether any event of an input is known to be delivered, now or earlier."""
+        counts = self.inputs[input_index].counts
+        known = self._checked.get(input_index, counts)
+        return bool(counts.delivered or counts.already_delivered or known.already_delivered)
+
+    def issue(self, issue: Issue) -> None:
+        """Take a finding about an input as a whole; an error means that it was not all read."""
+        if issue.severity == "error":
+            self.broken.add(self._input)
+        self._note([issue])
+
+    def _note(self, issues: Sequence[Issue]) -> None:
+        if self._input in self._checked:
+            return
+        self._log.add(issues)
+
+    def warn(self, issues: Sequence[Issue]) -> None:
+        """Take warnings about a record that is sent all the same."""
+        self._note(issues)
+
+    def invalid(self, record: Record, issues: Sequence[Issue]) -> None:
+        """Settle a record that has errors."""
+        self._note(issues)
+        reason = "; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in issues)
+        self._settle(Settled(record.file, record.line, record.number, "invalid", reason=reason))
+        if self._rejects:
+            payload = None
+            if record.fields is not None:
+                payload = encode(_as_read(record))
+            self._pending.append((self._input, _reject(record, None, reason, payload)))
+
+    def take(self, job: Job) -> bool:
+        """Register an event to be sent; False when an equal one is on its way already."""
+        twin = self._active.get(job.key)
+        if twin is not None:
+            twin.twins.append(job)
+            return False
+        self._active[job.key] = job
+        return True
+
+    def already(self, job: Job) -> None:
+        """Settle an event that was delivered before."""
+        self._finish(job, "already_delivered")
+
+    def delivered(self, answers: Sequence[tuple[Job, Outcome]]) -> None:
+        """Record acknowledged events, then settle them; raises ReoError 74 or 75.
+
+        They are counted as delivered even when the ledger fails: that is the truth.
+        """
+        self.any_delivered = True
+        now = self._clock()
+        try:
+            if self._memory is not None:
+                self._memory.record(
+                    [Acknowledged(job.event_id, job.content, now) for job, _ in answers]
+                )
+        finally:
+            for job, outcome in answers:
+                self._finish(job, "delivered", outcome)
+
+    def rejected(self, job: Job, outcome: Outcome) -> int:
+        """Settle an event that the API refused for good; return how many its input has."""
+        self._finish(job, "rejected", outcome)
+        return self.inputs[job.input].counts.rejected
+
+    def errored(self, job: Job, outcome: Outcome) -> None:
+        """Settle an event whose attempts are used up."""
+        self._finish(job, "errored", outcome)
+
+    def unsent(self, job: Job, reason: str, outcome: Outcome | None = None, body: str = "") -> None:
+        """Settle an event that was not sent, because the run stopped or is a dry run."""
+        self._finish(job, "unsent", outcome, reason, body)
+
+    def abandoned(self, job: Job) -> None:
+        """Settle an event whose request was still under way when the run ended."""
+        self._finish(job, "errored", None, "no answer before the run ended")
+
+    def attempted(self, job: Job, outcome: Outcome) -> None:
+        """Tell about one attempt."""
+        self._listener.attempted(job.event_id, job.attempts, outcome)
+
+    def flush(self) -> None:
+        """Write the rejects that have come together; raises ReoError 74."""
+        pending, self._pending = self._pending, []
+        for at in {at for at, _ in pending}:
+            rejects = self._rejects[at]
+            rejects.add([reject for index, reject in pending if index == at])
+            self.inputs[at].rejects_file = rejects.path
+
+    def _finish(
+        self,
+        job: Job,
+        word: str,
+        outcome: Outcome | None = None,
+        reason: str = "",
+        body: str = "",
+    ) -> None:
+        """Settle an event, and with it the equal ones that waited for it."""
+        self._active.pop(job.key, None)
+        record = job.event.record
+        status = outcome.http_status if outcome else None
+        reason = reason or (outcome.reason if outcome and word != "delivered" else "")
+        settled = Settled(
+            record.file,
+            record.line,
+            record.number,
+            word,
+            job.event_id,
+            status,
+            job.attempts,
+            reason,
+        )
+        self._settle(settled, job.input)
+        if self._rejects and (
+            word == "rejected" or (word in ("errored", "unsent") and job.input in self._streams)
+        ):
+            body = job.body[len('{"payload":') : -1].decode()
+            self._pending.append((job.input, _reject(record, status, reason, body)))
+        for twin in job.twins:
+            self._finish(
+                twin, "already_delivered" if word == "delivered" else word, outcome, reason
+            )
+
+    def _settle(self, settled: Settled, input_index: int | None = None) -> None:
+        at = self._input if input_index is None else input_index
+        self.inputs[at].counts.add(settled.outcome)
+        self._listener.settled(settled)
+
+
+def _as_read(record: Record) -> dict[str, object]:
+    """Return the payload as it was read, with single `meta` keys put where they belong."""
+    payload = dict(record.fields or {})
+    if record.meta:
+        whole = payload.get("meta")
+        payload["meta"] = {**(whole if isinstance(whole, dict) else {}), **record.meta}
+    return payload
+
+
+def _reject(record: Record, status: int | None, reason: str, payload: str | None) -> Reject:
+    return Reject(
+        record.file, record.line, record.number, status, reason, payload, record.text[:4096]
+    )

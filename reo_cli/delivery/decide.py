@@ -1,0 +1,220 @@
+"""Event → decision: its identity, and whether it has been delivered, changed, or belongs to us.
+
+Occurrence numbers and ids seen in this run lie in a scratch database, so memory does not grow.
+The same code decides while a file is only checked and while it is sent.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from reo_cli.delivery.body import request_body
+from reo_cli.delivery.ledger import Acknowledged, Scope
+from reo_cli.delivery.stops import date, other_key
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Event
+from reo_cli.identity import content_digest, derived_id, id_from_fields, id_key
+from reo_cli.records import Issue
+from reo_cli.repeats import repeat_issue
+from reo_cli.scratch import scratch
+
+OnChange = Literal["error", "skip", "send"]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """An event on its way: what is sent, and how it has gone so far.
+
+    `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
+    tried again, `started` when it was tried last. `twins` are records with the same identity that
+    wait for its outcome.
+    """
+
+    event: Event
+    input: int
+    event_id: str | int
+    key: bytes
+    content: bytes
+    attempts: int = 0
+    charged: int = 0
+    failures: int = 0
+    due: float = 0.0
+    started: float = 0.0
+    twins: "list[Job]" = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the request body: the same in every attempt and every run."""
+        return request_body(self.event_id, self.event.content)
+
+    def __lt__(self, other: "Job") -> bool:
+        return self.due < other.due
+
+
+class Decision(NamedTuple):
+    """What is to be done with an event.
+
+    `job` is None when it belongs to another shard, or when `issues` hold an error. `known` says
+    that it was delivered before, so that nothing is to be sent, `stop` that the run must end here.
+    """
+
+    job: Job | None
+    known: bool = False
+    issues: Sequence[Issue] = ()
+    stop: ReoError | None = None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Share `index` (from 0) of `of`: the events whose identity falls to it."""
+
+    index: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How events are told apart: `--id-from`, `--on-change` and `--shard`."""
+
+    id_from: tuple[str, ...] = ()
+    on_change: OnChange = "error"
+    shard: Shard | None = None
+
+
+class Memory:
+    """Where deliveries are looked up, and where they are recorded.
+
+    `--resend` looks only into a ledger of this run and records in both.
+    """
+
+    def __init__(self, lookup: Scope, *records: Scope) -> None:
+        self.lookup = lookup
+        self._records = (lookup, *records)
+
+    def record(self, acknowledged: Sequence[Acknowledged]) -> None:
+        """Record deliveries; committed on return. Raises ReoError 74 or 75."""
+        for scope in self._records:
+            scope.record(acknowledged)
+
+
+_SEEN = """
+    CREATE TABLE seen
+    (key BLOB PRIMARY KEY, content BLOB, times INTEGER, file INTEGER, line INTEGER) WITHOUT ROWID
+"""
+_NOTE = """
+    INSERT INTO seen VALUES (?, ?, 1, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET times = times + 1 RETURNING times, content, file, line
+"""
+
+
+class Decider:
+    """Decides over the events of a run, in the order of the inputs."""
+
+    def __init__(self, identity: Identity, memory: Memory | None) -> None:
+        self._identity = identity
+        self._memory = memory
+        self._seen = scratch(_SEEN)
+        self._origin = b""
+        self._warns_of_now = False
+        self._input = 0
+        self._files: dict[int, str] = {}
+
+    def begin_input(self, index: int, name: str, origin: bytes, *, streamed: bool) -> None:
+        """Go on to another input; `origin` stands for it where an event's time is the run's.
+
+        That of a `streamed` one is new in every run, which is worth a warning.
+        """
+        self._origin = origin
+        self._warns_of_now = streamed
+        self._input = index
+        self._files[index] = name
+
+    def close(self) -> None:
+        """Forget what was seen."""
+        self._seen.close()
+
+    def decide(self, event: Event) -> Decision:
+        """Decide over one event; `stop` is 78 when it was delivered under another key.
+
+        Raises ReoError 73 to 75 for the ledger, 74 when the disk is full.
+        """
+        job, issues = self._identified(event)
+        shard = self._identity.shard
+        if shard and int.from_bytes(job.key[:8], "big") % shard.of != shard.index:
+            return Decision(None)
+        if any(issue.severity == "error" for issue in issues) or self._memory is None:
+            return Decision(job, issues=issues)
+        scope = self._memory.lookup
+        known = scope.find(job.event_id)
+        if known is None:
+            other = scope.find_elsewhere(job.event_id)
+            if other is not None:
+                where = f"{event.record.file}:{event.record.line}"
+                stop = other_key(where, other.delivered_at)
+                return Decision(job, issues=issues, stop=stop)
+            return Decision(job, issues=issues)
+        if known.content != job.content and self._identity.on_change != "skip":
+            if self._identity.on_change == "error":
+                return Decision(None, issues=[*issues, _changed(event, known.delivered_at)])
+            return Decision(job, issues=issues)
+        return Decision(job, known=True, issues=issues)
+
+    def _identified(self, event: Event) -> tuple[Job, Sequence[Issue]]:
+        given: str | int | None = event.event_id
+        if given is None and self._identity.id_from:
+            given = id_from_fields(event.payload, self._identity.id_from)
+        if given is not None:
+            content = content_digest(event, b"")
+            key = id_key(given)
+            return Job(event, self._input, given, key, content), self._note(event, key, content)
+        content = content_digest(event, self._origin)
+        place = content + self._input.to_bytes(4, "big")
+        times, _, _, line = self._count(event, place, None)
+        event_id = derived_id(content, times)
+        job = Job(event, self._input, event_id, id_key(event_id), content)
+        issues = [] if times == 1 else [self._repeat(event, f"line {line}", None, None)]
+        if event.timeless and self._warns_of_now:
+            self._warns_of_now = False
+            issues.append(_new_in_every_run(event))
+        return job, issues
+
+    def _note(self, event: Event, key: bytes, content: bytes) -> Sequence[Issue]:
+        """Remember an event with an id of its own; return an issue if the id came before."""
+        times, first, file, line = self._count(event, key, content)
+        if times == 1:
+            return ()
+        where = f"line {line}" if file == self._input else f"{self._files[file]}:{line}"
+        return [self._repeat(event, where, content, first)]
+
+    def _count(
+        self, event: Event, key: bytes, content: bytes | None
+    ) -> tuple[int, bytes | None, int, int]:
+        row = (key, content, self._input, event.record.line)
+        try:
+            noted: tuple[int, bytes | None, int, int] = self._seen.execute(_NOTE, row).fetchone()
+        except sqlite3.Error as fault:
+            message = f"the temporary folder cannot hold what this run must remember: {fault}"
+            hint = "free some space there, or set SQLITE_TMPDIR to another folder"
+            raise ReoError(ExitCode.IO, "scratch_failed", message, hint) from fault
+        return noted
+
+    def _repeat(
+        self, event: Event, where: str, content: bytes | None, first: bytes | None
+    ) -> Issue:
+        record = event.record
+        return repeat_issue(record.file, record.line, record.number, where, content, first)
+
+
+def _new_in_every_run(event: Event) -> Issue:
+    record = event.record
+    message = "`now` makes events from a pipe new in every run: sent again, they count again"
+    hint = "give them an event_id or their own event_at, use --id-from, or send a file"
+    return Issue(record.file, record.line, record.number, "event_at", "warning", message, hint)
+
+
+def _changed(event: Event, delivered_at: int) -> Issue:
+    record = event.record
+    message = f"changed since it was delivered on {date(delivered_at)}"
+    hint = "--on-change send sends it again, --on-change skip leaves it"
+    return Issue(record.file, record.line, record.number, "", "error", message, hint)

@@ -1,0 +1,257 @@
+"""The heart of a run: hands out events, takes in outcomes, records, retries, stops.
+
+It is single-threaded and knows neither sockets nor clocks: workers, inputs, time and randomness
+come from outside, so tests run it in virtual time. An acknowledgement is recorded before its
+worker gets another event: a kill repeats at most the requests under way.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from reo_cli.delivery.backoff import LONGEST_WAIT, Random, delay
+from reo_cli.delivery.book import Book
+from reo_cli.delivery.decide import Job
+from reo_cli.delivery.intake import Intake
+from reo_cli.delivery.pace import Pace
+from reo_cli.delivery.policy import FINISH_WITHIN, Policy
+from reo_cli.delivery.queue import Queue
+from reo_cli.delivery.stops import asked_to_come_back, fatal, gave_up, interrupted, timed_out
+from reo_cli.delivery.workers import Answer, Crash, Message, Signal
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.outcome import Outcome, Verdict
+
+TICK = 0.5
+"""Seconds after which the progress display is refreshed even if nothing happens."""
+
+
+class Transport(Protocol):
+    """What carries requests: `Workers`, or a simulation in tests."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+
+    def submit(self, job: Job, under_way: int) -> None:
+        """Start an attempt."""
+
+    def wait(self, timeout: float) -> list[Message]:
+        """Return what has happened, after at most `timeout` seconds."""
+
+
+class Dispatcher:
+    """One run over the events of an `Intake`; `watch` is called after every turn."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        transport: Transport,
+        intake: Intake,
+        book: Book,
+        random: Random,
+        started: float,
+        watch: "Callable[[Dispatcher], None]",
+    ) -> None:
+        self._policy = policy
+        self._transport = transport
+        self._intake = intake
+        self._queue = Queue(intake, policy.retries)
+        self._book = book
+        self._random = random
+        self._started = started
+        self._watch = watch
+        now = transport.now()
+        self._pace = Pace(policy.concurrency, now, random, policy.rate)
+        self._under_way: set[Job] = set()
+        self._signals = 0
+        self._stopped_at: float | None = None
+        self._last_reason = ""
+        self.attempts = 0
+        self.first_request: float | None = None
+        self.last_answer: float | None = None
+        self.error: ReoError | None = None
+
+    @property
+    def pace(self) -> Pace:
+        """The pace, for the progress display."""
+        return self._pace
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that may be under way at most, as asked for."""
+        return self._policy.concurrency
+
+    @property
+    def under_way(self) -> int:
+        """Requests under way."""
+        return len(self._under_way)
+
+    def run(self) -> None:
+        """Send everything, or stop with `error` set; what is left is counted as unsent."""
+        while not self._finished():
+            try:
+                self._turn()
+            except ReoError as fault:  # what is still under way is taken in all the same
+                self._stop(fault)
+        self._leave()
+
+    def _turn(self) -> None:
+        self._check_time()
+        more = self._start_some()
+        self._handle(self._transport.wait(self._patience(more)))
+        self._book.flush()
+        self._watch(self)
+
+    def _finished(self) -> bool:
+        if self._stopped_at is None:
+            return self._queue.at_end and not (self._under_way or self._queue.waits)
+        late = self._transport.now() - self._stopped_at >= FINISH_WITHIN
+        return not self._under_way or late or self._signals > 1
+
+    def _check_time(self) -> None:
+        now = self._transport.now()
+        policy = self._policy
+        if self._stopped_at is not None:
+            return
+        if policy.max_time is not None and now - self._started >= policy.max_time:
+            self._stop(timed_out(policy.max_time))
+        elif not (self._under_way or self._queue.waits or self._pace.outage):
+            self._pace.rested(now)
+        elif self._pace.idle(now) >= policy.give_up_after:
+            self._stop(gave_up(policy.give_up_after, self._last_reason))
+
+    def _start_some(self) -> bool:
+        """Start what may start; tell whether there may be more to start at once."""
+        for _ in range(self._policy.concurrency):
+            now = self._transport.now()
+            if self._stopped_at is not None or not self._pace.may_start(self.under_way, now):
+                return False
+            pace, queue = self._pace, self._queue
+            job = queue.next_probe(first=not pace.proven) if pace.outage else queue.next(now)
+            if job is None:
+                return queue.has_more_now
+            self._pace.started(now)
+            job.started = now
+            if self.first_request is None:
+                self.first_request = now
+            self._transport.submit(job, self.under_way)
+            self._under_way.add(job)
+            queue.look_ahead()
+        return True
+
+    def _patience(self, more: bool) -> float:
+        """Return how long to wait for a message before something is to be done anyway."""
+        if more:
+            return 0.0
+        now = self._transport.now()
+        times = [now + TICK]
+        if self._stopped_at is not None:
+            times.append(self._stopped_at + FINISH_WITHIN if self._under_way else now)
+            return max(0.0, min(times) - now)
+        if self._policy.max_time is not None:
+            times.append(self._started + self._policy.max_time)
+        gate, due = self._pace.wake_at(now), self._queue.due
+        if gate is not None:
+            times.append(gate)
+        elif due is not None and self.under_way < self._pace.limit:
+            times.append(due)
+        return max(0.0, min(times) - now)
+
+    def _handle(self, messages: Sequence[Message]) -> None:
+        """Settle what has arrived together: one commit for all of it."""
+        delivered: list[Answer] = []
+        crash: BaseException | None = None
+        for message in messages:
+            if isinstance(message, Answer):
+                if self._on_answer(message):
+                    delivered.append(message)
+            elif isinstance(message, Signal):
+                self._on_signal(message.number)
+            elif isinstance(message, Crash):
+                crash = message.fault
+        if delivered:
+            self._book.delivered([(each.job, each.outcome) for each in delivered])
+        if crash is not None:
+            raise crash
+
+    def _on_answer(self, answer: Answer) -> bool:
+        """Take in an answer; True when the event was delivered and is to be recorded."""
+        job, outcome = answer.job, answer.outcome
+        self._under_way.discard(job)
+        self.attempts += 1
+        job.attempts += 1
+        self.last_answer = answer.at
+        verdict = outcome.verdict
+        if outcome.after_delivery is not None and self._book.any_delivered:
+            verdict = outcome.after_delivery
+        self._pace.ended(outcome, verdict, self.under_way, job.started, answer.at)
+        self._book.attempted(job, outcome)
+        if verdict is Verdict.DELIVERED:
+            return True
+        if verdict is Verdict.REJECTED:
+            self._on_rejected(job, outcome)
+        elif verdict is Verdict.TRANSIENT:
+            self._on_transient(job, outcome, answer.at)
+        else:
+            self._book.unsent(job, outcome.reason, outcome)
+            self._stop(fatal(verdict, outcome))
+        return False
+
+    def _on_rejected(self, job: Job, outcome: Outcome) -> None:
+        rejected = self._book.rejected(job, outcome)
+        most = self._policy.max_rejects
+        if most and rejected >= most and not self._book.has_deliveries(job.input):
+            message = (
+                f"the API rejected the first {rejected} events, the last with {outcome.reason}"
+            )
+            hint = "a field may be mapped wrongly; --max-rejects 0 sends the rest all the same"
+            self._stop(ReoError(ExitCode.INVALID, "all_rejected", message, hint))
+
+    def _on_transient(self, job: Job, outcome: Outcome, now: float) -> None:
+        if outcome.retry_after is not None and outcome.retry_after > LONGEST_WAIT:
+            self._book.unsent(job, outcome.reason, outcome)
+            self._stop(asked_to_come_back(outcome.retry_after))
+            return
+        job.failures += 1
+        self._last_reason = outcome.reason
+        if self._counts(outcome):
+            job.charged += 1
+        if job.charged > self._policy.retries:
+            self._book.errored(job, outcome)
+            return
+        asked = outcome.retry_after is not None
+        wait = 0.0 if asked else delay(job.failures, self._random, throttled=outcome.throttled)
+        self._queue.again(job, now + wait)
+
+    def _counts(self, outcome: Outcome) -> bool:
+        """Tell whether a failed attempt counts against its event: an outage is not its fault.
+
+        It counts while other events get through, or when none is left that could.
+        """
+        if self._policy.retries == 0:
+            return True
+        if outcome.unreachable or outcome.throttled:
+            return False
+        if not self._pace.outage:
+            return True
+        return self._queue.at_end and all(each.failures for each in self._under_way)
+
+    def _on_signal(self, number: int) -> None:
+        self._signals += 1
+        if self._stopped_at is None:
+            self._stop(interrupted(number))
+
+    def _stop(self, error: ReoError) -> None:
+        """Start nothing more; the first reason stays."""
+        if self._stopped_at is None:
+            self._stopped_at = self._transport.now()
+            self.error = error
+
+    def _leave(self) -> None:
+        """Account for every event that has not been settled."""
+        for job in self._under_way:
+            self.attempts += 1
+            job.attempts += 1
+            self._book.abandoned(job)
+        for job, reason in self._queue.leave():
+            self._book.unsent(job, reason)
+        if self._stopped_at is not None:
+            self._intake.abandon()

@@ -1,0 +1,65 @@
+"""Folders and files of reo's own: made private, and a local disk told from a network.
+
+Shared by everything here that keeps files: the ledger, the rejects files and the locks.
+"""
+
+import os
+import re
+from pathlib import Path
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+_NETWORK = re.compile(
+    r"nfs\d*|cifs|smb\w*|9p|afs|coda|ncp\w*|ceph|lustre|gfs2?|ocfs2|beegfs\w*|glusterfs|orangefs"
+    r"|pvfs2|gpfs|davfs\d*|fuse|fuse\..*"
+)
+_LOCAL_FUSE = frozenset(
+    "fuse.fuse-overlayfs fuse.ntfs-3g fuse.ntfs fuse.exfat fuse.mergerfs fuse.gocryptfs "
+    "fuse.encfs fuse.cryfs fuse.bindfs fuse.lxcfs fuse.unionfs".split()
+)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each one made here with mode 0700 under any umask."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        return
+    folder.chmod(0o700)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file with `flags`, made with mode 0600 under any umask when there is none.
+
+    Returns a descriptor that no child process inherits. Raises OSError.
+    """
+    flags |= os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    os.fchmod(fd, 0o600)
+    return fd
+
+
+def network_file_system(path: Path) -> str | None:
+    """Return the kind of network file system that `path` is on (`nfs4`), None for a local one.
+
+    Judged by the kernel's table of mounts; where there is none, everything counts as local.
+    """
+    try:
+        table = MOUNTS.read_bytes().decode("utf-8", "surrogateescape")
+        target = str(path.resolve())
+    except (OSError, RuntimeError):  # no such table, or a loop of links: opening it will tell
+        return None
+    best, kind = -1, ""
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split(" ")[4])
+        inside = point == "/" or target == point or target.startswith(f"{point}/")
+        if inside and len(point) >= best:
+            best, kind = len(point), after.split(" ")[0]
+    return kind if _NETWORK.fullmatch(kind) and kind not in _LOCAL_FUSE else None

@@ -1,0 +1,103 @@
+"""How far a run is, told to the listener a few times a second."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reo_cli.delivery.book import Book, Listener
+from reo_cli.delivery.summary import Counts, InputSummary, Settled
+from reo_cli.outcome import Outcome
+from reo_cli.progress import Progress
+
+if TYPE_CHECKING:
+    from reo_cli.delivery.dispatch import Dispatcher
+
+EVERY = 0.1
+"""Seconds between two tellings."""
+
+HINT_AFTER = 10.0
+"""Seconds of sending before the time that is left can be judged."""
+
+LONG = 600.0
+"""Seconds left from which a higher concurrency is suggested (design.md)."""
+
+
+def sum_of(inputs: "list[InputSummary] | tuple[InputSummary, ...]") -> Counts:
+    """Return the counts of inputs together."""
+    return sum((each.counts for each in inputs), Counts())
+
+
+class Silent:
+    """A listener for the check before sending: only a dry run settles records in it."""
+
+    def __init__(self, listener: Listener, *, settled: bool) -> None:
+        self.note = listener.note
+        self.warning = listener.warning
+        self.hint = listener.hint
+        self.progress = listener.progress
+        self._settled = listener.settled if settled else None
+
+    def settled(self, settled: Settled) -> None:
+        """Pass the end of a record on in a dry run only."""
+        if self._settled:
+            self._settled(settled)
+
+    def attempted(self, event_id: str | int, attempt: int, outcome: Outcome) -> None:
+        """Nothing is attempted while inputs are checked."""
+
+
+class Meter:
+    """Measures a run and tells the listener."""
+
+    def __init__(self, listener: Listener, clock: Callable[[], float]) -> None:
+        self._listener = listener
+        self._clock = clock
+        self._told = 0.0
+        self._began = clock()
+        self._book: Book | None = None
+        self._total: int | None = None
+        self._hinted = False
+
+    def checking(self, book: Book) -> None:
+        """Tell how many records have been checked."""
+        now = self._clock()
+        if now - self._told >= EVERY:
+            self._told = now
+            read = sum_of(list(book.inputs)).read
+            elapsed = now - self._began
+            rate = read / elapsed if elapsed else 0.0
+            self._listener.progress(Progress(read, None, 0, rate, 0, elapsed, "checking"))
+
+    def sending(self, book: Book, total: int | None) -> None:
+        """Start measuring the sending of `total` records, None when their number is unknown."""
+        self._book = book
+        self._total = total
+        self._began = self._clock()
+
+    def turn(self, dispatcher: "Dispatcher") -> None:
+        """Tell where the run stands, at most ten times a second."""
+        now = self._clock()
+        if now - self._told < EVERY or self._book is None:
+            return
+        self._told = now
+        counts = sum_of(list(self._book.inputs))
+        elapsed = now - self._began
+        rate = counts.delivered / elapsed if elapsed else 0.0
+        failures = counts.invalid + counts.rejected + counts.errored
+        waiting = dispatcher.pace.waiting(now)
+        limit = dispatcher.pace.limit
+        self._listener.progress(
+            Progress(counts.read, self._total, failures, rate, limit, elapsed, waiting)
+        )
+        self._hint(counts, rate, elapsed, dispatcher)
+
+    def _hint(self, counts: Counts, rate: float, elapsed: float, dispatcher: "Dispatcher") -> None:
+        if self._hinted or not self._total or not rate or elapsed < HINT_AFTER:
+            return
+        left = (self._total - counts.read) / rate
+        most = dispatcher.concurrency
+        if left > LONG and not dispatcher.pace.throttled_ever and most < 256:
+            self._hinted = True
+            better = min(256, most * 4)
+            self._listener.hint(
+                f"about {left / 60:.0f} min left; --concurrency {better} may be faster"
+            )

@@ -1,0 +1,191 @@
+"""`send`: one event from flags and JSON → one `SendResult`.
+
+The same record, check, identity and outcome as in a run over files, but one connection and no
+threads, and every attempt counts: a person waits for the answer.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reo_cli.checker import Checker
+from reo_cli.client import Connection, Target
+from reo_cli.delivery.backoff import CAP_ONE, LONGEST_WAIT, Random, delay
+from reo_cli.delivery.body import request_body
+from reo_cli.delivery.stops import asked_to_come_back, date, fatal, other_key, timed_out
+from reo_cli.delivery.summary import SendResult
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Event, Rules
+from reo_cli.identity import content_digest
+from reo_cli.outcome import Outcome, Verdict
+from reo_cli.records import Record
+
+if TYPE_CHECKING:
+    from reo_cli.delivery.ledger import Scope
+
+
+@dataclass(frozen=True)
+class SingleOrder:
+    """What `send` is asked to do; `target` None is a dry run. Times are in seconds.
+
+    `started` is the process's start in monotonic seconds. `memory` is the ledger's part; it is
+    used only for an event that brings its own `event_id`.
+    """
+
+    record: Record
+    rules: Rules
+    endpoint: str
+    target: Target | None
+    retries: int
+    max_time: float | None
+    started: float
+    memory: "OneMemory"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Told of each attempt, and of each wait in words."""
+
+    attempted: Callable[[str | int, int, Outcome], None]
+    waiting: Callable[[str], None]
+
+
+def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
+    """Send one event; what goes wrong is in the result, never raised. Only bugs raise."""
+    result = SendResult("failed", ExitCode.OK, endpoint=order.endpoint)
+    event, issues = Checker(order.rules).check(order.record)
+    if event is None:
+        return replace(result, status="invalid", exit_code=ExitCode.INVALID, issues=issues)
+    event_id = event.event_id if event.event_id is not None else uuid.uuid4().hex
+    payload = {"event_id": event_id} | {k: v for k, v in event.payload.items() if k != "event_id"}
+    result = replace(result, event_id=event_id, payload=payload, issues=issues)
+    single = _Single(order, watch, random, event, result)
+    try:
+        return single.go()
+    except ReoError as fault:
+        return single.stopped(fault)
+
+
+class OneMemory:
+    """The ledger for one event, opened when it is needed; `path` None remembers nothing."""
+
+    def __init__(
+        self, path: Callable[[], Path | None], endpoint: str, key: str | None, account: str | None
+    ) -> None:
+        self._path = path
+        self._who = (endpoint, key, account)
+        self._scope: Scope | None = None
+
+    def knows(self, event: Event) -> bool:
+        """Tell whether the event was delivered before.
+
+        Raises ReoError: 65 when it has changed since, 78 when another key has delivered it, 73 to
+        75 for the ledger.
+        """
+        from reo_cli.delivery.ledger import Ledger
+
+        path = self._path()
+        if path is None or event.event_id is None:
+            return False
+        self._scope = Ledger.open(path, clock=time.time).scope(*self._who)
+        known = self._scope.find(event.event_id)
+        if known is None:
+            other = self._scope.find_elsewhere(event.event_id)
+            if other is not None:
+                raise other_key(f"event_id {event.event_id}", other.delivered_at)
+            return False
+        if known.content != content_digest(event, b""):
+            message = f"the event has changed since it was delivered on {date(known.delivered_at)}"
+            hint = "give it another event_id, or send it with send-file --on-change send"
+            raise ReoError(ExitCode.INVALID, "changed", message, hint)
+        return True
+
+    def record(self, event: Event) -> None:
+        """Remember that the event has been delivered; raises ReoError 74 or 75."""
+        from reo_cli.delivery.ledger import Acknowledged
+
+        if self._scope is not None and event.event_id is not None:
+            content = content_digest(event, b"")
+            self._scope.record([Acknowledged(event.event_id, content, time.time())])
+
+
+class _Single:
+    def __init__(
+        self, order: SingleOrder, watch: Watch, random: Random, event: Event, result: SendResult
+    ) -> None:
+        self._order = order
+        self._watch = watch
+        self._random = random
+        self._event = event
+        self._result = result
+        self._attempts = 0
+        self._last: Outcome | None = None
+
+    def go(self) -> SendResult:
+        """Ask the ledger, send, tell the ledger; raises ReoError for what stops it."""
+        order, event = self._order, self._event
+        if order.target is None:
+            return self._end("dry_run", ExitCode.OK)
+        if event.event_id is not None and order.memory.knows(event):
+            return self._end("already_delivered", ExitCode.OK)
+        outcome = self._attempt_all(order.target)
+        if outcome.verdict is Verdict.DELIVERED:
+            if event.event_id is not None:
+                order.memory.record(event)
+            return self._end("delivered", ExitCode.OK)
+        if outcome.verdict is Verdict.REJECTED:
+            hint = outcome.hint or "change the data: the API will refuse it again"
+            return self._end("rejected", ExitCode.DATA, outcome.reason, hint)
+        if outcome.verdict is Verdict.TRANSIENT:
+            hint = outcome.hint or "run it again later"
+            return self._end("errored", ExitCode.UNAVAILABLE, outcome.reason, hint)
+        return self.stopped(fatal(outcome.verdict, outcome))
+
+    def stopped(self, error: ReoError) -> SendResult:
+        """Return the result of a run that was stopped."""
+        status = "invalid" if error.exit_code is ExitCode.INVALID else "failed"
+        return replace(self._end(status, error.exit_code), error=error)
+
+    def _attempt_all(self, target: Target) -> Outcome:
+        """Make attempts until one is definite or they are used up; raises ReoError 75."""
+        connection = Connection(target)
+        body = request_body(self._result.event_id or "", self._event.content)
+        while True:
+            outcome = connection.attempt(body)
+            self._last = outcome
+            self._attempts += 1
+            self._watch.attempted(self._result.event_id or "", self._attempts, outcome)
+            if outcome.verdict is not Verdict.TRANSIENT or self._attempts > self._order.retries:
+                return outcome
+            self._wait(outcome)
+
+    def _wait(self, outcome: Outcome) -> None:
+        asked = outcome.retry_after
+        if asked is not None and asked > LONGEST_WAIT:
+            raise asked_to_come_back(asked)
+        jitter = delay(self._attempts, self._random, throttled=outcome.throttled, cap=CAP_ONE)
+        wait = jitter if asked is None else asked
+        most = self._order.max_time
+        if most is not None and time.monotonic() + wait - self._order.started >= most:
+            raise timed_out(most)
+        self._watch.waiting(f"{outcome.reason}: trying again in {wait:.1f} s")
+        time.sleep(wait)
+
+    def _end(self, status: str, code: ExitCode, reason: str = "", hint: str = "") -> SendResult:
+        last = self._last
+        error = (
+            ReoError(code, status, f"the event was {status}: {reason}", hint) if reason else None
+        )
+        return replace(
+            self._result,
+            status=status,
+            exit_code=code,
+            http_status=last.http_status if last else None,
+            response=last.response if last else None,
+            attempts=self._attempts,
+            elapsed_ms=round((time.monotonic() - self._order.started) * 1000),
+            error=error,
+        )

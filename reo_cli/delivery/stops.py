@@ -1,0 +1,68 @@
+"""What stops a run, as errors: the words and exit codes that `send` and `send-file` share."""
+
+import time
+from collections.abc import Callable
+
+from reo_cli.delivery.backoff import LONGEST_WAIT
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.outcome import Outcome, Verdict
+
+
+def fatal(verdict: Verdict, outcome: Outcome) -> ReoError:
+    """Return the error that an outcome ends a run with."""
+    code = {
+        Verdict.KEY_REFUSED: ExitCode.KEY_REFUSED,
+        Verdict.CONFIG: ExitCode.CONFIG,
+        Verdict.NOT_THE_API: ExitCode.NOT_THE_API,
+    }[verdict]
+    return ReoError(code, verdict.value, outcome.reason, outcome.hint)
+
+
+def asked_to_come_back(seconds: float, clock: Callable[[], float] = time.time) -> ReoError:
+    """Return the error for a `Retry-After` above the cap; says when to come back."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(clock() + seconds, 2**40)))
+    message = f"the API asks to wait {seconds:,.0f} s, longer than {LONGEST_WAIT:g} s"
+    return ReoError(ExitCode.TRY_LATER, "retry_after", message, f"run it again after {when}")
+
+
+def interrupted(number: int) -> ReoError:
+    """Return the error for a signal."""
+    import signal
+
+    code = {
+        signal.SIGHUP: ExitCode.HANGUP,
+        signal.SIGINT: ExitCode.INTERRUPTED,
+        signal.SIGTERM: ExitCode.TERMINATED,
+    }[signal.Signals(number)]
+    return ReoError(code, "interrupted", f"stopped by {signal.Signals(number).name}")
+
+
+def timed_out(seconds: float) -> ReoError:
+    """Return the error for a run whose `--max-time` is over."""
+    message = f"the time is over: --max-time {seconds:g}"
+    return ReoError(ExitCode.TRY_LATER, "max_time", message, "run it again to go on")
+
+
+def gave_up(seconds: float, reason: str) -> ReoError:
+    """Return the error for a run without progress for `seconds`; `reason` is the last failure's."""
+    message = f"nothing was delivered for {seconds:g} s"
+    hint = "see whether the network and the API are up, then run it again"
+    return ReoError(
+        ExitCode.UNAVAILABLE, "gave_up", f"{message}: {reason}" if reason else message, hint
+    )
+
+
+def other_key(where: str, delivered_at: int) -> ReoError:
+    """Return the error for an event that another key without an account name has delivered."""
+    return ReoError(
+        ExitCode.CONFIG,
+        "delivered_under_another_key",
+        f"{where}: this event was delivered on {date(delivered_at)} with another key",
+        "run send-file with --key-rotated if the key is new and the account the same, or give "
+        "--account NAME if the key belongs to another account",
+    )
+
+
+def date(epoch: int) -> str:
+    """Return a moment as people read it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch))

@@ -1,0 +1,149 @@
+"""What a run of `send-file` came to: counts per input, and the reason it stopped, if it did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.records import Issue
+
+OUTCOMES = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
+"""Every record read ends in exactly one of these."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records by what became of them; `read` is always their sum."""
+
+    delivered: int = 0
+    already_delivered: int = 0
+    invalid: int = 0
+    rejected: int = 0
+    errored: int = 0
+    unsent: int = 0
+
+    @property
+    def read(self) -> int:
+        """All records read, each counted once."""
+        return sum(getattr(self, name) for name in OUTCOMES)
+
+    def add(self, outcome: str, number: int = 1) -> None:
+        """Count `number` more records that ended as `outcome`, one of `OUTCOMES`."""
+        setattr(self, outcome, getattr(self, outcome) + number)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in OUTCOMES))
+
+
+@dataclass(slots=True)
+class InputSummary:
+    """One input: its name as given, its counts, and the rejects file if one was written."""
+
+    file: str
+    counts: Counts = field(default_factory=Counts)
+    rejects_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSummary:
+    """The ledger a run used: `created` by this run or not, and the events it holds at the end."""
+
+    path: Path
+    created: bool
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One record that has reached its end; `outcome` is one of `OUTCOMES`.
+
+    `body` is the request body, filled in a dry run only.
+    """
+
+    file: str
+    line: int
+    record: int
+    outcome: str
+    event_id: str | int | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    reason: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a `send-file` run.
+
+    `issues` holds at most `--max-issues`; `errors` and `warnings` count all of them. `bodies` is
+    the first request bodies of a dry run. `elapsed_s` covers the whole process.
+    """
+
+    inputs: Sequence[InputSummary]
+    attempts: int
+    elapsed_s: float
+    events_per_s: float
+    issues: Sequence[Issue] = ()
+    errors: int = 0
+    warnings: int = 0
+    ledger: LedgerSummary | None = None
+    error: ReoError | None = None
+    dry_run: bool = False
+    bodies: Sequence[str] = ()
+    endpoint: str = ""
+    resume: str = ""
+    """The command that goes on from here, or empty when nothing is left to do."""
+    allow_failure: bool = False
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of all inputs together."""
+        return sum((each.counts for each in self.inputs), Counts())
+
+    @property
+    def verdict(self) -> ExitCode:
+        """The exit code before `--allow-failure`: what stopped the run decides (design.md)."""
+        counts = self.counts
+        if self.error is not None:
+            return self.error.exit_code
+        if counts.errored or (counts.unsent and not self.dry_run):
+            return ExitCode.UNAVAILABLE
+        return ExitCode.DATA if counts.rejected or counts.invalid else ExitCode.OK
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the process; `--allow-failure` forgives 69, 75 and 76 only."""
+        code = self.verdict
+        return ExitCode.OK if self.allow_failure and code in FORGIVEN else code
+
+    @property
+    def status(self) -> str:
+        """`success`, `partial`, `failed`, `interrupted` or `dry_run`."""
+        code = self.verdict
+        if code in (ExitCode.HANGUP, ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            return "interrupted"
+        if code is ExitCode.OK:
+            return "dry_run" if self.dry_run else "success"
+        counts = self.counts
+        return "partial" if counts.delivered or counts.already_delivered else "failed"
+
+
+FORGIVEN = frozenset({ExitCode.UNAVAILABLE, ExitCode.TRY_LATER, ExitCode.NOT_THE_API})
+"""What `--allow-failure` turns into 0: the service's faults, never the data's or the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The end of `reo send`; `status` is one of the words design.md lists for `reo.send/1`."""
+
+    status: str
+    exit_code: ExitCode
+    event_id: str | int | None = None
+    payload: dict[str, object] | None = None
+    http_status: int | None = None
+    response: object = None
+    attempts: int = 0
+    elapsed_ms: int = 0
+    endpoint: str = ""
+    issues: Sequence[Issue] = ()
+    error: ReoError | None = None

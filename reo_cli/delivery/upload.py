@@ -1,0 +1,312 @@
+"""`send-file`, whole: open, lock, check all, send, and always a `Summary`.
+
+Regular files are read twice: once to their ends, so that an error in the last line is known before
+the first request, and once to send. A pipe is checked as it flows.
+"""
+
+import os
+import random
+import secrets
+import tempfile
+import time
+from collections.abc import Collection
+from contextlib import ExitStack
+from pathlib import Path
+
+from reo_cli.checker import Checker
+from reo_cli.client import Connection, Target
+from reo_cli.delivery.book import Book, Listener
+from reo_cli.delivery.decide import Decider, Memory
+from reo_cli.delivery.dispatch import Dispatcher
+from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
+from reo_cli.delivery.intake import Input, Intake
+from reo_cli.delivery.ledger import Ledger
+from reo_cli.delivery.ledger_admin import tidy
+from reo_cli.delivery.locks import lock
+from reo_cli.delivery.order import Order
+from reo_cli.delivery.progress import Meter, Silent, sum_of
+from reo_cli.delivery.rejects import Rejects, default_path
+from reo_cli.delivery.signals import Signals
+from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
+from reo_cli.delivery.workers import Signal, Wake, Workers
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.issues import IssueLog
+from reo_cli.readers import read
+from reo_cli.readers.source import Source, open_source
+from reo_cli.records import STDIN
+
+BODIES_SHOWN = 5
+"""Request bodies that a dry run shows."""
+
+
+def upload(order: Order, log: IssueLog, listener: Listener) -> Summary:
+    """Send the events of all inputs; what goes wrong is in the summary, never raised.
+
+    Signals are handled while it runs. Only bugs raise.
+    """
+    run = _Run(order, log, listener)
+    try:
+        with Signals() as signals, ExitStack() as stack:
+            run.go(stack, signals)
+    except ReoError as fault:
+        run.error = run.error or fault
+    return run.summary()
+
+
+class _Run:
+    """The state of one run; `summary` tells what it has come to, however it ended."""
+
+    def __init__(self, order: Order, log: IssueLog, listener: Listener) -> None:
+        self._order = order
+        self._listener = listener
+        self._checker = Checker(order.rules)
+        self._sources: list[Source] = []
+        self._log = log
+        self._inputs = [InputSummary(name) for name in order.names]
+        self._surveyed: list[InputSummary] = []
+        self._dispatcher: Dispatcher | None = None
+        self._ledger: Ledger | None = None
+        self._ledger_summary: LedgerSummary | None = None
+        self._bodies: list[str] = []
+        self._meter = Meter(listener, time.monotonic)
+        self.error: ReoError | None = None
+
+    def go(self, stack: ExitStack, signals: Signals) -> None:
+        """Do everything in its order; raises ReoError for what stops the run."""
+        order = self._order
+        if list(order.names).count(STDIN) > 1:
+            raise ReoError(ExitCode.USAGE, "stdin_twice", "`-` can be given only once")
+        for name in order.names:
+            self._sources.append(open_source(name))
+            stack.callback(self._sources[-1].close)
+        files = {at for at, source in enumerate(self._sources) if not source.streamed}
+        if order.target is None:
+            self._survey(self._view_ledger(stack), range(len(self._sources)))
+            return
+        rejects = self._rejects(stack)
+        if order.locked:
+            self._lock(stack)
+        memory = self._open_ledger(stack)
+        stack.callback(self._note_ledger)
+        checked = set() if order.skip_invalid else files
+        if not checked or self._survey(memory, checked):
+            self._send(order.target, memory, rejects, checked, signals)
+
+    def _rejects(self, stack: ExitStack) -> list[Rejects]:
+        order = self._order
+        if order.rejects is not None:
+            shared = Rejects(order.rejects, explicit=True)
+            shared.check([Path(each.path) for each in self._sources if not each.streamed])
+            files = [shared] * len(self._sources)
+        else:
+            files = [Rejects(default_path(each.path, order.state)) for each in self._sources]
+        for each in files:
+            stack.callback(each.close)
+        return files
+
+    def _lock(self, stack: ExitStack) -> None:
+        order = self._order
+        paths = [Path(each.path) for each in self._sources if not each.streamed]
+        context = lock(
+            paths,
+            folder=order.state / "locks",
+            clock=time.monotonic,
+            sleep=time.sleep,
+            name=order.lock_name,
+            wait=order.wait,
+        )
+        stack.enter_context(context)
+
+    def _open_ledger(self, stack: ExitStack) -> Memory:
+        """Open the ledger, and one for this run only where the other is not looked into."""
+        order, options = self._order, self._order.ledger
+        scopes = []
+        if options.path is None or options.resend:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reo-"))
+            own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
+            scopes.append(own.scope(order.endpoint, order.key, options.account))
+        if options.path is not None:
+            self._ledger = stack.enter_context(Ledger.open(options.path, clock=time.time))
+            self._note_ledger()
+            if self._ledger.created:
+                self._listener.note(f"a new ledger was made: {self._ledger.path}")
+            tidy(self._ledger, options.keep_days, time.time())
+            scopes.append(self._ledger.scope(order.endpoint, order.key, options.account))
+            if options.key_rotated:
+                scopes[-1].adopt()
+        return Memory(*scopes)
+
+    def _view_ledger(self, stack: ExitStack) -> Memory | None:
+        """Open the ledger to look into it only, if there is one."""
+        order, options = self._order, self._order.ledger
+        if options.path is None or options.resend:
+            return None
+        try:
+            self._ledger = stack.enter_context(Ledger.view(options.path))
+        except ReoError as error:
+            if error.exit_code is ExitCode.NO_INPUT:
+                return None  # there is none yet
+            raise
+        self._note_ledger()
+        return Memory(self._ledger.scope(order.endpoint, order.key, options.account))
+
+    def _note_ledger(self) -> None:
+        ledger = self._ledger
+        if ledger is not None:
+            self._ledger_summary = LedgerSummary(ledger.path, ledger.created, ledger.events())
+
+    def _survey(self, memory: Memory | None, which: Collection[int]) -> bool:
+        """Check inputs to their ends without sending; False when something is wrong with them."""
+        order = self._order
+        dry_run = order.target is None
+        decider = Decider(order.identity, memory)
+        silent = Silent(self._listener, settled=dry_run)
+        book = Book(self._inputs, self._log, silent, clock=time.time)
+        inputs = [self._input(at, self._sources[at], None) for at in which]
+        intake = Intake(inputs, self._checker, decider, book, order.identity.shard)
+        while not intake.done:
+            job = intake.take()
+            if job is not None:
+                body = job.body.decode() if dry_run else ""
+                if body and len(self._bodies) < BODIES_SHOWN:
+                    self._bodies.append(body)
+                book.unsent(job, "dry run" if dry_run else "", body=body)
+            self._meter.checking(book)
+        decider.close()
+        self._surveyed = self._inputs
+        counts = sum_of(self._inputs)
+        if counts.invalid or book.broken:
+            self.error = invalid_input(counts.invalid, counts.read)
+            return False
+        if not dry_run:
+            self._inputs = [InputSummary(name) for name in order.names]
+        return True
+
+    def _send(
+        self,
+        target: Target,
+        memory: Memory,
+        rejects: list[Rejects],
+        checked: Collection[int],
+        signals: Signals,
+    ) -> None:
+        order = self._order
+        workers = Workers(lambda: Connection(target), order.policy.concurrency)
+        streams = {at for at, source in enumerate(self._sources) if source.streamed}
+        surveyed = {at: self._surveyed[at].counts for at in checked}
+        book = Book(
+            self._inputs,
+            self._log,
+            self._listener,
+            memory=memory,
+            rejects=rejects,
+            streams=streams,
+            checked=surveyed,
+            clock=time.time,
+        )
+        inputs = [self._input(at, source, workers) for at, source in enumerate(self._sources)]
+        decider = Decider(order.identity, memory)
+        intake = Intake(
+            inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
+        )
+        total = None if streams or order.skip_invalid else sum_of(self._surveyed).read
+        self._meter.sending(book, total)
+        self._dispatcher = Dispatcher(
+            order.policy,
+            workers,
+            intake,
+            book,
+            random.Random().random,  # noqa: S311 - jitter, not a secret
+            order.started,
+            self._meter.turn,
+        )
+        signals.post_to(lambda number: workers.post(Signal(number)))
+        try:
+            self._dispatcher.run()
+            self.error = self._dispatcher.error
+            for at, counts in surveyed.items():
+                left = counts.read - self._inputs[at].counts.read
+                self._inputs[at].counts.unsent += max(0, left)
+            book.flush()
+        finally:
+            signals.post_to(None)
+            workers.close()
+            decider.close()
+        if book.broken and self.error is None:
+            self.error = not_all_read(bool(sum_of(self._inputs).delivered))
+
+    def _input(self, at: int, source: Source, workers: Workers | None) -> Input:
+        """Describe an input to the intake: `workers` are to be woken by a pipe, if it is sent."""
+
+        def start() -> Feed:
+            if not source.streamed:
+                source.rewind()
+                source.guarded = True
+                return FileFeed(read(source, self._order.reading))
+            wake = (lambda: workers.post(Wake())) if workers else None
+            items = read(source, self._order.reading)
+            return PipeFeed(items, wake, source.stop) if wake else FileFeed(items)
+
+        origin = origin_of(source)
+        return Input(at, source.name, origin, source.streamed, start, source.verify_unchanged)
+
+    def summary(self) -> Summary:
+        """Return what the run has come to."""
+        order, dispatcher = self._order, self._dispatcher
+        first = dispatcher.first_request if dispatcher else None
+        last = dispatcher.last_answer if dispatcher else None
+        delivered = sum_of(self._inputs).delivered
+        took = last - first if first is not None and last is not None else 0.0
+        return Summary(
+            inputs=self._inputs,
+            attempts=dispatcher.attempts if dispatcher else 0,
+            elapsed_s=time.monotonic() - order.started,
+            events_per_s=delivered / took if took > 0 else 0.0,
+            issues=self._log.kept(),
+            errors=self._log.errors,
+            warnings=self._log.warnings,
+            ledger=self._ledger_summary,
+            error=self.error,
+            dry_run=order.target is None,
+            bodies=self._bodies,
+            endpoint=order.endpoint,
+            resume=order.command if self._is_unfinished() else "",
+            allow_failure=order.allow_failure,
+        )
+
+    def _is_unfinished(self) -> bool:
+        """Tell whether the same command, run again, would have something to do."""
+        counts = sum_of(self._inputs)
+        return self._order.target is not None and bool(
+            counts.errored or (counts.unsent and not counts.invalid)
+        )
+
+
+def origin_of(source: Source) -> bytes:
+    """Return what stands for an input where its events have no time of their own.
+
+    A regular file's absolute path, size and modification time; a random id for a pipe.
+    """
+    if source.streamed:
+        return secrets.token_bytes(16)
+    _, _, size, mtime = source.snapshot
+    return b"\x00".join([os.fsencode(Path(source.path).absolute()), b"%d" % size, b"%d" % mtime])
+
+
+def invalid_input(invalid: int, read: int) -> ReoError:
+    """Return the error for inputs that failed the check before the first request."""
+    if invalid:
+        verb = "is" if invalid == 1 else "are"
+        message = f"{invalid:,} of {read:,} records {verb} invalid: nothing was sent"
+        hint = "mend them, or add --skip-invalid to send the others"
+    else:
+        message = "an input cannot be read: nothing was sent"
+        hint = "see the issues above"
+    return ReoError(ExitCode.INVALID, "invalid_input", message, hint)
+
+
+def not_all_read(delivered: bool) -> ReoError:
+    """Return the error for a run that did not see the end of an input."""
+    code = ExitCode.DATA if delivered else ExitCode.INVALID
+    hint = "mend it and run the same command again: what was delivered is not sent twice"
+    return ReoError(code, "input_not_read", "an input could not be read to its end", hint)
