@@ -1,0 +1,118 @@
+"""Results for programs: one line of JSON, or a stream of them.
+
+A line is ASCII and valid JSON whatever the data holds: lone surrogates are escaped, a NaN in a
+server's answer is null, and no line holds a command for the machine that reads a CI log.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic
+
+from reo_cli.records import Issue
+from reo_cli.reports.command import Command, ResultT
+from reo_cli.reports.safe import Mask
+from reo_cli.reports.streams import Stream
+
+if TYPE_CHECKING:
+    from reo_cli.delivery.summary import Settled
+    from reo_cli.errors import ReoError
+
+Shape = dict[str, object]
+
+
+def json_line(value: object, mask: Mask) -> str:
+    """`value` as one line of JSON with its line end, every secret in it masked."""
+    line = _encode(value)
+    if mask.touches(line):
+        line = _encode(mask.values(value))
+    # GitHub's runner looks for `##[` anywhere in a line; in JSON `##` stands only inside a text.
+    return line.replace("##", "#\\u0023") + "\n"
+
+
+def _encode(value: object) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and value - value != 0:  # infinite, or not a number
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def issue_shape(issue: Issue) -> Shape:
+    """One of `issues[]`."""
+    return {
+        "file": issue.file,
+        "line": issue.line,
+        "record": issue.record,
+        "field": issue.field,
+        "severity": issue.severity,
+        "message": issue.message,
+        "hint": issue.hint,
+    }
+
+
+def error_shape(error: "ReoError | None") -> Shape | None:
+    """The `error` of every result."""
+    if error is None:
+        return None
+    return {
+        "exit_code": int(error.exit_code),
+        "reason": error.reason,
+        "message": error.message,
+        "hint": error.hint,
+    }
+
+
+class JsonForm(Generic[ResultT]):
+    """`-o json`: exactly one line, at the end."""
+
+    def __init__(self, out: Stream, command: Command[ResultT]) -> None:
+        self._out = out
+        self._command = command
+
+    def settled(self, settled: "Settled") -> None:
+        """Nothing: the result holds the counts."""
+
+    def finish(self, result: ResultT) -> None:
+        """Write the line."""
+        self._out.write(json_line(self._command.shape(result), self._out.mask))
+
+
+class NdjsonForm(Generic[ResultT]):
+    """`-o ndjson`: a line for each settled record or else each issue, then `{"summary": …}`.
+
+    The summary is the same object as the line of `-o json`.
+    """
+
+    def __init__(self, out: Stream, command: Command[ResultT]) -> None:
+        self._out = out
+        self._command = command
+
+    def settled(self, settled: "Settled") -> None:
+        """Write the line of a record."""
+        if self._command.line:
+            self._write(self._command.line(settled))
+
+    def finish(self, result: ResultT) -> None:
+        """Write the issues of a command that settles nothing, and the summary."""
+        if self._command.line is None:
+            for issue in self._command.issues_of(result)[0]:
+                self._write(issue_shape(issue))
+        self._write({"summary": self._command.shape(result)})
+
+    def _write(self, shape: Shape) -> None:
+        self._out.write(json_line(shape, self._out.mask))

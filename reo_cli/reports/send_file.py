@@ -1,0 +1,181 @@
+"""What a run of `send-file` is to programs (its JSON) and to people (its content)."""
+
+from collections.abc import Sequence
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.records import Issue
+from reo_cli.reports.command import Command
+from reo_cli.reports.content import Cell, Closing, Column, Content, Fact, Grid
+from reo_cli.reports.machine import Shape, error_shape, issue_shape
+from reo_cli.reports.words import count_of, duration, number, rate
+
+if TYPE_CHECKING:
+    from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Settled, Summary
+
+SCHEMA = "reo.send-file/1"
+
+_COUNTS = ("read", "delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
+_COLUMNS = (
+    Column("file"),
+    Column("read"),
+    Column("delivered", "good"),
+    Column("already delivered"),
+    Column("invalid", "bad"),
+    Column("rejected", "bad"),
+    Column("errored", "bad"),
+    Column("unsent", "warn"),
+)
+
+
+def blank(error: ReoError) -> "Summary":
+    """The summary of a run that failed before it read anything."""
+    from reo_cli.delivery.summary import Summary
+
+    return Summary((), attempts=0, elapsed_s=0.0, events_per_s=0.0, error=error)
+
+
+def shape(summary: "Summary") -> Shape:
+    """The JSON of a run (design.md, Output)."""
+    return {
+        "schema": SCHEMA,
+        "status": summary.status,
+        "exit_code": int(summary.exit_code),
+        **_counts_shape(summary.counts),
+        "attempts": summary.attempts,
+        "elapsed_s": round(summary.elapsed_s, 3),
+        "events_per_s": round(summary.events_per_s, 3),
+        "inputs": [_input_shape(each) for each in summary.inputs],
+        "ledger": _ledger_shape(summary.ledger),
+        "issues": [issue_shape(issue) for issue in summary.issues],
+        "error": error_shape(summary.error),
+    }
+
+
+def _counts_shape(counts: "Counts") -> dict[str, int]:
+    return {name: getattr(counts, name) for name in _COUNTS}
+
+
+def _input_shape(each: "InputSummary") -> Shape:
+    rejects = None if each.rejects_file is None else str(each.rejects_file)
+    return {"file": each.file, **_counts_shape(each.counts), "rejects_file": rejects}
+
+
+def _ledger_shape(ledger: "LedgerSummary | None") -> Shape | None:
+    if ledger is None:
+        return None
+    return {"path": str(ledger.path), "created": ledger.created, "events": ledger.events}
+
+
+def settled_shape(settled: "Settled") -> Shape:
+    """A line of `-o ndjson`; a dry run adds the `payload`."""
+    line: Shape = {
+        "file": settled.file,
+        "line": settled.line,
+        "record": settled.record,
+        "status": settled.outcome,
+        "event_id": settled.event_id,
+        "http_status": settled.http_status,
+        "attempts": settled.attempts,
+        "reason": settled.reason,
+    }
+    if settled.body:
+        import json
+
+        line["payload"] = json.loads(settled.body)["payload"]
+    return line
+
+
+def issues_of(summary: "Summary") -> tuple[Sequence[Issue], int, int]:
+    """The issues kept, and how many errors and warnings there are in all."""
+    return summary.issues, summary.errors, summary.warnings
+
+
+def content(summary: "Summary") -> Content:
+    """The table of counts, and what else is worth knowing."""
+    rows = [_row(each.file, each.counts) for each in summary.inputs]
+    total = _row("total", summary.counts)
+    return Content(
+        grid=Grid(_COLUMNS, rows, total if len(rows) > 1 else None) if rows else None,
+        facts=_facts(summary),
+        lines=summary.bodies,
+    )
+
+
+def _row(name: str, counts: "Counts") -> Sequence[Cell]:
+    return (name, *_counts_shape(counts).values())
+
+
+def _facts(summary: "Summary") -> list[Fact]:
+    facts = []
+    if summary.inputs:
+        facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
+    if summary.dry_run:
+        facts.append(Fact("endpoint", summary.endpoint))
+        bodies, unsent = len(summary.bodies), summary.counts.unsent
+        facts.append(Fact("bodies", f"{number(bodies)} of {number(unsent)}"))
+    elif summary.attempts:
+        facts.append(Fact("time", _time(summary)))
+    if summary.ledger is not None:
+        new = " (new)" if summary.ledger.created else ""
+        held = count_of(summary.ledger.events, "event")
+        facts.append(Fact("ledger", f"{summary.ledger.path}{new}, {held}"))
+    for each in summary.inputs:
+        if each.rejects_file is not None:
+            facts.append(Fact("rejects", str(each.rejects_file)))
+    return facts
+
+
+def _is_well(summary: "Summary") -> bool:
+    return summary.verdict is ExitCode.OK
+
+
+def _result(summary: "Summary") -> str:
+    counts = summary.counts
+    if not counts.read:
+        return "no events in the input" if _is_well(summary) else "nothing was sent"
+    if summary.dry_run:
+        return f"dry run: {count_of(counts.unsent, 'event')} would be sent, nothing was"
+    held, earlier = counts.delivered + counts.already_delivered, counts.already_delivered
+    share = "" if held == counts.read else f"{number(held)} of "
+    when = f", {number(earlier)} of them earlier" if earlier else ""
+    return f"{share}{count_of(counts.read, 'event')} delivered{when}"
+
+
+def _time(summary: "Summary") -> str:
+    requests = count_of(summary.attempts, "request")
+    speed = f", {rate(summary.events_per_s)}" if summary.events_per_s else ""
+    return f"{duration(summary.elapsed_s)}, {requests}{speed}"
+
+
+def closing(summary: "Summary") -> Closing:
+    """Why the run is no success, and what leads to one."""
+    error, hints = summary.error, _next_steps(summary)
+    if error is None and not _is_well(summary):
+        # The hint of an error is printed under `-q` too.
+        hint = hints.pop(0) if hints else ""
+        error = ReoError(summary.verdict, "not_delivered", _undelivered(summary.counts), hint)
+    warning = ""
+    if summary.exit_code is not summary.verdict:
+        warning = f"`--allow-failure` turns exit code {int(summary.verdict)} into 0"
+    return Closing(error, tuple(hints), warning)
+
+
+def _next_steps(summary: "Summary") -> list[str]:
+    hints = []
+    if summary.resume and not (summary.error and summary.resume in summary.error.hint):
+        hints.append(f"to go on, `{summary.resume}`")
+    rejects = [quote(str(each.rejects_file)) for each in summary.inputs if each.rejects_file]
+    if rejects:
+        hints.append(f"mend what is in the rejects file, then `reo send-file {' '.join(rejects)}`")
+    return hints
+
+
+def _undelivered(counts: "Counts") -> str:
+    ends = ("invalid", "rejected", "errored", "unsent")
+    found = [f"{number(value)} {end}" for end in ends if (value := getattr(counts, end))]
+    return f"not every event was delivered: {', '.join(found)}"
+
+
+COMMAND = Command("send-file", blank, shape, issues_of, content, closing, settled_shape)

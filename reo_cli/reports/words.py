@@ -1,0 +1,43 @@
+"""Numbers, times and plurals as people read them. Pure; nothing here depends on the locale."""
+
+import time
+
+
+def number(value: int) -> str:
+    """`1234567` as `1,234,567`."""
+    return f"{value:,}"
+
+
+def count_of(value: int, noun: str) -> str:
+    """`1 event`, `1,234 events`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """`0.42 s`, `12.3 s`, `2 min 5 s`, `1 h 2 min`."""
+    if seconds < 1:
+        return f"{max(seconds, 0.0):.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def rate(events_per_second: float) -> str:
+    """`812 events a second`, with a decimal below ten."""
+    digits = 1 if events_per_second < 10 else 0
+    return f"{events_per_second:,.{digits}f} events a second"
+
+
+def instant(epoch: int) -> str:
+    """Epoch seconds as `2026-11-23 10:59 UTC`; the number itself when no calendar reaches it."""
+    try:
+        moment = time.gmtime(epoch)
+    except (OverflowError, OSError, ValueError):
+        return str(epoch)
+    return (
+        f"{moment.tm_year:04}-{moment.tm_mon:02}-{moment.tm_mday:02}"
+        f" {moment.tm_hour:02}:{moment.tm_min:02} UTC"
+    )
