@@ -1,0 +1,39 @@
+"""What a run tells while it goes on → the report of its command."""
+
+from typing import TYPE_CHECKING, Any
+
+from reo_cli.delivery.summary import Settled
+from reo_cli.progress import Progress
+
+if TYPE_CHECKING:
+    from reo_cli.outcome import Outcome
+    from reo_cli.reports import Report
+
+
+class ReportListener:
+    """Hands everything on to a report; the lines for attempts are shown under `-v` only."""
+
+    def __init__(self, report: "Report[Any]") -> None:
+        self._report = report
+        self.note = report.talk.note
+        self.warning = report.talk.warning
+        self.hint = report.talk.hint
+
+    def settled(self, settled: Settled) -> None:
+        """Show the end of a record, where each one is shown."""
+        self._report.settled(settled)
+
+    def progress(self, progress: Progress) -> None:
+        """Show where the run stands."""
+        self._report.progress(progress)
+
+    def attempted(self, event_id: str | int, attempt: int, outcome: "Outcome") -> None:
+        """Show an attempt under `-v`."""
+        self._report.talk.verbose(attempt_line(event_id, attempt, outcome))
+
+
+def attempt_line(event_id: str | int, attempt: int, outcome: "Outcome") -> str:
+    """Return what is said of an attempt: `1f3a… attempt 2: delivered, HTTP 200`."""
+    status = f"HTTP {outcome.http_status}" if outcome.http_status else ""
+    parts = [str(outcome.verdict), status, outcome.reason if outcome.reason != status else ""]
+    return f"{event_id} attempt {attempt}: " + ", ".join(filter(None, parts))
