@@ -1,0 +1,111 @@
+"""What all tests share: reo as a real process in a clean world, and a look-out for leaked keys."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CANARY = "canary-key-0123456789-abcd"
+"""The key of every test. After each test it must stand nowhere but where the test put it."""
+
+KEY_FILES = ("config.toml", ".env", "key")
+"""Parts of the names of files in which tests put the key on purpose."""
+
+Env = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of reo."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be exactly one line of JSON."""
+        assert self.stdout.count("\n") == 1, self.stdout
+        return json.loads(self.stdout)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Standard output as NDJSON."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+@dataclass(frozen=True)
+class World:
+    """A home and a working folder for runs of reo, and an environment with nothing of ours."""
+
+    home: Path
+    folder: Path
+
+    def environ(self, env: Env | None = None) -> dict[str, str]:
+        """Return a clean environment, changed by `env` (None removes a variable)."""
+        kept = {k: v for k, v in os.environ.items() if k.startswith(("COVERAGE", "COV_"))}
+        clean: dict[str, str | None] = {
+            **kept,
+            "HOME": str(self.home),
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+            **(env or {}),
+        }
+        return {k: v for k, v in clean.items() if v is not None}
+
+    def start(
+        self, *args: str, env: Env | None = None, **options: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start reo; the caller waits for it or kills it."""
+        options = {"stdin": subprocess.DEVNULL, "cwd": self.folder, **options}
+        command = [sys.executable, "-m", "reo_cli", *args]
+        return subprocess.Popen(command, env=self.environ(env), **options)
+
+    def run(
+        self,
+        *args: str,
+        input: bytes | str | None = None,  # noqa: A002 - as in subprocess.run
+        env: Env | None = None,
+        cwd: Path | None = None,
+        timeout: float = 60,
+    ) -> Run:
+        """Run reo to its end; its standard input is empty unless `input` is given."""
+        data = input.encode() if isinstance(input, str) else input
+        done = subprocess.run(
+            [sys.executable, "-m", "reo_cli", *args],
+            input=data or b"",
+            capture_output=True,
+            env=self.environ(env),
+            cwd=cwd or self.folder,
+            timeout=timeout,
+        )
+        run = Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+        for text in (run.stdout, run.stderr):
+            assert CANARY not in text, f"the key leaked: {text}"
+            assert "Traceback" not in text, text
+        return run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world of its own for each test; at the end the key must be in no file of it."""
+    world = World(tmp_path / "home", tmp_path / "work")
+    world.home.mkdir()
+    world.folder.mkdir()
+    yield world
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and not any(part in path.name for part in KEY_FILES):
+            assert CANARY.encode() not in path.read_bytes(), f"the key leaked into {path}"
+
+
+@pytest.fixture
+def reo(world: World) -> Callable[..., Run]:
+    """Run reo in the test's world: `reo("send-file", "x.csv", input=…, env=…) -> Run`."""
+    return world.run

@@ -1,0 +1,173 @@
+"""What the crash and fault tests share: files of events, runs of reo on them, and the judge.
+
+A run is the real program as a process. It is judged by what the server had accepted, never by what
+reo says of itself; that is compared with the truth afterwards.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import CANARY, Env, Run, World
+from tests.faults import FaultServer
+
+SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
+"""How much of a long figure is run; .ci/run sets less than 1."""
+
+HEADER = ("activity_type", "count", "domain", "event_at", "product_id")
+ENDS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
+
+
+def scaled(number: int, least: int = 1) -> int:
+    """The part of a figure that is to be run."""
+    return max(least, round(number * SCALE))
+
+
+def row(number: int, **changes: object) -> dict[str, object]:
+    """The fields of one event; different numbers give different events."""
+    fields = {
+        "activity_type": "primary",
+        "count": number % 900 + 1,
+        "domain": f"company{number % 77}.com",
+        "event_at": 1_790_000_000 + number,
+        "product_id": "reoWebApp",
+    }
+    return {**fields, **changes}
+
+
+def rows(number: int, *, identical: float = 0.0) -> list[dict[str, object]]:
+    """So many events; this part of them, spread over all, are one and the same."""
+    same = row(0)
+    every = round(1 / identical) if identical else 0
+    return [same if every and n % every == 0 else row(n) for n in range(1, number + 1)]
+
+
+def write_csv(path: Path, events: Sequence[dict[str, object]]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, events[0].keys() if events else HEADER)
+        writer.writeheader()
+        writer.writerows(events)
+    return path
+
+
+def ndjson(events: Iterable[dict[str, object]]) -> str:
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+@dataclass
+class Desk:
+    """A world, a server, and the runs of reo from the one to the other."""
+
+    world: World
+    server: FaultServer
+    options: Sequence[str] = ()
+    env: Env = field(default_factory=dict)
+
+    def environ(self, env: Env | None = None) -> Env:
+        given = {"REO_API_KEY": CANARY, "REO_ENDPOINT": self.server.url}
+        return {**given, **self.env, **(env or {})}
+
+    def csv(self, events: Sequence[dict[str, object]], name: str = "events.csv") -> Path:
+        return write_csv(self.world.folder / name, events)
+
+    def send(
+        self, *args: str | Path, env: Env | None = None, timeout: float = 60, **more: Any
+    ) -> Run:
+        """Run `reo send-file -o json` to its end, and see that its sums are right."""
+        command = ["send-file", *map(str, args), *self.options]
+        if "-o" not in command:
+            command += ["-o", "json"]
+        run = self.world.run(*command, env=self.environ(env), timeout=timeout, **more)
+        if "json" in command:
+            check_sums(run.json)
+            assert run.json["exit_code"] == run.code or "--allow-failure" in command
+        return run
+
+    def start(
+        self, *args: str | Path, env: Env | None = None, **options: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start `reo send-file -q`; the caller sees to its end."""
+        command = ["send-file", "-q", *map(str, args), *self.options]
+        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
+        return self.world.start(*command, env=self.environ(env), **options)
+
+    def ledger_holds(self) -> int:
+        run = self.world.run("ledger", "info", "-o", "json", env=self.environ())
+        return int(run.json["events"])
+
+
+def check_sums(result: dict[str, Any]) -> None:
+    """`read` is the sum of the outcomes, for each input and for all together."""
+    for each in (result, *result["inputs"]):
+        assert each["read"] == sum(each[name] for name in ENDS), result
+    for name in ("read", *ENDS):
+        assert result[name] == sum(each[name] for each in result["inputs"]), result
+
+
+def counts(run: Run) -> dict[str, int]:
+    """The counts of a run that are not 0, without `read`."""
+    return {name: run.json[name] for name in ENDS if run.json[name]}
+
+
+def wait_until(
+    condition: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None
+) -> bool:
+    """Wait for something to become true; False when the process ended before, or it took 30 s."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        if (process is not None and process.poll() is not None) or time.monotonic() > deadline:
+            return bool(condition())
+        time.sleep(0.0005)
+    return True
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a server has accepted of a list of events.
+
+    `lost` and `alien` count events, `unique` the ids, `repeats` the acceptances beyond the first of
+    each id; `torn` are ids that were accepted with different contents.
+    """
+
+    lost: int
+    alien: int
+    unique: int
+    repeats: int
+    torn: int
+
+
+def judge(server: FaultServer, events: Sequence[dict[str, object]]) -> Judgement:
+    """Compare what was accepted with what was to be sent, as multisets."""
+    contents: dict[str, set[str]] = {}
+    accepted = 0
+    for request in list(server.requests):
+        if request.accepted:
+            accepted += 1
+            payload = request.json["payload"]
+            event_id = str(payload.pop("event_id"))
+            contents.setdefault(event_id, set()).add(json.dumps(payload, sort_keys=True))
+    fixed = {"mode": "DOMAIN", "source": "TELEMETRY"}
+    wanted = Counter(json.dumps({**fixed, **event}, sort_keys=True) for event in events)
+    arrived = Counter(text for texts in contents.values() for text in texts)
+    return Judgement(
+        lost=(wanted - arrived).total(),
+        alien=(arrived - wanted).total(),
+        unique=len(contents),
+        repeats=accepted - len(contents),
+        torn=sum(len(texts) > 1 for texts in contents.values()),
+    )
+
+
+def assert_complete(server: FaultServer, events: Sequence[dict[str, object]]) -> Judgement:
+    """Nothing lost, nothing invented, and as many ids as events; gives the judgement."""
+    found = judge(server, events)
+    assert (found.lost, found.alien, found.torn) == (0, 0, 0), found
+    assert found.unique == len(events), found
+    return found

@@ -1,0 +1,446 @@
+"""N1 to N14: faults of the network and of the server (reliability.md section 4).
+
+The real program against a server that misbehaves as told. What must be told to the second is in
+test_dispatch.py and test_pace.py, in virtual time.
+"""
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import CANARY, World
+from tests.delivery.harness import (
+    Desk,
+    assert_complete,
+    counts,
+    judge,
+    ndjson,
+    row,
+    rows,
+    scaled,
+    wait_until,
+)
+from tests.faults import (
+    JSON_TYPE,
+    Action,
+    FaultServer,
+    Request,
+    answer,
+    bad_chunk,
+    cut,
+    cut_body,
+    cut_head,
+    cut_json,
+    drip,
+    drip_body,
+    drip_continue,
+    drip_head,
+    failure,
+    hang_up,
+    late,
+    page,
+    raw,
+    redirect,
+    reset,
+    silence,
+    success,
+    throttled,
+    until_close,
+    wrong_key,
+    wrong_length,
+)
+
+OTHER_KEY = "canary-key-the-second-one"
+
+# N1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_n1_a_third_of_all_requests_goes_wrong(world: World) -> None:
+    """0 lost, unique = rows, at most 1.6 requests a row, with every kind of fault mixed."""
+    chance = random.Random(11)
+    before, after = (
+        [failure(500), failure(503), hang_up(), reset(), cut_head(), late(0.1)],
+        [
+            page(),
+            replace(failure(502), accepted=True),
+            cut_head(accepted=True),
+            cut_body(accepted=True),
+            cut_json(accepted=True),
+            reset(accepted=True),
+            late(0.9, cut_json()),
+        ],
+    )
+    lock = threading.Lock()
+
+    def script(number: int, _: Request) -> Action:
+        with lock:
+            if chance.random() >= 0.3:
+                return late(0.002)
+            return chance.choice(before + (after if number > 50 else []))
+
+    events = rows(scaled(20_000, 1000), identical=1 / 3)
+    with FaultServer(script) as server:
+        desk = Desk(world, server, ["--concurrency", "16", "--timeout", "0.8"])
+        run = desk.send(desk.csv(events), timeout=1200)
+        assert run.code == 0, run.stderr
+        assert counts(run) == {"delivered": len(events)}
+        assert_complete(server, events)
+        assert len(server.requests) / len(events) <= 1.6
+        assert run.json["attempts"] <= len(server.requests)
+
+
+# N2
+
+TRANSIENT: list[Action] = [
+    failure(500),
+    failure(503),
+    failure(408),
+    failure(425),
+    throttled(0),
+    answer(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"}),
+    answer(200, b"", JSON_TYPE),
+    answer(200, b"{}", JSON_TYPE),
+    answer(204),
+    cut(0),
+    cut_head(),
+    cut_body(accepted=True),
+    cut_json(accepted=True),
+    wrong_length(9999),
+    bad_chunk(),
+    reset(),
+    reset(accepted=True),
+    hang_up(),
+    raw(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    until_close(b'{"status": "succ'),
+    silence(),
+]
+
+
+@pytest.mark.parametrize("fault", TRANSIENT, ids=lambda fault: fault.name)
+def test_n2_the_attempt_after_the_faults_delivers_the_same_bytes(
+    world: World, fault: Action
+) -> None:
+    """One event alone, and its next attempts: the same body, the same id."""
+    failures = 2
+    with FaultServer([fault] * failures) as server:
+        desk = Desk(world, server, ["--timeout", "0.3"])
+        run = desk.send(desk.csv([row(1)]))
+        assert (run.code, counts(run)) == (0, {"delivered": 1})
+        assert len(server.requests) == run.json["attempts"] == failures + 1
+        assert len({request.body for request in server.requests}) == 1
+        assert server.requests[-1].action == "success"
+
+
+def test_n2_each_of_many_events_fails_at_first(world: World) -> None:
+    seen: Counter[str] = Counter()
+    faults = [failure(500), cut_head(), cut_json(), reset()]
+
+    def script(_: int, request: Request) -> Action:
+        seen[request.event_id] += 1
+        return faults[len(seen) % 4] if seen[request.event_id] <= 1 else success()
+
+    events = rows(40, identical=1 / 4)
+    with FaultServer(script) as server:
+        run = Desk(world, server, ["--concurrency", "4"]).send(write(world, events))
+        assert run.code == 0
+        assert_complete(server, events)
+        bodies: dict[str, set[bytes]] = {}
+        for request in server.requests:
+            bodies.setdefault(request.event_id, set()).add(request.body)
+        assert {len(each) for each in bodies.values()} == {1}
+
+
+def write(world: World, events: list[dict[str, object]]) -> str:
+    path = world.folder / "events.ndjson"
+    path.write_text(ndjson(events))
+    return str(path)
+
+
+def test_n2_what_fails_for_ever_is_errored_and_the_rest_is_delivered(world: World) -> None:
+    def script(_: int, request: Request) -> Action:
+        return failure(500, "boom") if request.json["payload"]["count"] == 8 else late(0.05)
+
+    with FaultServer(script) as server:
+        desk = Desk(world, server, ["--retries", "1"])
+        run = desk.send(desk.csv(rows(60)))
+        assert run.code == 69
+        assert counts(run) == {"delivered": 59, "errored": 1}
+        assert len(server.requests) == 61
+        server.script = success()
+        assert counts(desk.send(desk.csv(rows(60)))) == {"already_delivered": 59, "delivered": 1}
+
+
+def test_n2_without_retries_nothing_is_tried_twice(world: World) -> None:
+    with FaultServer(failure(500)) as server:
+        desk = Desk(world, server, ["--retries", "0", "--give-up-after", "60"])
+        run = desk.send(desk.csv(rows(5)))
+        assert (run.code, counts(run)) == (69, {"errored": 5})
+        assert len({request.event_id for request in server.requests}) == 5
+        assert len(server.requests) == 5
+
+
+# N3: ten minutes are in test_dispatch.py
+
+
+@pytest.mark.slow
+def test_n3_a_server_that_is_away_for_seconds(world: World) -> None:
+    """It goes on by itself; the events in between lose no attempts."""
+    events = rows(300)
+    with FaultServer(late(0.02)) as server:
+        desk = Desk(world, server, ["--retries", "1", "--concurrency", "4"])
+        process = desk.start(desk.csv(events))
+        assert wait_until(lambda: len(server.requests) > 50, process)
+        server.go_down()
+        before = len(server.requests)
+        time.sleep(5)
+        server.come_back()
+        back = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert_complete(server, events)
+        assert server.requests[before].at - back < 12
+
+
+def test_n3_a_server_that_never_was_there_ends_the_run(world: World) -> None:
+    with FaultServer() as server:
+        server.go_down()
+        desk = Desk(world, server, ["--give-up-after", "2"])
+        run = desk.send(desk.csv(rows(20)))
+        assert (run.code, counts(run)) == (69, {"unsent": 20})
+        assert run.json["error"]["reason"] == "gave_up"
+        assert "connection refused" in run.json["error"]["message"]
+
+
+# N4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("concurrency", ["8", "32"])
+def test_n4_a_server_that_allows_100_a_second(world: World, concurrency: str) -> None:
+    """No request earlier than asked, ≥ 60 % of the allowed rate, ≤ 10 % refused."""
+    passed: deque[float] = deque(maxlen=100)
+    lock = threading.Lock()
+
+    def script(_: int, request: Request) -> Action:
+        with lock:
+            now = time.monotonic()
+            if len(passed) == 100 and now < passed[0] + 1:
+                return throttled(1)
+            passed.append(now)
+            return late(0.01)
+
+    events = rows(scaled(5000, 1200))
+    with FaultServer(script) as server:
+        desk = Desk(world, server, ["--concurrency", concurrency])
+        run = desk.send(desk.csv(events), timeout=280)
+        assert (run.code, counts(run)) == (0, {"delivered": len(events)})
+        refused = [each.at for each in server.requests if not each.accepted]
+        times = [each.at for each in server.requests]
+    assert len(events) / (times[-1] - times[0]) >= 60
+    assert len(refused) / len(times) <= 0.10
+    on_its_way = 0.15  # what had been sent before the refusal was read
+    for at in refused:
+        assert not [each for each in times if at + on_its_way < each < at + 1.0]
+
+
+def test_n4_a_wait_above_the_cap_ends_the_run_and_tells_the_time(world: World) -> None:
+    with FaultServer([success(), throttled(4000)]) as server:
+        desk = Desk(world, server, ["--concurrency", "1"])
+        run = desk.send(desk.csv(rows(20)))
+        assert (run.code, counts(run)) == (75, {"delivered": 1, "unsent": 19})
+        assert len(server.requests) == 2
+        assert "UTC" in run.json["error"]["hint"]
+        assert desk.send(desk.csv(rows(20)), "--allow-failure").code == 0
+
+
+# N6
+
+SLOW: dict[str, Action] = {
+    "drip in the head": drip_head(),
+    "drip in the body": drip_body(),
+    "drip of 100 Continue": drip_continue(),
+    "silence": silence(),
+}
+
+
+@pytest.mark.parametrize("name", [*SLOW, "silence after accept", "drip in the handshake"])
+def test_n6_every_attempt_ends_at_its_deadline(world: World, name: str) -> None:
+    greetings = {"silence after accept": silence(), "drip in the handshake": drip(b"\x16", 0.05)}
+    greeting = greetings.get(name)
+    with FaultServer(
+        SLOW.get(name, success()), greeting=lambda _: greeting if greeting else None
+    ) as server:
+        secure = name == "drip in the handshake"
+        url = server.url.replace("http:", "https:") if secure else server.url
+        desk = Desk(world, server, ["--timeout", "0.7", "--retries", "0"])
+        began = time.monotonic()
+        run = desk.send(desk.csv([row(1)]), env={"REO_ENDPOINT": url})
+        took = time.monotonic() - began
+        assert (run.code, counts(run)) == (69, {"errored": 1})
+        assert run.json["attempts"] == 1
+        assert 0.7 <= took <= 0.7 + 0.5 + 2.0, "the deadline, half a second, and the process"
+
+
+# N9
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        failure(401, "Unauthorized"),
+        failure(403, "Forbidden"),
+        answer(401),
+        wrong_key(400),
+        answer(400, b"Authentication Failure", {"Content-Type": "text/plain"}),
+        wrong_key(200),
+    ],
+    ids=["401", "403", "401 empty", "400 JSON", "400 text", "200 failure body"],
+)
+def test_n9_a_wrong_key_costs_exactly_one_request(world: World, refusal: Action) -> None:
+    with FaultServer(refusal) as server:
+        desk = Desk(world, server, ["--concurrency", "64"])
+        file = desk.csv(rows(1000))
+        began = time.monotonic()
+        run = desk.send(file)
+        assert time.monotonic() - began < 2
+        assert (run.code, counts(run)) == (77, {"unsent": 1000})
+        assert len(server.requests) == 1
+        assert run.json["error"]["reason"] == "key_refused"
+
+
+@pytest.mark.parametrize(
+    "portal",
+    [page(), redirect("https://login.test/"), failure(404), failure(405), page(403)],
+    ids=["page", "redirect", "404", "405", "HTML 403"],
+)
+def test_what_is_not_the_api_costs_one_request_too(world: World, portal: Action) -> None:
+    with FaultServer(portal) as server:
+        desk = Desk(world, server, ["--concurrency", "64"])
+        run = desk.send(desk.csv(rows(50)))
+        assert (run.code, counts(run)) == (76, {"unsent": 50})
+        assert len(server.requests) == 1
+
+
+# N10
+
+
+def revoked_after(number: int) -> Callable[[int, Request], Action]:
+    """A server that knows `CANARY` for so many requests, and `OTHER_KEY` always."""
+
+    def script(count: int, request: Request) -> Action:
+        if request.headers["x-api-key"] == CANARY and count > number:
+            return wrong_key(401)
+        return late(0.005)
+
+    return script
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way_on", [["--key-rotated"], []])
+def test_n10_a_key_that_is_revoked_on_the_way(world: World, way_on: list[str]) -> None:
+    """At most what is under way is asked after it; the new key finishes the run, same ids."""
+    number = scaled(5000, 500)
+    events = rows(number * 2, identical=1 / 3)
+    account = [] if way_on else ["--account", "acme"]
+    with FaultServer(revoked_after(number)) as server:
+        desk = Desk(world, server, ["--concurrency", "32", *account])
+        file = desk.csv(events)
+        run = desk.send(file, timeout=300)
+        assert run.code == 77
+        assert len(server.requests) - number <= 32
+        assert run.json["delivered"] == number
+        assert run.json["unsent"] == number
+        sent = len(server.requests)
+
+        new = {"REO_API_KEY": OTHER_KEY}
+        if way_on:
+            stopped = desk.send(file, env=new)
+            assert stopped.code == 78
+            assert stopped.json["error"]["reason"] == "delivered_under_another_key"
+            assert "--key-rotated" in stopped.json["error"]["hint"]
+            assert "--account" in stopped.json["error"]["hint"]
+            assert len(server.requests) == sent
+        run = desk.send(file, *way_on, env=new, timeout=300)
+        assert (run.code, counts(run)) == (0, {"delivered": number, "already_delivered": number})
+        assert_complete(server, events)
+        assert counts(desk.send(file, env=new)) == {"already_delivered": 2 * number}
+
+
+def test_n10_another_account_gets_its_own_deliveries(world: World) -> None:
+    with FaultServer() as server:
+        desk = Desk(world, server)
+        file = desk.csv(rows(10))
+        assert desk.send(file).code == 0
+        run = desk.send(file, "--account", "second", env={"REO_API_KEY": OTHER_KEY})
+        assert (run.code, counts(run)) == (0, {"delivered": 10})
+        assert len(server.requests) == 20
+        assert len({request.event_id for request in server.requests}) == 10
+
+
+# N12
+
+
+def test_n12_when_every_row_is_rejected_the_run_stops(world: World) -> None:
+    with FaultServer(failure(400, "unknown product_id")) as server:
+        desk = Desk(world, server, ["--concurrency", "16"])
+        run = desk.send(desk.csv(rows(1000)))
+        assert run.code == 65
+        assert 100 <= len(server.requests) <= 100 + 16
+        assert run.json["rejected"] == len(server.requests)
+        assert run.json["unsent"] == 1000 - run.json["rejected"]
+        assert "unknown product_id" in run.json["error"]["message"]
+        assert "--max-rejects" in run.json["error"]["hint"]
+
+
+def test_n12_the_number_can_be_set_and_turned_off(world: World) -> None:
+    with FaultServer(failure(400)) as server:
+        desk = Desk(world, server, ["--concurrency", "2"])
+        file = desk.csv(rows(150))
+        few = desk.send(file, "--max-rejects", "7")
+        assert few.code == 65
+        assert 7 <= few.json["rejected"] <= 8
+        all_of_them = desk.send(file, "--max-rejects", "0")
+        assert (all_of_them.code, counts(all_of_them)) == (1, {"rejected": 150})
+
+
+def test_n12_a_file_that_was_delivered_in_part_before_is_not_all_wrong(world: World) -> None:
+    with FaultServer() as server:
+        desk = Desk(world, server)
+        desk.send(desk.csv(rows(400)[300:]))
+        server.script = failure(400)
+        run = desk.send(desk.csv(rows(400)))
+        assert (run.code, counts(run)) == (1, {"rejected": 300, "already_delivered": 100})
+
+
+# N14
+
+
+@pytest.mark.parametrize("every", [1, 2, 7])
+def test_n14_a_server_that_closes_kept_connections(world: World, every: int) -> None:
+    """0 lost, 0 attempts counted: the dead end of a kept connection is nobody's failure."""
+    events = rows(300, identical=1 / 3)
+    with FaultServer(late(0.001), close_every=every) as server:
+        desk = Desk(world, server, ["--concurrency", "16", "--retries", "0"])
+        run = desk.send(desk.csv(events))
+        assert (run.code, counts(run)) == (0, {"delivered": 300})
+        assert run.json["attempts"] == 300
+        assert assert_complete(server, events).repeats == 0
+
+
+def test_a_fault_of_the_judge_would_be_seen(world: World) -> None:
+    """An event that was never accepted is lost, one that nobody sent is alien."""
+    with FaultServer() as server:
+        desk = Desk(world, server)
+        desk.send(desk.csv(rows(5)))
+        assert judge(server, rows(6)).lost == 1
+        assert judge(server, rows(4)).alien == 1
+        desk.send(desk.csv(rows(5)), "--resend")
+        assert judge(server, rows(5)).repeats == 5

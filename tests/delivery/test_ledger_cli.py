@@ -1,0 +1,145 @@
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reo_cli.delivery.ledger import Acknowledged, Ledger
+
+API = "https://api.test/events"
+DAY = 86_400
+
+Reo = Callable[..., Any]
+
+
+def fill(path: Path, *ids: str, key: str = "canary-key-1", account: str | None = None) -> None:
+    now = time.time()
+    with Ledger.open(path, clock=time.time) as ledger:
+        scope = ledger.scope(API, key, account)
+        scope.record([Acknowledged(each, b"c" * 16, now - DAY * 5) for each in ids])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "folder" / "ledger.db"
+    fill(path, "a", "b")
+    fill(path, "c", account="acme")
+    return path
+
+
+def as_json(run: Any) -> dict[str, Any]:
+    assert run.stdout.count("\n") == 1
+    found: dict[str, Any] = json.loads(run.stdout)
+    assert found["schema"] == "reo.ledger/1"
+    assert found["exit_code"] == run.code
+    return found
+
+
+def test_info_as_json(reo: Reo, path: Path) -> None:
+    run = reo("ledger", "info", "--ledger", path, "-o", "json")
+    found = as_json(run)
+    assert (run.code, run.stderr, found["error"], found["status"]) == (0, "", None, "success")
+    assert found["path"] == str(path)
+    assert found["events"] == 3
+    assert found["oldest"] <= found["newest"] <= time.time()
+    assert found["size"] > 0
+    assert found["schema_version"] == 1
+    unnamed, named = found["scopes"]
+    assert (unnamed["endpoint"], unnamed["account"], unnamed["events"]) == (API, None, 2)
+    assert (named["account"], named["key"], named["events"]) == ("acme", None, 1)
+    assert "canary" not in run.stdout
+
+
+def test_info_for_people(reo: Reo, path: Path) -> None:
+    run = reo("ledger", "info", "--ledger", path)
+    assert run.code == 0
+    assert f"ledger: {path}\n" in run.stdout
+    assert "events: 3\n" in run.stdout
+    assert f"1 event to {API} for account acme, the last one 20" in run.stdout
+    assert f"2 events to {API} for the key with fingerprint " in run.stdout
+    assert "\x1b" not in run.stdout
+    table = reo("ledger", "info", "--ledger", path, "-o", "table")
+    assert "account acme" in table.stdout
+    assert reo("ledger", "info", "--ledger", path, "-q").stdout == ""
+
+
+def test_the_ledger_of_the_settings_is_taken(reo: Reo, path: Path) -> None:
+    run = reo("ledger", "info", "-o", "json", env={"REO_LEDGER": str(path)})
+    assert as_json(run)["events"] == 3
+
+
+@pytest.mark.parametrize("command", ["info", "prune"])
+def test_a_missing_ledger_is_66_and_is_not_made(reo: Reo, tmp_path: Path, command: str) -> None:
+    missing = tmp_path / "missing" / "ledger.db"
+    run = reo("ledger", command, "--ledger", missing)
+    assert (run.code, run.stdout) == (66, "")
+    assert run.stderr.startswith(f"error: there is no ledger at `{missing}`\nhint: ")
+    run = reo("ledger", command, "--ledger", missing, "-o", "json")
+    assert as_json(run)["error"]["reason"] == "no_ledger"
+    assert run.code == 66
+    assert not missing.parent.exists()
+
+
+def test_a_foreign_file_is_73_and_left_alone(reo: Reo, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    with sqlite3.connect(foreign) as other:
+        other.execute("CREATE TABLE t (x)")
+    other.close()
+    before = foreign.read_bytes()
+    for command in (["info"], ["prune"], ["merge", foreign.parent / "none.db"]):
+        run = reo("ledger", *command, "--ledger", foreign)
+        assert run.code in (66, 73)
+        assert "Traceback" not in run.stderr
+    assert reo("ledger", "info", "--ledger", foreign).code == 73
+    assert foreign.read_bytes() == before
+
+
+def test_prune_can_be_tried_first(reo: Reo, path: Path) -> None:
+    prune = ("ledger", "prune", "--ledger", path, "-o", "json")
+    assert as_json(reo(*prune))["removed"] == 0
+    found = as_json(reo(*prune, "--keep-days", "4", "--dry-run"))
+    assert (found["removed"], found["dry_run"], found["events"]) == (3, True, 3)
+    found = as_json(reo(*prune, "--keep-days", "4"))
+    assert (found["removed"], found["dry_run"], found["events"]) == (3, False, 0)
+    run = reo("ledger", "prune", "--ledger", path)
+    assert run.stdout.startswith("done: 0 events removed\n")
+
+
+@pytest.mark.parametrize("days", ["-1", "1.5", "x", ""])
+def test_a_wrong_number_of_days_is_a_wrong_usage(reo: Reo, path: Path, days: str) -> None:
+    run = reo("ledger", "prune", "--ledger", path, "--keep-days", days)
+    assert (run.code, run.stdout) == (2, "")
+
+
+def test_merge_takes_over_another_ledger(reo: Reo, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    fill(other, "b", "x", "y")
+    run = reo("ledger", "merge", other, "--ledger", path, "-o", "json")
+    found = as_json(run)
+    assert (run.code, found["read"], found["taken"], found["events"]) == (0, 3, 3, 6)
+    with Ledger.view(path) as ledger:
+        scope = ledger.scope(API, "canary-key-1", None)
+        assert all(scope.find(each) for each in "abxy")
+    again = reo("ledger", "merge", other, "--ledger", path)
+    assert again.stdout.startswith("done: 0 of 3 events were new here")
+
+
+def test_merge_makes_a_ledger_where_there_is_none(reo: Reo, path: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new" / "ledger.db"
+    assert as_json(reo("ledger", "merge", path, "--ledger", new, "-o", "json"))["events"] == 3
+
+
+def test_what_cannot_be_merged_is_refused(reo: Reo, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "link").symlink_to(path)
+    cases = {"missing": 66, "text": 65, "link": 2}
+    for name, code in cases.items():
+        run = reo("ledger", "merge", tmp_path / name, "--ledger", path)
+        assert (name, run.code, run.stdout) == (name, code, "")
+        assert str(tmp_path / name) in run.stderr
+    fresh = tmp_path / "fresh" / "ledger.db"
+    assert reo("ledger", "merge", tmp_path / "text", "--ledger", fresh).code == 65
+    assert not fresh.exists()

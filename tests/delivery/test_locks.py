@@ -1,0 +1,410 @@
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reo_cli.delivery import locks
+from reo_cli.delivery.locks import lock
+from reo_cli.errors import ReoError
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from reo_cli.delivery.locks import lock
+from reo_cli.errors import ReoError
+
+folder, wait, *inputs = sys.argv[2:]
+try:
+    with lock([Path(each) for each in inputs], folder=Path(folder), clock=time.monotonic,
+              sleep=time.sleep, wait=float(wait)):
+        print("held", flush=True)
+        sys.stdin.readline()
+except ReoError as error:
+    print(error.exit_code, error.message, flush=True)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "locks"
+
+
+@pytest.fixture
+def usage(tmp_path: Path) -> Path:
+    path = tmp_path / "usage.csv"
+    path.write_text("count\n1\n")
+    return path
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A program that goes by the name of `reo` and holds the locks of its arguments."""
+    path = tmp_path / "bin" / "reo"
+    path.parent.mkdir()
+    path.write_text(HOLDER)
+    return path
+
+
+class Virtual:
+    """A clock that only goes on while one sleeps; `then` is what happens at a time."""
+
+    def __init__(self, **then: Callable[[], object]) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+        self.then = {float(at[1:]): do for at, do in then.items()}
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        for at in [each for each in self.then if each <= self.now]:
+            self.then.pop(at)()
+
+
+def locked(
+    folder: Path, *inputs: Path, virtual: Virtual | None = None, **more: Any
+) -> AbstractContextManager[None]:
+    virtual = virtual or Virtual()
+    return lock(inputs, folder=folder, clock=virtual.clock, sleep=virtual.sleep, **more)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds a flock on `path`, judged without the code under test."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@contextmanager
+def held_elsewhere(path: Path) -> Iterator[Callable[[], None]]:
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file.close
+
+
+def start(program: Path, folder: Path, *inputs: Path, wait: float = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, str(program), "send-file", str(folder), str(wait), *map(str, inputs)]
+    return subprocess.Popen(command, stdin=-1, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+# In one process
+
+
+def test_inputs_are_locked_in_the_block_and_free_after_it(usage: Path, folder: Path) -> None:
+    with locked(folder, usage):
+        assert not is_free(usage)
+    assert is_free(usage)
+    with pytest.raises(KeyboardInterrupt), locked(folder, usage):
+        raise KeyboardInterrupt
+    assert is_free(usage)
+    assert not folder.exists()
+
+
+def test_one_file_by_many_names_is_locked_once(usage: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(usage)
+    (tmp_path / "hard").hardlink_to(usage)
+    with locked(folder, usage, usage, tmp_path / "link", tmp_path / "hard"):
+        assert not is_free(usage)
+
+
+def test_all_or_none(folder: Path, tmp_path: Path) -> None:
+    inputs = [tmp_path / name for name in "abc"]
+    for path in inputs:
+        path.write_text("")
+    for other in inputs:
+        with held_elsewhere(other):
+            with pytest.raises(ReoError) as caught, locked(folder, *inputs):
+                raise AssertionError
+            assert f"`{other}` is locked by another run" in caught.value.message
+            assert [is_free(path) for path in inputs] == [path != other for path in inputs]
+    with locked(folder, *inputs):
+        assert not any(is_free(path) for path in inputs)
+
+
+def test_a_busy_input_is_75_at_once(usage: Path, folder: Path) -> None:
+    virtual = Virtual()
+    busy = locked(folder, usage, virtual=virtual)
+    with held_elsewhere(usage), pytest.raises(ReoError) as caught, busy:
+        raise AssertionError
+    assert (caught.value.exit_code, caught.value.reason) == (75, "locked")
+    assert "--wait" in caught.value.hint
+    assert virtual.slept == []
+
+
+def test_waiting_ends_when_the_lock_is_free(usage: Path, folder: Path) -> None:
+    with held_elsewhere(usage) as free:
+        virtual = Virtual(_3=free)
+        with locked(folder, usage, virtual=virtual, wait=60.0):
+            assert not is_free(usage)
+    assert 3 <= virtual.now < 3.1
+
+
+def test_waiting_ends_at_its_time(usage: Path, folder: Path) -> None:
+    virtual = Virtual()
+    busy = locked(folder, usage, virtual=virtual, wait=60.0)
+    with held_elsewhere(usage), pytest.raises(ReoError, match="60 s still") as caught, busy:
+        raise AssertionError
+    assert caught.value.exit_code == 75
+    assert virtual.now == pytest.approx(60)
+    assert max(virtual.slept) <= 0.1
+
+
+def test_waiting_can_be_given_up(usage: Path, folder: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    busy = locked(folder, usage, virtual=Virtual(_1=stop), wait=60.0)
+    with held_elsewhere(usage), pytest.raises(KeyboardInterrupt), busy:
+        raise AssertionError
+
+
+def test_an_input_replaced_while_waiting_is_locked_as_it_is_now(
+    usage: Path, folder: Path, tmp_path: Path
+) -> None:
+    with held_elsewhere(usage) as free:
+
+        def replace() -> None:
+            (tmp_path / "new").write_text("new")
+            (tmp_path / "new").replace(usage)
+            free()
+
+        with locked(folder, usage, virtual=Virtual(_1=replace), wait=9.0):
+            assert usage.read_text() == "new"
+            assert not is_free(usage)
+
+
+def test_an_input_replaced_between_opening_and_locking_is_locked_as_it_is_now(
+    usage: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def late(fd: int, operation: int) -> None:
+        if (tmp_path / "new").exists():
+            (tmp_path / "new").replace(usage)
+        flock(fd, operation)
+
+    (tmp_path / "new").write_text("new")
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(folder, usage):
+        monkeypatch.undo()
+        assert not is_free(usage)
+
+
+def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with locked(folder, tmp_path / "pipe", tmp_path / "missing", tmp_path, Path("/dev/null")):
+        assert not folder.exists()
+
+
+# Names, and file systems without locks
+
+
+@pytest.mark.parametrize("name", ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"])
+def test_a_name_is_locked_by_a_private_file(folder: Path, name: str) -> None:
+    with locked(folder, name=name):
+        (file,) = folder.iterdir()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert not is_free(file)
+        with pytest.raises(ReoError, match="the lock") as caught, locked(folder, name=name):
+            raise AssertionError
+        assert caught.value.exit_code == 75
+        with locked(folder, name=name + "2"):
+            pass
+    assert is_free(file)
+    with locked(folder, name=name):
+        pass
+
+
+def test_a_lock_file_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
+    with locked(folder, name="nightly"):
+        (file,) = folder.iterdir()
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReoError) as caught, locked(folder, name="nightly"):
+        raise AssertionError
+    assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error() -> None:
+    with pytest.raises(ReoError) as caught, locked(Path("/proc/reo"), name="nightly"):
+        raise AssertionError
+    assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
+
+
+def test_where_an_input_cannot_be_locked_a_lock_file_stands_for_it(
+    usage: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def unsupported(fd: int, operation: int) -> None:
+        if os.fstat(fd).st_size:
+            raise OSError(38, "Function not implemented")
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    (tmp_path / "link").symlink_to(usage)
+    with locked(folder, usage):
+        again = locked(folder, tmp_path / "link")
+        with pytest.raises(ReoError, match="is locked by another run") as caught, again:
+            raise AssertionError
+        assert caught.value.exit_code == 75
+    with locked(folder, tmp_path / "link"):
+        pass
+
+
+# Between processes
+
+
+def test_of_twenty_processes_one_gets_the_lock_and_after_a_kill_the_next(
+    usage: Path, folder: Path, program: Path
+) -> None:
+    processes = [start(program, folder, usage) for _ in range(20)]
+    answers = [said(process) for process in processes]
+    (winner,) = (p for p, answer in zip(processes, answers, strict=True) if answer == "held")
+    others = [answer for answer in answers if answer != "held"]
+    assert len(others) == 19
+    assert all(answer.startswith("75 ") for answer in others)
+    end(winner)
+    assert winner.returncode == -signal.SIGKILL
+    with locked(folder, usage):
+        pass
+    for process in processes:
+        end(process)
+
+
+def test_after_a_kill_a_waiting_process_starts_within_100_ms(
+    usage: Path, folder: Path, program: Path
+) -> None:
+    # the best of a few: the machine may be busy with something else
+    assert min(seconds_after_a_kill(usage, folder, program) for _ in range(4)) < 0.1
+
+
+def seconds_after_a_kill(usage: Path, folder: Path, program: Path) -> float:
+    holder = start(program, folder, usage)
+    assert said(holder) == "held"
+    waiting = threading.Event()
+    took: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waiting.set()
+        time.sleep(seconds)
+
+    def wait() -> None:
+        with lock([usage], folder=folder, clock=time.monotonic, sleep=sleep, wait=30):
+            took.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert waiting.wait(10)
+    killed = time.monotonic()
+    end(holder)
+    thread.join(10)
+    return took[0] - killed
+
+
+def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path) -> None:
+    with locked(folder, usage):
+        child = subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=-1, close_fds=False, stdout=-1
+        )
+    try:
+        assert is_free(usage)
+    finally:
+        child.communicate(b"\n")
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell")
+def test_the_holder_is_named(usage: Path, folder: Path, program: Path) -> None:
+    holder = start(program, folder, usage)
+    assert said(holder) == "held"
+    try:
+        with pytest.raises(ReoError) as caught, locked(folder, usage):
+            raise AssertionError
+    finally:
+        end(holder)
+    command = f"reo send-file {folder} 0 {usage}"
+    assert f"process {holder.pid} (`{command}"[:100] in caught.value.message
+
+
+COMMANDS = [
+    ("/usr/bin/python3\0/home/me/bin/reo\0send-file\0a b.csv\0", "reo send-file a b.csv"),
+    ("python3.12\0-m\0reo_cli\0send-file\0u.csv\0", "reo send-file u.csv"),
+    ("/opt/reo-cli\0send-file\0\x1b[2J\u202e\0", "reo-cli send-file \\x1b[2J\\u202e"),
+    ("/usr/bin/flock\0u.csv\0env\0REO_API_KEY=secret\0reo\0", "flock"),
+    ("python3\0-c\0import reo # secret\0", "python3"),
+    ("python3\0/home/me/other.py\0secret\0", "other.py"),
+    ("python3\0", "python3"),
+]
+
+
+@pytest.mark.parametrize(("line", "shown"), COMMANDS)
+def test_of_other_programs_only_the_name_is_shown(
+    line: str, shown: str, usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of processes of our own, in the form of Linux's, stands in for the system's."""
+    status = usage.stat()
+    number = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    table = folder / "proc"
+    (table / "77").mkdir(parents=True)
+    (table / "77" / "cmdline").write_bytes(line.encode())
+    (table / "locks").write_text(
+        f"1: POSIX  ADVISORY  WRITE 11 {number} 0 EOF\n"
+        f"2: FLOCK  ADVISORY  WRITE 12 00:63:{status.st_ino} 0 EOF\n"
+        f"2: -> FLOCK  ADVISORY  WRITE 13 {number} 0 EOF\n"
+        f"3: FLOCK  ADVISORY  WRITE 77 {number} 0 EOF\n"
+    )
+    monkeypatch.setattr(locks, "PROCESSES", table)
+    with held_elsewhere(usage), pytest.raises(ReoError) as caught, locked(folder, usage):
+        raise AssertionError
+    assert caught.value.message.endswith(f": process 77 (`{shown}`)")
+
+
+def test_a_holder_under_another_device_number_is_known_by_its_open_file(
+    usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = folder / "proc"
+    (table / "77" / "fd").mkdir(parents=True)
+    (table / "77" / "fd" / "3").symlink_to(usage)
+    (table / "77" / "cmdline").write_bytes(b"reo\0")
+    (table / "locks").write_text(
+        f"1: FLOCK  ADVISORY  WRITE 77 00:63:{usage.stat().st_ino} 0 EOF\n"
+    )
+    monkeypatch.setattr(locks, "PROCESSES", table)
+    with held_elsewhere(usage), pytest.raises(ReoError, match="process 77"), locked(folder, usage):
+        raise AssertionError
+
+
+def test_a_system_that_does_not_tell_gives_no_name(
+    usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PROCESSES", folder / "missing")
+    busy = locked(folder, usage)
+    with held_elsewhere(usage), pytest.raises(ReoError, match="another process"), busy:
+        raise AssertionError

@@ -1,0 +1,147 @@
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reo_cli.progress import Progress
+from reo_cli.reports import Streams, Talk, send_file_report
+from reo_cli.reports.progress import bar_line, log_line
+from tests.reports.samples import COUNT, on_screen, piped, success
+
+PLAIN = Streams(None, None, {})
+
+
+def progress(done: int = 400, total: int | None = 1000, **changes: Any) -> Progress:
+    values: dict[str, Any] = {"failures": 0, "rate": 100.0, "limit": 8, "elapsed": 4.0}
+    return Progress(done, total, **(values | changes))
+
+
+class Clock:
+    """Goes on by `step` seconds every time it is read."""
+
+    def __init__(self, step: float) -> None:
+        self._ticks = self._count(step)
+
+    def _count(self, step: float) -> Iterator[float]:
+        now = 0.0
+        while True:
+            yield now
+            now += step
+
+    def __call__(self) -> float:
+        return next(self._ticks)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (progress(), "400 of 1,000 (40 %), 100 a second, about 6.0 s left, limit 8"),
+        (progress(total=None), "400 so far, 100 a second, limit 8"),
+        (progress(0, 0, rate=0.0, limit=0), "0 of 0, 0 a second"),
+        (
+            progress(failures=3, waiting="waiting 12 s (429)"),
+            "400 of 1,000 (40 %), 100 a second, about 6.0 s left, 3 failed, limit 8,"
+            " waiting 12 s (429)",
+        ),
+    ],
+)
+def test_the_line_of_a_log(given: Progress, expected: str) -> None:
+    assert log_line(given, "failed") == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (
+            100,
+            "━━━━━━━━━━━━──────────────────"
+            "  400/1,000  100/s  6.0 s left  3 failed  limit 8  waiting 12 s (429)",
+        ),
+        (74, "400/1,000  100/s  6.0 s left  3 failed  limit 8  waiting 12 s (429)"),
+        (50, "━━━─────  400/1,000  3 failed  waiting 12 s (429)"),
+        (40, "400/1,000  3 failed  waiting 12 s (429)"),
+        (30, "400/1,000  waiting 12 s (429)"),
+        (20, "━━━─────  400/1,000"),
+    ],
+)
+def test_the_bar_fits_its_screen(columns: int, expected: str) -> None:
+    err = Streams(None, None, {"COLUMNS": str(columns)}).err
+    given = progress(failures=3, waiting="waiting 12 s (429)")
+    assert bar_line(given, "failed", err) == expected
+
+
+def test_a_block_runs_along_the_bar_of_an_unknown_total() -> None:
+    lines = {bar_line(progress(total=None, elapsed=n / 10), "failed", PLAIN.err) for n in range(9)}
+    assert len(lines) == 9
+    assert all(line.count("━") == 3 and "400 so far" in line for line in lines)
+
+
+@pytest.mark.parametrize("given", [progress(2000), progress(0, 0), progress(1000)])
+def test_a_bar_is_never_longer_than_full(given: Progress) -> None:
+    assert bar_line(given, "failed", PLAIN.err).count("━") == 30
+
+
+def run(clock: Clock, calls: int) -> Any:
+    def act(streams: Streams, talk: Talk) -> object:
+        with send_file_report(None, streams, talk, clock=clock) as report:
+            for done in range(calls):
+                report.progress(progress(done))
+            report.issue(COUNT)
+            report.progress(progress(999))
+            return report.finish(success())
+
+    return act
+
+
+def test_a_pipe_gets_a_line_every_ten_seconds(tmp_path: Path) -> None:
+    seen = piped(run(Clock(1.0), 35), tmp_path)
+    lines = [line for line in seen.err.splitlines() if "of 1,000" in line]
+    assert [line.split()[0] for line in lines] == ["9", "19", "29"]
+
+
+def test_a_short_run_says_nothing_of_its_progress(tmp_path: Path) -> None:
+    seen = piped(run(Clock(0.001), 1000), tmp_path)
+    assert seen.err.startswith("usage.csv:17:")
+
+
+def test_quiet_shows_no_progress(tmp_path: Path) -> None:
+    assert piped(run(Clock(11.0), 20), tmp_path, quiet=True).err.startswith("usage.csv:17:")
+
+
+def test_the_bar_is_drawn_now_and_then_and_gone_at_the_end() -> None:
+    screen = on_screen(run(Clock(0.05), 1000), columns=100)
+    erase = "\r\x1b[K"
+    assert 300 < screen.count(erase) <= 505
+    assert re.search(rf"{re.escape(erase)}usage.csv:17: [^\n]*\n[━─]+  99\d/1,000", screen)
+    assert "━" not in screen[screen.rindex(erase) :]
+    assert "result  3 events delivered" in screen[screen.rindex(erase) :]
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {}])
+def test_a_terminal_that_cannot_go_back_gets_lines(environ: dict[str, str]) -> None:
+    screen = on_screen(run(Clock(1.0), 35), environ=environ or {"LANG": "C"})
+    assert "\x1b" not in screen
+    assert "9 of 1,000 (0 %)" in screen
+
+
+def test_nothing_forces_a_bar_into_a_file(tmp_path: Path) -> None:
+    environ = {"TERM": "xterm", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"}
+    seen = piped(run(Clock(1.0), 35), tmp_path, environ)
+    assert "\x1b" not in seen.err
+    assert "━" not in seen.err
+    assert "9 of 1,000" in seen.err
+
+
+def test_an_exception_leaves_no_bar_behind() -> None:
+    def act(streams: Streams, talk: Talk) -> None:
+        clock = Clock(1.0)
+        report = send_file_report(None, streams, talk, clock=clock)
+        with suppress(ZeroDivisionError), report:
+            report.progress(progress())
+            raise ZeroDivisionError
+        report.progress(progress())
+
+    assert on_screen(act).endswith("\r\x1b[K")

@@ -1,0 +1,135 @@
+"""Runs of reo as a person at a screen sees them, for the transcripts and for the README."""
+
+import fcntl
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from reo_cli import __version__
+from reo_cli.sandbox import Sandbox, SandboxOptions
+from tests.conftest import CANARY, World
+
+FILES = Path(__file__).parent / "transcripts" / "files"
+
+CHANGING = (
+    (re.escape(__version__), "VERSION"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    (r"\b\d+(\.\d+)? s\b", "TIME s"),
+    (r"\b\d+ ms\b", "TIME ms"),
+    (r"[\d,]+(\.\d+)? events a second", "RATE events a second"),
+    (r'("elapsed_s"|"elapsed_ms"|"events_per_s"): [\d.]+', r"\1: TIME"),
+    (r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "on DATE"),
+)
+"""What differs from run to run, and what stands for it."""
+
+
+def settled(text: str) -> str:
+    """Return a text without what differs from run to run."""
+    for pattern, stand_in in CHANGING:
+        text = re.sub(pattern, stand_in, text)
+    return text
+
+
+class Screen(NamedTuple):
+    """What a command left: its exit code and the lines it wrote."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+class Player:
+    """Runs shell commands in a world that has the files of `transcripts/files`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._env = {"NO_COLOR": "1", "TERM": "dumb"}
+        self._stack = ExitStack()
+        shutil.copytree(FILES, world.folder, dirs_exist_ok=True)
+        commands = world.home / "bin"
+        commands.mkdir()
+        (commands / "reo").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reo_cli "$@"\n')
+        (commands / "reo").chmod(0o755)
+        self._env["PATH"] = f"{commands}:{os.environ['PATH']}"
+
+    def __enter__(self) -> "Player":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def serve(self) -> None:
+        """Let a sandbox run, and the commands send to it."""
+        server = self._stack.enter_context(Sandbox(SandboxOptions(api_key=CANARY)))
+        self._env |= {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
+
+    def in_pipes(self, command: str) -> Screen:
+        """Run a command whose output goes into pipes."""
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=self._world.environ(self._env),
+            cwd=self._world.folder,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+        return self._screen(command, done.returncode, done.stdout, done.stderr)
+
+    def on_terminal(self, command: str, width: int, *, err: int = subprocess.PIPE) -> Screen:
+        """Run a command with stdout on a terminal; with `err` STDOUT, stderr is there too."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        chunks: list[bytes] = []
+
+        def read() -> None:
+            while True:
+                try:
+                    chunks.append(os.read(ours, 65536))
+                except OSError:  # the last writer has gone
+                    return
+
+        reader = threading.Thread(target=read, daemon=True)
+        process = subprocess.Popen(
+            ["sh", "-c", command],
+            env=self._world.environ(self._env),
+            cwd=self._world.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=err,
+        )
+        os.close(theirs)
+        reader.start()
+        _, talk = process.communicate(timeout=60)
+        reader.join(60)
+        os.close(ours)
+        out = b"".join(chunks).replace(b"\r\n", b"\n")
+        return self._screen(command, process.returncode, out, talk or b"")
+
+    def _screen(self, command: str, code: int, *outputs: bytes) -> Screen:
+        out, err = (self._told(each.decode()).splitlines() for each in outputs)
+        assert code != 70, f"{command}: {err}"
+        return Screen(code, out, err)
+
+    def _told(self, text: str) -> str:
+        """Return an output with the paths of somebody called ann."""
+        assert CANARY not in text
+        text = text.replace(str(self._world.folder), "/home/ann/work")
+        return text.replace(str(self._world.home), "/home/ann")
+
+
+def console(player: Player, text: str) -> Iterator[str]:
+    """Give a console of the README as it is now: every command with what it prints."""
+    for match in re.finditer(r"^\$ (?:.*\\\n)*.*\n", text, re.M):
+        yield match[0]
+        screen = player.on_terminal(match[0][2:], 100, err=subprocess.STDOUT)
+        yield from (f"{line.rstrip()}\n" for line in screen.out)

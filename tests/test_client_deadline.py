@@ -1,0 +1,191 @@
+"""Every attempt ends when its time is over (N6), and unreachable servers are named so."""
+
+import errno
+import socket
+import threading
+from dataclasses import replace
+
+import pytest
+
+from reo_cli.answers import Fault, FaultKind
+from reo_cli.client import Connection
+from reo_cli.client.faults import connect_fault, exchange_fault, lookup_fault
+from reo_cli.outcome import Verdict
+from tests import faults
+from tests.attempts import TIMEOUT, ask, body_of, target_for, timed
+from tests.faults import FaultServer, head_of
+
+DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
+NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
+TE = {"Transfer-Encoding": "chunked"}
+
+
+HANDSHAKE = b"\x16\x03\x03\x40\x00"
+"""The start of a TLS record of 16 KiB, which then never ends."""
+
+N6 = {
+    "silence": faults.silence(),
+    "head": faults.drip_head(),
+    "body": faults.drip_body(),
+    "continue": faults.drip_continue(),
+    "status line": faults.drip(b" ", before=b"HTTP/1.1 200"),
+    "chunks": faults.drip(b"1\r\n \r\n", before=head_of(200, TE)),
+    "until close": faults.drip(b" ", before=head_of(200)),
+}
+
+
+@pytest.mark.parametrize("name", N6)
+def test_n6_every_attempt_ends_at_its_deadline(name: str) -> None:
+    with FaultServer(N6[name]) as server:
+        outcome = timed(Connection(target_for(server.url, TIMEOUT)), body_of())
+    assert outcome.verdict is TRANSIENT
+    assert ("no answer within 0.3 s" in outcome.reason) or ("in time" in outcome.reason)
+    assert not outcome.unreachable
+
+
+def test_n6_a_connection_that_is_accepted_and_ignored_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        outcome = timed(Connection(target_for(url, TIMEOUT)), body_of())
+    assert outcome.verdict is TRANSIENT
+    assert outcome.reason == "no answer within 0.3 s"
+
+
+def test_n6_a_dripping_handshake_ends_at_the_deadline() -> None:
+    drip = faults.drip(b"\0", before=HANDSHAKE)
+    with FaultServer(greeting=lambda _: drip) as server:
+        target = target_for(server.url.replace("http:", "https:"), TIMEOUT)
+        outcome = timed(Connection(target), body_of())
+    assert outcome.verdict is TRANSIENT
+    assert outcome.unreachable
+    assert outcome.reason == f"no TLS handshake with 127.0.0.1:{server.port} within 0.3 s"
+    assert not server.requests
+
+
+def test_n6_a_body_that_is_not_taken_ends_at_the_deadline() -> None:
+    with FaultServer(faults.late(9, replace(faults.success(), early=True))) as server:
+        outcome = timed(Connection(target_for(server.url, TIMEOUT)), b"x" * 20_000_000)
+    assert outcome.reason == "no answer within 0.3 s"
+
+
+def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = threading.Event()
+
+    def wait(*_: object, **__: object) -> list[object]:
+        over.wait(9)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    outcome = timed(Connection(target_for("http://localhost:1/", TIMEOUT)), body_of())
+    over.set()
+    assert outcome.reason == "no address for `localhost` within 0.3 s"
+    assert outcome.unreachable
+
+
+def test_a_connection_that_is_never_accepted_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        outcome = timed(Connection(target_for(url, TIMEOUT)), body_of())
+        for each in waiting:
+            each.close()
+    assert "within 0.3 s" in outcome.reason
+    assert outcome.verdict is TRANSIENT
+
+
+def test_a_cut_401_is_a_refused_key_however_slow_its_body_is() -> None:
+    slow = faults.drip(b" ", before=head_of(401, {"Content-Length": "900"}))
+    with FaultServer(slow) as server:
+        assert timed(Connection(target_for(server.url, TIMEOUT)), b"{}").verdict is KEY_REFUSED
+
+
+def test_a_refused_connection() -> None:
+    with FaultServer() as server:
+        pass
+    outcome = Connection(target_for(server.url)).attempt(body_of())
+    assert outcome.verdict is TRANSIENT
+    assert outcome.unreachable
+    assert outcome.reason == f"connection refused by 127.0.0.1:{server.port}"
+
+
+def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    outcome = Connection(target_for("http://localhost:1/")).attempt(body_of())
+    assert outcome.unreachable
+    assert outcome.reason == "cannot find the host `localhost` (name or service not known)"
+
+
+def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer(host="localhost") as server, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        addresses = [closed.getsockname(), ("127.0.0.1", server.port)]
+        rows = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+        assert ask(server).verdict is DELIVERED
+
+
+def test_without_a_thread_for_the_lookup_the_attempt_only_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", fail)
+    outcome = Connection(target_for("http://localhost:1/")).attempt(body_of())
+    assert outcome.reason == "cannot find the host `localhost` (can't start new thread)"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_no_time_at_all_is_a_fault_too(host: str) -> None:
+    times = iter(range(0, 1000, 100))
+    connection = Connection(target_for(f"http://{host}:1/", TIMEOUT), lambda: next(times))
+    outcome = connection.attempt(body_of())
+    assert outcome.verdict is TRANSIENT
+    assert outcome.reason.endswith("within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "said"),
+    [
+        (
+            connect_fault(OSError(errno.ENETUNREACH, "x"), "h:1", 9),
+            FaultKind.UNREACHABLE,
+            "cannot connect to h:1 (network is unreachable)",
+        ),
+        (
+            connect_fault(OSError(errno.EMFILE, "x"), "h:1", 9),
+            FaultKind.UNREACHABLE,
+            "cannot connect to h:1 (too many open files)",
+        ),
+        (
+            lookup_fault(UnicodeError("label too long"), "h", 9),
+            FaultKind.UNREACHABLE,
+            "cannot find the host `h` (label too long)",
+        ),
+        (
+            exchange_fault(OSError(errno.ENETDOWN, "x"), "h:1", 9),
+            FaultKind.BROKEN,
+            "connection to h:1 lost (network is down)",
+        ),
+        (
+            exchange_fault(OSError("odd\n\x1b[0m"), "h:1", 2.5),
+            FaultKind.BROKEN,
+            "connection to h:1 lost (odd \\u001b[0m)",
+        ),
+        (
+            exchange_fault(TimeoutError(), "h:1", 2.5),
+            FaultKind.BROKEN,
+            "no answer within 2.5 s",
+        ),
+    ],
+)
+def test_the_words_for_what_the_system_says(fault: Fault, kind: FaultKind, said: str) -> None:
+    assert (fault.kind, fault.reason) == (kind, said)

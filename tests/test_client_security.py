@@ -1,0 +1,86 @@
+"""The key goes nowhere else: reliability.md section 5, items 1, 2, 4 and 5, at the client."""
+
+import json
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.client import Connection, prepare
+from reo_cli.client.mask import Mask
+from reo_cli.outcome import Verdict
+from tests import faults
+from tests.attempts import KEY, ask, body_of, target_for
+from tests.faults import FaultServer
+
+DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
+NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
+def test_5_1_a_redirect_is_never_followed(status: int) -> None:
+    with FaultServer(host="localhost") as other, FaultServer() as server:
+        for location in (other.url, "/elsewhere", f"//localhost:{other.port}/"):
+            server.script = faults.redirect(location, status)
+            outcome = ask(server)
+            assert outcome.verdict is NOT_THE_API
+            assert outcome.after_delivery is TRANSIENT
+    assert len(server.requests) == 3
+    assert other.connections == 0
+
+
+def test_5_2_no_socket_is_opened_to_prepare(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    environ = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "other.example"}
+    target = prepare("https://x.example/", KEY, timeout=5, ca_bundle=None, environ=environ)
+    assert target.proxy is not None
+
+
+def test_5_5_the_key_is_in_no_repr() -> None:
+    target = target_for("http://localhost:1/")
+    assert KEY in target.head.decode()
+    connection = Connection(target)
+    outcome = connection.attempt(body_of())
+    for shown in (repr(target), str(target), repr(connection), repr(outcome)):
+        assert KEY not in shown
+
+
+ESCAPED = KEY.replace("/", "\\/").replace("+", "\\u002B").replace("=", "\\u003d")
+
+
+@pytest.mark.parametrize("key", [KEY, ESCAPED], ids=["plain", "escaped"])
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_5_5_a_key_that_is_sent_back_is_hidden(key: str, status: int) -> None:
+    texts = [
+        b'{"status": "failure", "response": "unknown key %b"}' % key.encode(),
+        b'{"status": "success", "response": "hello %b"}' % key.encode(),
+        b'{"status": "failure", "%b": ["%b"]}' % (key.encode(), key.encode()),
+        b"who is %b?" % key.encode(),
+        b'{"response": "' + b"x" * 190 + key.encode(),
+    ]
+    for text in texts:
+        with FaultServer(faults.answer(status, text)) as server:
+            outcome = ask(server)
+            assert KEY[:10] not in repr(outcome)
+            assert outcome.response is not None
+
+
+def test_5_5_a_key_in_a_redirect_is_hidden() -> None:
+    for key in (KEY, KEY.replace("+", "%2B").replace("/", "%2f")):
+        with FaultServer(faults.redirect(f"https://evil.example/{key}/")) as server:
+            outcome = ask(server)
+        assert outcome.reason == "HTTP 302, a redirect to https://evil.example/***/"
+
+
+@given(st.text('ab\\/%+"', min_size=8, max_size=12), st.binary(), st.binary())
+def test_a_mask_hides_every_spelling(key: str, before: bytes, after: bytes) -> None:
+    mask = Mask(key)
+    spelled = json.dumps(key)[1:-1].replace("/", "\\/").encode()
+    assert mask.hide(key.encode()) == b"***"
+    assert mask.hide(spelled) == b"***"
+    assert key.encode() not in mask.hide(before + key.encode() + after)

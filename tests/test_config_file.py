@@ -1,0 +1,402 @@
+"""The config file: what is wrong with it is named, and no write loses or reveals anything."""
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings import configfile
+from reo_cli.settings.configfile import check, line_of
+from reo_cli.settings.edit import pair, place, set_values, unset
+from tests.conftest import CANARY as KEY
+
+PATH = Path("/home/ann/config.toml")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The path of a config file; neither it nor its folder exists."""
+    return tmp_path / "a" / "reo" / "config.toml"
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+
+
+# Reading
+
+FAULTS = [
+    ("timeout = 3\ntimeot = 4\n", "2: `timeot`: is not a setting", "did you mean `timeout`?"),
+    ("# timeot = 1\n\nproduct-id = 'x'", "3: `product-id`: is not", "did you mean `product_id`?"),
+    ("colour = 1", "1: `colour`: is not a setting", "the settings are api_key,"),
+    ("retries = 1\ntimeout = 'ten'", '2: `timeout`: "ten" is not a plain number', ""),
+    ("timeout = nan", '1: `timeout`: "nan" is not a plain number', ""),
+    ("timeout = 1e1", '1: `timeout`: "1e1" is not', ""),
+    ("retries = 5.0", '1: `retries`: "5.0" is not a whole number', ""),
+    ('ledger = "a\\u0000b"', "1: `ledger`: holds a NUL byte", ""),
+    ("retries = true", "1: `retries`: is not a number", ""),
+    ("concurrency = 300", '1: `concurrency`: "300" is outside 1 to 256', ""),
+    ("product_id = 15", "1: `product_id`: is not text in quotes", ""),
+    ("account = 1.5", "1: `account`: is not text in quotes", ""),
+    ("api_key = 12345678901234567890", "1: `api_key`: is not text in quotes", ""),
+    ("[profiles.a]\nretries = 1\n[profiles.b]\nretries = -1", "4: `profiles.b.retries`", ""),
+    ("[profiles.a]\n\n[profiles.a.mapp]\n", "3: `profiles.a.mapp`: is not", "did you mean `map`?"),
+    ("[map]\ndomain = 'x'", "1: `map`: belongs in a profile", "[profiles.NAME]"),
+    ("extra = 'meta'", "1: `extra`: belongs in a profile", ""),
+    ("[profile.a]\n", "1: `profile`: is not a setting", "did you mean `profiles`?"),
+    ("profiles = 1", "1: `profiles`: is not a table", ""),
+    ("[profiles]\na = 1", "2: `profiles.a`: is not a table", "[profiles.a]"),
+    ("[profiles.a]\nmap = 'x'", "2: `profiles.a.map`: is not a table", ""),
+    ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: is not a", "`domain`"),
+    ("[profiles.a]\nset = { count = true }", "2: `profiles.a.set.count`: is neither", ""),
+    ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is neither", ""),
+    ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ignore"),
+    ("[profiles.a]\nid_from = [\n 'domain',\n 'x'\n]", "2: `profiles.a.id_from`: names what", ""),
+    ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
+    ("[profiles.a]\ndate_format = 1", "2: `profiles.a.date_format`: is not text", ""),
+    ("timeout = 1\nretries = \n", "2: the config file is not valid TOML: invalid value", ""),
+    ("timeout = 1\n\ntimeout = 2\n", "3: the config file is not valid TOML: cannot overwrite", ""),
+    ("api_key = 'x\n", "1: the config file is not valid TOML", "by hand"),
+    ("[profiles.a\n", "1: the config file is not valid TOML", ""),
+    ("x = " + "[" * 5000, ": the config file is not valid TOML: nested too deeply", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "hint"), FAULTS)
+def test_faults_name_file_line_and_key(text: str, where: str, hint: str) -> None:
+    with pytest.raises(ReoError) as caught:
+        check(PATH, text)
+    assert caught.value.exit_code is ExitCode.CONFIG
+    assert caught.value.message.startswith(
+        f"{PATH}:{where}" if where[0] != ":" else f"{PATH}{where}"
+    )
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ['api_key = "canary" x', 'api_key = "canary', "api_key = canary"])
+def test_a_syntax_error_beside_the_key_does_not_show_it(text: str) -> None:
+    with pytest.raises(ReoError) as caught:
+        check(PATH, text)
+    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_file_that_is_no_text_is_named_with_its_line(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"timeout = 1\n# caf\xe9\n")
+    with pytest.raises(ReoError, match=f"{path}:2: the config file is not UTF-8"):
+        configfile.load(path)
+    path.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(ReoError, match="larger than 1 MiB"):
+        configfile.load(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ReoError, match="cannot read") as caught:
+        configfile.load(path)
+    assert caught.value.exit_code is ExitCode.CONFIG
+
+
+def test_what_the_file_may_look_like(path: Path) -> None:
+    write(path, '\ufefftimeout = 2.5\r\naccount = ""\r\n[profiles."my own"]\r\nrate = "3"\r\n')
+    config = configfile.load(path)
+    assert config is not None
+    assert config.texts == {"timeout": "2.5"}
+    assert config.profiles["my own"].texts == {"rate": "3"}
+    assert configfile.load(path.with_name("missing.toml")) is None
+    assert configfile.load(path / "below-a-file") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "line"),
+    [
+        ("a = 1\n", ("a",), 1),
+        ("# b\n[t]\nb = 1\n[u]\nb = 2\n", ("u", "b"), 5),
+        ("x = '''\nb = 1\n'''\nb = 2\n", ("b",), 4),
+        ("b = [\n 1,\n 2\n]\n", ("b",), 1),
+        ("t = { u = { b = 1 } }\n", ("t", "u", "b"), 1),
+        ('"\\u0062" = 1\n', ("b",), 0),
+    ],
+)
+def test_the_line_of_a_key(text: str, keys: tuple[str, ...], line: int) -> None:
+    assert line_of(text, keys) == line
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "exposed"),
+    [
+        (0o600, f"api_key = '{KEY}'", False),
+        (0o640, f"api_key = '{KEY}'", True),
+        (0o604, f"[profiles.other]\napi_key = '{KEY}'", True),
+        (0o644, "retries = 1", False),
+    ],
+)
+def test_a_file_with_a_key_that_others_can_read(
+    path: Path, mode: int, text: str, exposed: bool
+) -> None:
+    write(path, text)
+    path.chmod(mode)
+    config = configfile.load(path)
+    assert config is not None
+    assert config.is_exposed == exposed
+
+
+# Writing
+
+DOCUMENTS = [
+    "",
+    "# a comment\n",
+    "# above\ntimeout = 3 # beside\n\n# below\n",
+    "timeout = 3",
+    "[profiles.a]\ntimeout = 1\n",
+    "profiles.a.timeout = 1\n",
+    "profiles = { a = { timeout = 1 } }\n",
+    "[profiles.a]\ntimeout = 1\n[profiles.a.map]\ncount = 'x' # k\n[profiles.b]\nretries = 1\n"
+    "[profiles.a.set]\nmode = 'DOMAIN'\n",
+    "\r\n# x\r\ntimeout = 3\r\n[profiles.a]\r\nretries = 1\r\n",
+    "[profiles.a.map]\n[profiles.a.map.meta]\nplan = 'P'\n",
+    "[profiles]\n[profiles.a]\n",
+    "[profiles.b]\nretries = 1\n\n# about a\n[profiles.a]\nretries = 1\n",
+]
+CHANGES = [
+    ("retries", None, "7", 7),
+    ("timeout", None, "2.50", 2.5),
+    ("retries", "a", "7", 7),
+    ("map.meta.plan", "a", "Pl an", "Pl an"),
+    ("map.domain", "a", "Company Domain", "Company Domain"),
+    ("id_from", "new", "domain, event_at", ["domain", "event_at"]),
+    ("product_id", "x y", 'say "hi"', 'say "hi"'),
+]
+
+
+def found(document: dict[str, object], keys: tuple[str, ...]) -> object:
+    """Return the value at `keys`, `meta.plan` also from a table `meta`."""
+    node: object = document
+    for key in keys:
+        if isinstance(node, dict) and key not in node and "." in key:
+            node = found(node, tuple(key.split(".", 1)))
+        else:
+            node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize(("key", "profile", "text", "value"), CHANGES)
+def test_a_value_is_set_and_removed_and_comments_stay(
+    path: Path, document: str, key: str, profile: str | None, text: str, value: object
+) -> None:
+    write(path, document)
+    keys = place(key, profile)
+    set_values(path, {keys: text}, path.parent)
+    new = path.read_bytes().decode()
+    assert found(tomllib.loads(new), keys) == value
+    check(path, new)
+    for comment in (line.partition("#")[2] for line in document.splitlines() if "#" in line):
+        assert f"#{comment}" in new
+    assert unset(path, key, profile)
+    assert found(tomllib.loads(path.read_text()), keys) is None
+    assert not unset(path, key, profile)
+
+
+@pytest.mark.parametrize(
+    ("key", "profile", "text", "code", "problem"),
+    [
+        ("timeout", None, "abc", 2, "not a plain number"),
+        ("concurrency", "a", "0", 2, "outside"),
+        ("account", None, " ", 2, "is empty"),
+        ("endpoint", None, "http://evil.example", 78, "not https"),
+        ("api_key", None, "short", 78, "characters"),
+        ("extra", "a", "no", 2, "`extra` is unknown"),
+        ("map.domian", "a", "x", 2, "`map.domian` is not a field"),
+        ("id_from", "a", "domain,x", 2, "`id_from` names what is not a field"),
+    ],
+)
+def test_a_value_is_checked_before_it_is_written(
+    path: Path, key: str, profile: str | None, text: str, code: int, problem: str
+) -> None:
+    with pytest.raises(ReoError, match=problem) as caught:
+        set_values(path, {place(key, profile): text}, path.parent)
+    assert caught.value.exit_code == code
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "profile", "problem"),
+    [
+        ("timeot", None, "`timeot` is not a setting"),
+        ("map.domain", None, "`map` belongs in a profile"),
+        ("extra", None, "`extra` belongs in a profile"),
+        ("map", "a", "no setting of that name"),
+        ("timeout", "", "`--profile` is empty"),
+    ],
+)
+def test_unknown_names_are_wrong_usage(key: str, profile: str | None, problem: str) -> None:
+    with pytest.raises(ReoError, match=problem) as caught:
+        place(key, profile)
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_a_name_that_may_be_a_key_is_not_repeated() -> None:
+    with pytest.raises(ReoError) as caught:
+        place(KEY, None)
+    assert KEY not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_key_and_value_in_one_word() -> None:
+    assert pair("map.domain=A = B", None) == ("map.domain", "A = B")
+    assert pair("timeout", "a=b") == ("timeout", "a=b")
+
+
+def test_a_path_is_written_in_full(path: Path, tmp_path: Path) -> None:
+    set_values(path, {("ca_bundle",): "ca.pem", ("ledger",): "~/l.db"}, tmp_path)
+    assert tomllib.loads(path.read_text()) == {
+        "ca_bundle": str(tmp_path / "ca.pem"),
+        "ledger": "~/l.db",
+    }
+
+
+def test_what_reo_does_not_know_can_be_removed(path: Path) -> None:
+    write(path, "timeot = 3\n[profiles.a]\nmapp = 1\n")
+    assert unset(path, "timeot", None)
+    assert unset(path, "mapp", "a")
+    assert configfile.load(path) is not None
+    with pytest.raises(ReoError, match="no setting"):
+        unset(path, "colour", None)
+
+
+@pytest.mark.parametrize("text", ["timeout = \n", "a = 1\na = 2\n", "profiles = 3\n"])
+def test_a_broken_file_is_left_as_it_is(path: Path, text: str) -> None:
+    write(path, text)
+    with pytest.raises(ReoError) as caught:
+        set_values(path, {("profiles", "a", "retries"): "1"}, path.parent)
+    assert caught.value.exit_code is ExitCode.CONFIG
+    assert path.read_text() == text
+
+
+def test_nothing_is_written_without_a_change(path: Path) -> None:
+    assert not unset(path, "retries", None)
+    assert not path.parent.exists()
+    path.parent.mkdir(parents=True)
+    assert not unset(path, "retries", None)
+    assert not path.exists()
+
+
+def test_a_change_of_more_than_was_asked_is_not_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tomlkit makes of a file is read again and compared, whatever bug it may have."""
+    write(path, "retries = 1\ntimeout = 3\n")
+    monkeypatch.setattr(tomlkit, "dumps", lambda document: f"retries = {document['retries']}\n")
+    with pytest.raises(RuntimeError, match="more than was asked"):
+        set_values(path, {("retries",): "2"}, path.parent)
+    assert path.read_text() == "retries = 1\ntimeout = 3\n"
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    old = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(old)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mask", [0, 0o22, 0o77, 0o277, 0o777])
+def test_5_7_the_file_is_for_its_owner_only_under_any_umask(path: Path, mask: int) -> None:
+    with umask(mask):
+        set_values(path, {("api_key",): KEY}, path.parent)
+    modes = [mode_of(each) for each in (path, path.parent, path.parent.parent)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
+def test_5_7_a_readable_file_becomes_private(path: Path) -> None:
+    write(path, "retries = 1\n")
+    path.chmod(0o644)
+    set_values(path, {("api_key",): KEY}, path.parent)
+    assert mode_of(path) == 0o600
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_5_7_a_symbolic_link_is_refused(path: Path, tmp_path: Path, exists: bool) -> None:
+    victim = tmp_path / "victim"
+    if exists:
+        victim.write_text("retries = 1\n")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(victim)
+    for change in (
+        lambda: set_values(path, {("api_key",): KEY}, path.parent),
+        lambda: unset(path, "retries", None),
+    ):
+        with pytest.raises(ReoError, match="symbolic link") as caught:
+            change()
+        assert caught.value.exit_code is ExitCode.CONFIG
+    assert path.is_symlink()
+    assert victim.exists() == exists
+    if exists:
+        assert victim.read_text() == "retries = 1\n"
+
+
+def test_5_7_nothing_odd_is_replaced(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(ReoError, match="not a regular file"):
+        set_values(path, {("retries",): "1"}, path.parent)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_5_7_new_files_are_made_exclusively_and_follow_no_link(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The temporary name is guessed here: a link planted at it must not be written through."""
+    write(path, "")
+    monkeypatch.setattr(os, "urandom", lambda size: b"\0" * size)
+    planted = path.with_name(f".config.toml.{os.getpid()}.00000000")
+    planted.symlink_to(path.with_name("victim"))
+    with pytest.raises(ReoError) as caught:
+        set_values(path, {("api_key",): KEY}, path.parent)
+    assert caught.value.exit_code is ExitCode.IO
+    assert not path.with_name("victim").exists()
+
+
+@pytest.mark.parametrize("call", ["fsync", "fchmod"])
+def test_5_7_a_write_that_fails_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    write(path, "retries = 1\n")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(ReoError, match="No space left") as caught:
+        set_values(path, {("retries",): "2"}, path.parent)
+    assert caught.value.exit_code is ExitCode.IO
+    assert path.read_text() == "retries = 1\n"
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_5_7_writers_at_the_same_time_lose_nothing(path: Path) -> None:
+    """Each thread opens the lock for itself, so they exclude one another as processes do."""
+
+    def work(worker: int) -> None:
+        for n in range(5):
+            set_values(path, {place(f"set.meta.w{worker}n{n}", "p"): "x"}, path.parent)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert len(tomllib.loads(path.read_text())["profiles"]["p"]["set"]) == 30
+
+
+def test_without_a_home_there_is_no_file_to_write() -> None:
+    with pytest.raises(ReoError, match="no home folder"):
+        set_values(Path("~/.config/reo/config.toml"), {("retries",): "1"}, Path("/"))

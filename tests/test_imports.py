@@ -1,0 +1,199 @@
+"""Who may import whom, and what a start of the program may load: start-up time is a promise."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from reo_cli.sandbox import Sandbox
+from tests.conftest import CANARY, World
+
+PACKAGE = Path(__file__).parent.parent / "reo_cli"
+SAMPLE = Path(__file__).parent / "cases" / "valid" / "usage.csv"
+
+HOMES = {
+    "certifi": "client",
+    "dotenv": "settings",
+    "idna": "values",
+    "platformdirs": "settings",
+    "requests": "client",
+    "rich": "reports",
+    "tomlkit": "settings",
+    "typer": "cli",
+    "urllib3": "client",
+}
+"""The one part of the package that may import each package from outside."""
+
+LAYERS = (
+    {"errors"},
+    {"answers", "guard", "progress", "records", "scratch", "values", "version"},
+    {"events", "issues", "outcome", "validation"},
+    {"identity", "readers", "schema", "settings", "totals"},
+    {"client", "repeats"},
+    {"delivery", "validator"},
+    {"doctor"},
+    {"reports"},
+    {"sandbox"},
+    {"cli"},
+    {"__main__"},
+)
+"""A part imports itself and the layers above its own line, never those below."""
+
+SHARED = "reports.safe"
+"""Pure text: how foreign text becomes visible, also for the parts below the reports."""
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """Give every module with the part of the package that it belongs to."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield parts[0], path
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Give the modules that a file imports, at whatever place in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide where a thing comes from"
+            if node.module == "reo_cli":
+                for each in node.names:
+                    name = "version" if each.name == "__version__" else each.name
+                    yield f"reo_cli.{name}"
+            else:
+                yield str(node.module)
+
+
+def test_each_package_from_outside_has_one_home() -> None:
+    homes: dict[str, set[str]] = {}
+    for part, path in sources():
+        for name in imports(path):
+            top = name.partition(".")[0]
+            if top != "reo_cli" and top not in sys.stdlib_module_names:
+                homes.setdefault(top, set()).add(part)
+    assert homes == {name: {home} for name, home in HOMES.items()}
+
+
+def test_imports_run_one_way() -> None:
+    rank = {part: number for number, layer in enumerate(LAYERS) for part in layer}
+    wrong = []
+    for part, path in sources():
+        if part == "__init__":
+            continue
+        for name in imports(path):
+            top, _, below = name.partition(".")
+            used = below.partition(".")[0]
+            if top == "reo_cli" and used != part and below != SHARED and rank[used] >= rank[part]:
+                wrong.append(f"{path.relative_to(PACKAGE.parent)} imports {name}")
+    assert not wrong
+
+
+def test_errors_and_the_shared_module_import_nothing_of_reo() -> None:
+    for name in ("errors.py", "reports/safe.py"):
+        assert not [each for each in imports(PACKAGE / name) if each.startswith("reo_cli")]
+
+
+HEAVY = {"requests", "urllib3", "rich", "dotenv", "tomlkit", "certifi", "idna", "sqlite3", "ssl"}
+NEVER = {"http", "email", "logging", "asyncio", "concurrent", "pydantic", "click"}
+
+DRIVER = """
+import sys
+from reo_cli.cli import main
+path, sys.argv = sys.argv[1], ["reo", *sys.argv[2:]]
+try:
+    main()
+finally:
+    with open(path, "w") as file:
+        print(*sys.modules, file=file)
+"""
+
+
+def loaded(world: World, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
+    """Run reo with its output in pipes; return the modules that were loaded in the end."""
+    names = world.home / "modules"
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(names), *args],
+        env=world.environ(env),
+        cwd=world.folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(names.read_text().split())
+
+
+def tops(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+EVENT = ["send", "-a", "primary", "-n", "5", "-d", "acme.com", "-p", "reoWebApp"]
+TAB = {"_REO_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "reo send-file --"}
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "needed"),
+    [
+        (["--version"], {}, set()),
+        (["--help"], {}, set()),
+        (["send-file", "--help"], {}, set()),
+        ([], TAB, set()),
+        ([], {**TAB, "_TYPER_COMPLETE_ARGS": "reo "}, set()),
+        ([], {**TAB, "_TYPER_COMPLETE_ARGS": "reo validate --map "}, set()),
+        (["config", "list"], {}, set()),
+        (["config", "get", "timeout"], {}, set()),
+        (["config", "path"], {}, set()),
+        (["validate", str(SAMPLE)], {}, {"sqlite3"}),
+        (["validate", str(SAMPLE), "-o", "json"], {}, {"sqlite3"}),
+        ([*EVENT, "--dry-run"], {}, set()),
+        (["send-file", str(SAMPLE), "--dry-run"], {}, {"sqlite3"}),
+    ],
+    ids=lambda value: " ".join(map(str, value))[-40:],
+)
+def test_what_a_command_without_a_request_loads(
+    world: World, args: list[str], env: Mapping[str, str], needed: set[str]
+) -> None:
+    assert tops(loaded(world, *args, env=env)) & (HEAVY | NEVER) == needed
+
+
+@pytest.mark.parametrize(
+    ("args", "needed"),
+    [
+        (EVENT, set()),
+        ([*EVENT, "--event-id", "7"], {"sqlite3"}),
+        (["send-file", str(SAMPLE)], {"sqlite3"}),
+    ],
+    ids=["send", "send with an id", "send-file"],
+)
+def test_what_a_request_to_loopback_loads(world: World, args: list[str], needed: set[str]) -> None:
+    with Sandbox() as server:
+        env = {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
+        assert tops(loaded(world, *args, env=env)) & (HEAVY | NEVER) == needed
+
+
+@pytest.mark.parametrize("words", ["reo ", "reo validate --", "reo send-file --extra "])
+def test_tab_loads_one_command_at_most(world: World, words: str) -> None:
+    modules = loaded(world, env={**TAB, "_TYPER_COMPLETE_ARGS": words})
+    commands = {"send", "send_file", "validate", "config", "ledger", "sandbox"}
+    named = words.replace("-", "_").split()[1:2]
+    assert {name for name in commands if f"reo_cli.cli.{name}" in modules} == set(named)
+
+
+def test_help_loads_no_command(world: World) -> None:
+    assert not {"reo_cli.cli.send", "reo_cli.cli.options"} & loaded(world, "--help")
+
+
+def test_files_that_are_there_load_their_readers(world: World) -> None:
+    """The tests above can fail: what is needed is loaded, and seen to be."""
+    (world.folder / ".env").write_text("REO_TIMEOUT=3\n")
+    assert tops(loaded(world, "config", "list")) & HEAVY == {"dotenv"}
+    assert tops(loaded(world, "config", "list", "--no-env-file")) & HEAVY == set()
+    assert tops(loaded(world, "config", "set", "retries", "3", "--profile", "eu")) & HEAVY == {
+        "tomlkit"
+    }
+    assert tops(loaded(world, "config", "list", "--no-env-file")) & HEAVY == set()

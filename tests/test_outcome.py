@@ -1,0 +1,406 @@
+"""The table of reliability.md section 1, row by row, and what must hold for any answer at all."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.answers import LONGEST_WAIT, Answer, Fault, FaultKind, one_line, retry_after
+from reo_cli.outcome import Outcome, Verdict, classify
+from tests.faults import PAGE, SUCCESS, WRONG_KEY
+
+URL = "http://localhost:8080/api"
+HTML = {"content-type": "text/html"}
+
+DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
+NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
+
+
+def judge(
+    status: int,
+    body: bytes | dict[str, Any] = b"",
+    headers: dict[str, str] | None = None,
+    *,
+    framed: bool = True,
+) -> Outcome:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    problem = "" if framed else "the answer was cut off"
+    return classify(Answer(status, headers or {}, content, framed, problem, URL))
+
+
+def failing(code: object, text: str = "No") -> dict[str, Any]:
+    return {"response_code": code, "response": text, "status": "failure"}
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 206, 299])
+def test_a_framed_success_is_delivered(status: int) -> None:
+    outcome = judge(status, SUCCESS)
+    assert outcome.verdict is DELIVERED
+    assert outcome.response == json.loads(SUCCESS)
+    assert (outcome.http_status, outcome.throttled, outcome.unreachable) == (status, False, False)
+
+
+@pytest.mark.parametrize("status", [100, 101, 199, 300, 304, 400, 401, 404, 429, 500, 503, 600])
+def test_success_words_outside_2xx_deliver_nothing(status: int) -> None:
+    assert judge(status, SUCCESS).verdict is not DELIVERED
+
+
+NO_SUCCESS = {
+    "empty": b"",
+    "spaces": b"  \n",
+    "cut JSON": SUCCESS[:-1],
+    "two values": SUCCESS + SUCCESS,
+    "text": b"OK",
+    "not UTF-8": b'{"status": "success", "x": "\xff"}',
+    "UTF-16": SUCCESS.decode().encode("utf-16"),
+    "list": b"[" + SUCCESS + b"]",
+    "string": b'"success"',
+    "number": b"200",
+    "null": b"null",
+    "no status": b'{"response_code": "200"}',
+    "null status": b'{"status": null}',
+    "status inside": b'{"data": {"status": "success"}}',
+    "NaN": b'{"status": "success", "x": NaN}',
+    "Infinity": b'{"status": "success", "x": -Infinity}',
+    "repeated key": b'{"status": "failure", "status": "success"}',
+    "deep": b'{"status": "success", "x": ' + b"[" * 65 + b"]" * 65 + b"}",
+    "bomb": b"[" * 60_000,
+    "compressed": b"\x1f\x8b\x08\x00\x00\x00",
+    "zeros": b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", NO_SUCCESS)
+def test_a_2xx_without_a_json_success_is_unknown(name: str) -> None:
+    outcome = judge(200, NO_SUCCESS[name])
+    assert outcome.verdict is TRANSIENT
+    assert outcome.after_delivery is None
+    assert "HTTP 200" in outcome.reason
+
+
+def test_a_2xx_that_is_not_framed_is_unknown() -> None:
+    outcome = judge(200, SUCCESS, framed=False)
+    assert outcome.verdict is TRANSIENT
+    assert outcome.reason == "the answer was cut off (HTTP 200)"
+
+
+def test_a_204_is_unknown() -> None:
+    assert judge(204).verdict is TRANSIENT
+
+
+@pytest.mark.parametrize("word", ["Success", "SUCCESS", "ok", "success ", 1, True, ["success"], ""])
+def test_any_other_status_word_is_a_rejection(word: object) -> None:
+    assert judge(200, {"status": word}).verdict is REJECTED
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "throttled"),
+    [
+        ("400", REJECTED, False),
+        (400, REJECTED, False),
+        (422.0, REJECTED, False),
+        (" 413 ", REJECTED, False),
+        ("401", KEY_REFUSED, False),
+        (403, KEY_REFUSED, False),
+        (404, NOT_THE_API, False),
+        (407, CONFIG, False),
+        ("429", TRANSIENT, True),
+        (503, TRANSIENT, True),
+        (500, TRANSIENT, False),
+        (408, TRANSIENT, False),
+        ("200", REJECTED, False),
+        (204, REJECTED, False),
+        (None, REJECTED, False),
+        ("", REJECTED, False),
+        (True, REJECTED, False),
+        ("４００", REJECTED, False),
+        (1001, REJECTED, False),
+        (0, REJECTED, False),
+        (-500, REJECTED, False),
+        (500.5, REJECTED, False),
+        ("1e400", REJECTED, False),
+        ("9" * 5000, REJECTED, False),
+        ([500], REJECTED, False),
+        ({"x": 1}, REJECTED, False),
+    ],
+)
+def test_a_failing_2xx_counts_as_its_response_code(
+    code: object, verdict: Verdict, throttled: bool
+) -> None:
+    outcome = judge(200, failing(code))
+    assert (outcome.verdict, outcome.throttled) == (verdict, throttled)
+    assert outcome.http_status == 200
+
+
+def test_a_failing_2xx_without_a_code_is_a_rejection() -> None:
+    assert judge(200, {"status": "failure", "response": "Bad count"}).reason == (
+        "HTTP 200: Bad count"
+    )
+
+
+BY_STATUS = {
+    KEY_REFUSED: [401, 403],
+    CONFIG: [407],
+    NOT_THE_API: [300, 301, 302, 303, 304, 307, 308, 399, 404, 405, 410, 501],
+    REJECTED: [400, 402, 406, 409, 411, 412, 413, 414, 415, 416, 418, 422, 423, 431, 451, 499],
+    TRANSIENT: [408, 425, 429, 500, 502, 503, 504, 505, 507, 511, 520, 599, 100, 101, 600, 999],
+}
+
+
+@pytest.mark.parametrize("framed", [True, False])
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(each, key) for key, value in BY_STATUS.items() for each in value]
+)
+def test_other_statuses(status: int, verdict: Verdict, framed: bool) -> None:
+    for body in (b"", b"No", json.dumps(failing(status)).encode(), b"{"):
+        outcome = judge(status, body, framed=framed)
+        assert outcome.verdict is verdict
+        assert outcome.http_status == status
+        assert outcome.throttled == (status in (429, 503))
+        assert outcome.after_delivery == (TRANSIENT if verdict is NOT_THE_API else None)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        WRONG_KEY,
+        b"Authentication Failure",
+        b"error: AUTHENTICATION failure.\n",
+        b'"Authentication Failure"',
+        b'{"response": "authentication failure", "status": "failure"}',
+    ],
+)
+def test_authentication_failure_is_about_the_key(status: int, body: bytes) -> None:
+    outcome = judge(status, body)
+    assert outcome.verdict is KEY_REFUSED
+    assert "Settings" in outcome.hint
+
+
+def test_an_echoed_event_is_no_authentication_failure() -> None:
+    body = failing(400, 'unknown activity_type "Authentication Failure"')
+    assert judge(400, body).verdict is REJECTED
+
+
+@pytest.mark.parametrize("framed", [True, False])
+@pytest.mark.parametrize(
+    ("status", "verdict", "after"),
+    [
+        (200, NOT_THE_API, TRANSIENT),
+        (202, NOT_THE_API, TRANSIENT),
+        (401, NOT_THE_API, TRANSIENT),
+        (403, NOT_THE_API, REJECTED),
+        (302, NOT_THE_API, TRANSIENT),
+        (404, NOT_THE_API, TRANSIENT),
+        (400, REJECTED, None),
+        (407, CONFIG, None),
+        (429, TRANSIENT, None),
+        (502, TRANSIENT, None),
+    ],
+)
+def test_web_pages(status: int, verdict: Verdict, after: Verdict | None, framed: bool) -> None:
+    for body, headers in [(PAGE, HTML), (PAGE, {}), (b" \n<HTML>", {}), (b"<p>Hi", HTML)]:
+        outcome = judge(status, body, headers, framed=framed)
+        assert (outcome.verdict, outcome.after_delivery) == (verdict, after)
+
+
+def test_json_and_text_sent_as_html_are_no_web_pages() -> None:
+    assert judge(200, SUCCESS, HTML).verdict is DELIVERED
+    assert judge(403, WRONG_KEY, HTML).verdict is KEY_REFUSED
+    assert judge(400, b"Authentication Failure", HTML).verdict is KEY_REFUSED
+    assert judge(200, b"", HTML).verdict is TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://portal.example/login?next=secret#top", "https://portal.example/login"),
+        ("https://user:hunter2@portal.example/", "https://portal.example/"),
+        ("/elsewhere", "/elsewhere"),
+        ("http://x/\x1b[31m\u202e", "http://x/\\u001b[31m\\u202e"),
+        ("", URL),
+    ],
+)
+def test_a_redirect_names_its_target_safely(location: str, shown: str) -> None:
+    outcome = judge(302, b"", {"location": location})
+    assert outcome.reason.endswith(shown)
+    assert "hunter2" not in outcome.reason
+    assert "secret" not in outcome.reason
+
+
+def test_a_missing_page_names_the_url() -> None:
+    assert judge(404, b"").reason == f"HTTP 404 at {URL}"
+
+
+def test_the_servers_own_words_are_the_reason() -> None:
+    assert judge(400, failing(400, "Unknown  product\n\x1b[2J")).reason == (
+        "HTTP 400: Unknown product \\u001b[2J"
+    )
+    assert judge(500, b"upstream down").reason == "HTTP 500: upstream down"
+    assert judge(422, {"message": "no count"}).reason == "HTTP 422: no count"
+    assert judge(503).reason == "HTTP 503"
+
+
+def test_text_answers_are_cut() -> None:
+    outcome = judge(500, b"x" * 60_000)
+    assert outcome.response == "x" * 500
+    assert len(outcome.reason) < 250
+
+
+def test_odd_json_values_survive() -> None:
+    body = b'{"status": "success", "a": 1e400, "b": %s, "c": "\\ud800x", "d": 1.5}' % (b"7" * 5000)
+    outcome = judge(200, body)
+    assert outcome.verdict is DELIVERED
+    assert outcome.response["a"] == "1e400"
+    assert outcome.response["b"] == "7" * 5000
+    assert outcome.response["c"] == "\ufffdx"
+    assert outcome.response["d"] == 1.5
+    json.dumps(outcome.response, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "unreachable"),
+    [
+        (FaultKind.UNREACHABLE, TRANSIENT, True),
+        (FaultKind.BROKEN, TRANSIENT, False),
+        (FaultKind.CONFIG, CONFIG, False),
+    ],
+)
+def test_faults(kind: FaultKind, verdict: Verdict, unreachable: bool) -> None:
+    outcome = classify(Fault(kind, "it broke", "mend it", 200))
+    assert (outcome.verdict, outcome.unreachable) == (verdict, unreachable)
+    assert (outcome.reason, outcome.hint, outcome.http_status) == ("it broke", "mend it", 200)
+
+
+NOW = "Mon, 23 Nov 2026 11:00:00 GMT"
+
+
+def wait(asked: str, date: str | None = NOW, read_at: float | None = None) -> float | None:
+    headers = {"retry-after": asked, **({"date": date} if date else {})}
+    return retry_after(Answer(503, headers, b"", framed=True, read_at=read_at))
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("007", 7.0),
+        ("9999999999", LONGEST_WAIT),
+        ("9" * 5000, LONGEST_WAIT),
+        ("Mon, 23 Nov 2026 11:01:30 GMT", 90.0),
+        ("Monday, 23-Nov-26 11:01:30 GMT", 90.0),
+        ("Mon Nov 23 11:01:30 2026", 90.0),
+        ("Mon, 23 Nov 2026 12:01:30 +0100", 90.0),
+        ("Mon, 23 Nov 2026 10:59:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WAIT),
+        ("5\n30\nsoon", 30.0),
+    ],
+)
+def test_retry_after(asked: str, seconds: float) -> None:
+    assert wait(asked) == seconds
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "soon",
+        "-1",
+        "+5",
+        "1e9",
+        "٣",
+        "NaN",
+        "inf",
+        "5 s",
+        "Mon, 99 Nov 2026 11:01:30 GMT",
+        "Mon, 23 Nov 99999999 11:01:30 GMT",
+        "Mon, 23 Foo 2026 11:01:30 GMT",
+        "x" * 500,
+        "\0",
+    ],
+)
+def test_a_senseless_retry_after_is_none(asked: str) -> None:
+    assert wait(asked) is None
+
+
+def test_a_date_counts_from_the_servers_clock_else_from_ours() -> None:
+    until = "Mon, 23 Nov 2026 11:01:30 GMT"
+    ours = 1795431600.0 + 60  # 11:01:00
+    assert wait(until, NOW, ours) == 90.0
+    assert wait(until, None, ours) == 30.0
+    assert wait(until, "yesterday", ours) == 30.0
+    assert wait(until, None, None) is None
+
+
+@pytest.mark.parametrize("status", [400, 413, 429, 500, 502, 503])
+def test_anything_with_retry_after_throttles(status: int) -> None:
+    outcome = judge(status, b"", {"retry-after": "7"})
+    assert (outcome.retry_after, outcome.throttled) == (7.0, True)
+
+
+def test_one_line_is_one_visible_short_line() -> None:
+    assert one_line("a\r\n\tb\u2028c\u200d\x9b") == "a b c\\u200d\\u009b"
+    assert one_line("x" * 1000) == "x" * 199 + "…"
+    assert one_line("") == ""
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+bodies = (
+    st.binary(max_size=300)
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(["success", "failure"]) | json_values,
+            "response_code": st.integers(-1, 700) | st.text() | json_values,
+            "response": st.sampled_from(["Authentication Failure", "No"]) | json_values,
+        },
+    ).map(lambda value: json.dumps(value).encode())
+    | st.sampled_from([SUCCESS, WRONG_KEY, PAGE, *NO_SUCCESS.values()])
+)
+header_names = st.sampled_from(
+    ["retry-after", "date", "content-type", "content-encoding", "location", "x"]
+)
+answers = st.builds(
+    Answer,
+    st.integers(100, 999),
+    st.dictionaries(header_names, st.text(max_size=60) | st.just(NOW) | st.just("text/html")),
+    bodies,
+    st.booleans(),
+    st.sampled_from(["", "the answer was cut off"]),
+    st.just(URL),
+    st.none() | st.floats(0, 2e9),
+)
+
+
+@given(answers)
+def test_classify_never_raises_and_delivers_only_a_framed_success(answer: Answer) -> None:
+    outcome = classify(answer)
+    if outcome.verdict is DELIVERED:
+        assert answer.framed
+        assert 200 <= answer.status < 300
+        assert json.loads(answer.body)["status"] == "success"
+    assert outcome.retry_after is None or 0 <= outcome.retry_after <= LONGEST_WAIT
+    assert outcome.reason
+    assert "\n" not in outcome.reason
+    json.dumps(outcome.response, allow_nan=False).encode()
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_retry_after_never_raises(asked: str, date: str) -> None:
+    seconds = wait(asked, date)
+    assert seconds is None or 0 <= seconds <= LONGEST_WAIT
+
+
+@given(st.lists(st.sampled_from([*"0123456789:,-+ ", "Mon", "Nov", "GMT", "2026", "-0000"])))
+def test_retry_after_never_raises_on_almost_dates(parts: list[str]) -> None:
+    seconds = wait("".join(parts), "".join(reversed(parts)))
+    assert seconds is None or 0 <= seconds <= LONGEST_WAIT

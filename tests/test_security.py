@@ -1,0 +1,147 @@
+"""reliability.md section 5, as far as it is about the program as a whole; by its numbers.
+
+The others stand beside what they test: 1 to 4 in `test_client_security` and `test_tls_proxy`, 6 to
+8 in `test_guard`, `test_config_file` and `test_settings`, 9 in `reports/test_safe`.
+"""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CANARY, World
+from tests.faults import FaultServer, failure, late, success, wrong_key
+
+ROOT = Path(__file__).parent.parent
+EVENT = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
+HEADER = "activity_type,count,domain,event_at,product_id\n"
+
+AUDIT = """
+import os, sys
+def note(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        with open(os.environ["AUDIT_LOG"], "a") as log:
+            log.write(f"{event} {args[1] if event == 'socket.connect' else args[0]}\\n")
+sys.addaudithook(note)
+"""
+"""A sitecustomize that writes down every address the process looks up or connects to."""
+
+
+def table(world: World, rows: int = 3) -> str:
+    lines = [f"primary,{n + 1},acme.com,{1790000000 + n},app\n" for n in range(rows)]
+    (world.folder / "x.csv").write_text(HEADER + "".join(lines))
+    return "x.csv"
+
+
+@pytest.mark.parametrize("script", [[success()], [wrong_key()], [failure(400, "Bad")]])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_5_5_the_key_is_in_no_output_ledger_or_rejects(
+    world: World, script: list[object], form: str
+) -> None:
+    env = {"REO_API_KEY": CANARY}
+    with FaultServer(script * 3) as server:  # type: ignore[arg-type]
+        world.run("send-file", table(world), "--endpoint", server.url, "-v", "-o", form, env=env)
+        sent = server.requests[0].headers["x-api-key"]
+    assert sent == CANARY  # `world` then looks for it in every output and file
+
+
+def test_5_5_the_key_is_not_in_the_process_list(world: World) -> None:
+    key = world.folder / "key"
+    key.write_text(CANARY)
+    with FaultServer([late(1.0, success())]) as server:
+        process = world.start(
+            *("send", *EVENT, "--endpoint", server.url, "--api-key-file", str(key), "-q")
+        )
+        while not server.requests:
+            assert process.poll() is None
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert process.wait(20) == 0
+    assert b"send" in shown
+    assert CANARY.encode() not in shown
+
+
+def test_5_5_a_bug_prints_no_key(world: World) -> None:
+    broken = world.folder / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import reo_cli.client.connection as c\n"
+        "def attempt(self, body): raise ValueError(f'boom {self._target.head}')\n"
+        "c.Connection.attempt = attempt\n"
+    )
+    env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(broken)}
+    process = world.start(
+        *("send", *EVENT, "--endpoint", "http://127.0.0.1:9/", "-v"),
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    shown = process.communicate(timeout=30)[0]
+    assert process.returncode == 70
+    assert b"boom" in shown
+    assert CANARY.encode() not in shown
+
+
+def test_5_10_a_record_over_1_mib_and_a_body_over_256_kib_are_issues(world: World) -> None:
+    fields = {"activity_type": "a", "count": 1, "domain": "a.com", "event_at": 1790000000}
+    long = {**fields, "product_id": "p", "meta": {"k": "x" * 300_000}}
+    longer = {**fields, "product_id": "p", "meta": {"k": "x" * 1_200_000}}
+    rows = "\n".join(json.dumps(each) for each in (long, longer)) + "\n"
+    (world.folder / "x.ndjson").write_text(rows)
+    run = world.run("validate", "x.ndjson", "-o", "json")
+    assert run.code == 65
+    messages = [issue["message"] for issue in run.json["issues"]]
+    assert "262,144" in messages[0]
+    assert "1 MiB" in messages[1]
+
+
+def test_5_10_nesting_is_bounded(world: World) -> None:
+    deep = '{"activity_type":"a","count":1,"domain":"a.com","event_at":1790000000,"product_id":"p",'
+    deep += '"meta":{"k":' + "[" * 70 + "]" * 70 + "}}\n"
+    (world.folder / "x.ndjson").write_text(deep)
+    run = world.run("validate", "x.ndjson", "-o", "json")
+    assert run.code == 65
+    assert "64" in run.json["issues"][0]["message"]
+
+
+def test_5_11_the_wheel_holds_the_package_and_its_metadata_only(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    outside = [name for name in names if not name.startswith(("reo_cli/", "reo_cli-"))]
+    assert outside == []
+    assert "reo_cli/py.typed" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_5_12_only_the_endpoint_is_contacted(world: World) -> None:
+    spy = world.folder / "spy"
+    spy.mkdir()
+    (spy / "sitecustomize.py").write_text(AUDIT)
+    log = world.folder / "audit.log"
+    env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(spy), "AUDIT_LOG": str(log)}
+    with FaultServer([]) as server:
+        run = world.run("send-file", table(world), "--endpoint", server.url, env=env)
+        port = server.url.split(":")[2].split("/")[0]
+    assert run.code == 0
+    lines = set(log.read_text().splitlines())
+    assert any(line.startswith("socket.connect") for line in lines)
+    assert all("127.0.0.1" in line for line in lines), lines
+    assert {line for line in lines if "connect" in line} == {
+        f"socket.connect ('127.0.0.1', {port})"
+    }
+
+
+def test_5_12_validate_and_dry_run_open_no_socket(world: World) -> None:
+    spy = world.folder / "spy"
+    spy.mkdir()
+    (spy / "sitecustomize.py").write_text(AUDIT)
+    log = world.folder / "audit.log"
+    env = {"PYTHONPATH": str(spy), "AUDIT_LOG": str(log)}
+    assert world.run("validate", table(world), env=env).code == 0
+    assert world.run("send-file", table(world), "--dry-run", env=env).code == 0
+    assert world.run("send", *EVENT, "--dry-run", env=env).code == 0
+    assert not log.exists()

@@ -1,0 +1,492 @@
+"""Certificates and proxies, against a real TLS server and a real proxy: reliability.md 5.3, 5.4."""
+
+import shutil
+import ssl
+import subprocess
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from reo_cli.answers import FaultKind
+from reo_cli.client import Connection, Target, prepare
+from reo_cli.client.faults import tls_fault
+from reo_cli.client.proxy import find_proxy
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.outcome import Outcome, Verdict
+from tests import faults
+from tests.faults import Action, FaultServer
+from tests.proxies import ForwardProxy
+
+KEY = "CANARY-key-0123456789"
+BODY = b'{"payload": {"event_id": "e1"}}'
+HOST = "ingest.example"
+DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ca") / "private ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA that has signed nothing here."""
+    path = tmp_path_factory.mktemp("ca") / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
+
+
+def server_context(
+    authority: trustme.CA,
+    *names: str,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = authority.issue_cert(
+        *(names or ("localhost", "127.0.0.1", HOST)), not_before=not_before, not_after=not_after
+    )
+    certificate.configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority)
+
+
+def target_for(
+    url: str,
+    bundle: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    timeout: float = 5,
+) -> Target:
+    return prepare(url, KEY, timeout=timeout, ca_bundle=bundle, environ=environ or {})
+
+
+def ask(target: Target) -> Outcome:
+    connection = Connection(target)
+    try:
+        return connection.attempt(BODY)
+    finally:
+        connection.close()
+
+
+# --- Certificates (5.3) -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_private_ca_works(host: str, context: ssl.SSLContext, bundle: Path) -> None:
+    with FaultServer(tls=context, host=host) as server:
+        assert ask(target_for(server.url, bundle)).verdict is DELIVERED
+    assert server.requests[0].headers["x-api-key"] == KEY
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_private_ca_from_the_environment_works(
+    name: str, context: ssl.SSLContext, bundle: Path
+) -> None:
+    with FaultServer(tls=context) as server:
+        assert ask(target_for(server.url, None, {name: str(bundle)})).verdict is DELIVERED
+
+
+def test_the_first_ca_that_is_named_counts(
+    context: ssl.SSLContext, bundle: Path, stranger: Path
+) -> None:
+    right, wrong = str(bundle), str(stranger)
+    with FaultServer(tls=context) as server:
+        for setting, environ, verdict in [
+            (bundle, {"REQUESTS_CA_BUNDLE": wrong}, DELIVERED),
+            (stranger, {"REQUESTS_CA_BUNDLE": right}, CONFIG),
+            (None, {"REQUESTS_CA_BUNDLE": right, "SSL_CERT_FILE": wrong}, DELIVERED),
+            (None, {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": right}, DELIVERED),
+            (None, {"REQUESTS_CA_BUNDLE": wrong, "CURL_CA_BUNDLE": right}, CONFIG),
+        ]:
+            assert ask(target_for(server.url, setting, environ)).verdict is verdict
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to hash the folder")
+def test_a_folder_of_ca_certificates_works(
+    context: ssl.SSLContext, bundle: Path, tmp_path: Path
+) -> None:
+    command = ["openssl", "x509", "-hash", "-noout", "-in", str(bundle)]
+    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    shutil.copy(bundle, tmp_path / f"{name}.0")
+    with FaultServer(tls=context) as server:
+        assert ask(target_for(server.url, tmp_path)).verdict is DELIVERED
+
+
+LONG_AGO, FAR_AHEAD = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=900)
+
+
+def assert_no_request(server: FaultServer, outcome: Outcome, said: str) -> None:
+    assert outcome.verdict is CONFIG
+    assert not outcome.unreachable
+    assert said in outcome.reason
+    assert (server.received, server.requests) == (0, [])
+    assert KEY not in repr(outcome)
+
+
+@pytest.mark.parametrize("known", [None, "stranger"])
+def test_an_unknown_ca_gets_no_byte(
+    known: str | None, context: ssl.SSLContext, stranger: Path
+) -> None:
+    with FaultServer(tls=context) as server:
+        outcome = ask(target_for(server.url, stranger if known else None))
+        assert_no_request(server, outcome, "unknown CA")
+    assert "--ca-bundle" in outcome.hint
+    assert "REQUESTS_CA_BUNDLE" in outcome.hint
+
+
+@pytest.mark.parametrize("names", [("other.example",), ("localhost.evil.example", "127.0.0.2")])
+def test_a_certificate_for_another_host_gets_no_byte(
+    names: tuple[str, ...], authority: trustme.CA, bundle: Path
+) -> None:
+    for host, said in [("localhost", "ostname mismatch"), ("127.0.0.1", "IP address mismatch")]:
+        with FaultServer(tls=server_context(authority, *names), host=host) as server:
+            outcome = ask(target_for(server.url, bundle))
+            assert_no_request(server, outcome, said)
+            assert f"{host}:{server.port}" in outcome.reason
+
+
+def test_an_expired_certificate_gets_no_byte(authority: trustme.CA, bundle: Path) -> None:
+    expired = server_context(
+        authority, "127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO + timedelta(days=9)
+    )
+    with FaultServer(tls=expired) as server:
+        outcome = ask(target_for(server.url, bundle))
+        assert_no_request(server, outcome, "it has expired")
+
+
+def test_a_certificate_of_the_future_mentions_the_clock(
+    authority: trustme.CA, bundle: Path
+) -> None:
+    early = server_context(
+        authority, "127.0.0.1", not_before=FAR_AHEAD, not_after=FAR_AHEAD + timedelta(days=9)
+    )
+    with FaultServer(tls=early) as server:
+        outcome = ask(target_for(server.url, bundle))
+        assert_no_request(server, outcome, "not yet valid: the clock")
+
+
+def test_any_other_fault_of_a_certificate_is_named() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 24, "invalid CA certificate"
+    fault = tls_fault(error, "h:1", 5)
+    assert fault.reason == "the certificate of h:1 is not valid (invalid CA certificate)"
+    assert fault.kind is FaultKind.CONFIG
+
+
+def test_the_certificate_is_always_checked(bundle: Path) -> None:
+    environ = {"PYTHONHTTPSVERIFY": "0", "REQUESTS_CA_BUNDLE": "", "SSLKEYLOGFILE": "/dev/null"}
+    tls = target_for("https://x.example/", bundle, environ).tls
+    assert tls is not None
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
+    assert tls.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert tls.keylog_filename is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\0" * 100])
+def test_a_ca_file_that_cannot_be_used_is_an_error(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    for setting, environ in [(path, {}), (None, {"REQUESTS_CA_BUNDLE": str(path)})]:
+        with pytest.raises(ReoError, match=r"ca\.pem") as caught:
+            target_for("https://x.example/", setting, environ)
+        assert caught.value.exit_code is ExitCode.CONFIG
+        assert ("REQUESTS_CA_BUNDLE" in caught.value.message) is (setting is None)
+
+
+# --- Handshakes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("greeting", "verdict", "said"),
+    [
+        (faults.hang_up(), TRANSIENT, "was cut off"),
+        (faults.raw(b"\x16\x03\x03\x40\x00\x02"), TRANSIENT, "was cut off"),
+        (faults.reset(), TRANSIENT, ""),
+        (faults.raw(b"\x15\x03\x03\x00\x02\x02\x50"), TRANSIENT, "alert internal error"),
+        (faults.raw(b"\x15\x03\x03\x00\x02\x02\x46"), CONFIG, "no TLS of version 1.2"),
+        (faults.raw(faults.response(400, b"plain HTTP")), CONFIG, "does not speak TLS"),
+        (faults.raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), CONFIG, "does not speak TLS"),
+    ],
+)
+def test_a_failed_handshake(greeting: Action, verdict: Verdict, said: str, bundle: Path) -> None:
+    with FaultServer(greeting=lambda _: greeting) as server:
+        outcome = ask(target_for(server.url.replace("http:", "https:"), bundle))
+    assert outcome.verdict is verdict
+    assert said in outcome.reason
+    assert f"127.0.0.1:{server.port}" in outcome.reason
+    assert outcome.unreachable is (verdict is TRANSIENT)
+    assert not server.requests
+
+
+# --- The same faults, inside TLS ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(
+    ("action", "verdict"),
+    [
+        (faults.cut_head(), TRANSIENT),
+        (faults.cut_body(), TRANSIENT),
+        (faults.until_close(), DELIVERED),
+        (faults.reset(), TRANSIENT),
+        (faults.hang_up(), TRANSIENT),
+        (faults.drip_head(), TRANSIENT),
+        (faults.drip_body(), TRANSIENT),
+        (faults.silence(), TRANSIENT),
+        (faults.early_answer(faults.failure(413)), Verdict.REJECTED),
+    ],
+    ids=lambda value: value.name if isinstance(value, Action) else None,
+)
+def test_faults_inside_tls(
+    action: Action,
+    verdict: Verdict,
+    version: ssl.TLSVersion,
+    authority: trustme.CA,
+    bundle: Path,
+) -> None:
+    context = server_context(authority)
+    context.maximum_version = version
+    with FaultServer([faults.success(), action], tls=context) as server:
+        connection = Connection(target_for(server.url, bundle, timeout=0.4))
+        assert connection.attempt(BODY).verdict is DELIVERED
+        connection.close()
+        start = time.monotonic()
+        outcome = connection.attempt(BODY)
+        assert time.monotonic() - start < 0.9
+        assert outcome.verdict is verdict
+        assert len(server.requests) == 2
+        connection.close()
+
+
+@pytest.mark.parametrize("every", [0, 1, 3])
+def test_n14_inside_tls(every: int, context: ssl.SSLContext, bundle: Path) -> None:
+    with FaultServer(tls=context, close_every=every) as server:
+        connection = Connection(target_for(server.url, bundle))
+        assert {connection.attempt(BODY).verdict for _ in range(12)} == {DELIVERED}
+        assert len(server.requests) == 12
+        assert server.connections == (12 // every if every else 1)
+        connection.close()
+
+
+# --- Proxies (5.4) ------------------------------------------------------------------------------
+
+
+def proxied(
+    proxy: str, bundle: Path, *, host: str = HOST, timeout: float = 5, **environ: str
+) -> Target:
+    url = f"https://{host}{faults.PATH}"
+    return target_for(url, bundle, {"HTTPS_PROXY": proxy, **environ}, timeout)
+
+
+def test_a_proxy_sees_the_host_and_never_the_key(context: ssl.SSLContext, bundle: Path) -> None:
+    with FaultServer(tls=context) as server, ForwardProxy(server.port) as proxy:
+        connection = Connection(proxied(f"http://{proxy.address}", bundle))
+        assert [connection.attempt(BODY).verdict for _ in range(3)] == [DELIVERED] * 3
+        connection.close()
+    (head,) = proxy.heads
+    assert head.startswith(b"CONNECT ingest.example:443 HTTP/1.1\r\nHost: ingest.example:443\r\n")
+    assert b"Authorization" not in head
+    assert proxy.relayed
+    assert KEY.encode() not in head + proxy.relayed
+    assert server.connections == 1
+    assert server.requests[0].headers["host"] == HOST
+
+
+@pytest.mark.parametrize("user_info", ["joe:hunter2@", "j%6Fe:hunter%32@"])
+def test_a_password_goes_to_the_proxy_only(
+    user_info: str, context: ssl.SSLContext, bundle: Path
+) -> None:
+    with FaultServer(tls=context) as server, ForwardProxy(server.port, "joe:hunter2") as proxy:
+        target = proxied(f"http://{user_info}{proxy.address}", bundle)
+        assert ask(target).verdict is DELIVERED
+    assert "hunter" not in repr(target)
+    assert b64encode(b"joe:hunter2").decode() not in repr(target)
+    assert not any("proxy" in name for name in server.requests[0].headers)
+    assert b"hunter2" not in server.requests[0].head
+
+
+@pytest.mark.parametrize(
+    ("user_info", "said"), [("", "wants a password"), ("joe:wrong@", "refused the password")]
+)
+def test_a_proxy_that_wants_another_password_is_configuration(
+    user_info: str, said: str, context: ssl.SSLContext, bundle: Path
+) -> None:
+    with FaultServer(tls=context) as server, ForwardProxy(server.port, "joe:hunter2") as proxy:
+        outcome = ask(proxied(f"http://{user_info}{proxy.address}", bundle))
+    assert outcome.verdict is CONFIG
+    assert outcome.reason == f"proxy {proxy.address} {said} (HTTP 407)"
+    assert "HTTPS_PROXY" in outcome.hint
+    assert "wrong" not in repr(outcome)
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "did not connect to ingest.example:443 (HTTP 403)"),
+        (b"HTTP/1.0 502 Bad\r\nX: y\r\n\r\n<html>", "(HTTP 502)"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n", "(HTTP 302)"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", "(HTTP 200)"),
+        (b"HTTP/1.1 200 OK\r\n", "the answer was cut off (HTTP 200)"),
+        (b"SSH-2.0-x\r\n", "the answer is not HTTP/1.1"),
+    ],
+)
+def test_a_proxy_that_does_not_connect_is_a_passing_fault(
+    answer: bytes, said: str, context: ssl.SSLContext, bundle: Path
+) -> None:
+    with FaultServer(tls=context) as server, ForwardProxy(server.port, answer=answer) as proxy:
+        outcome = ask(proxied(f"http://joe:hunter2@{proxy.address}", bundle))
+    assert outcome.verdict is TRANSIENT
+    assert outcome.unreachable
+    assert outcome.reason.startswith(f"proxy {proxy.address}")
+    assert outcome.reason.endswith(said)
+    assert "hunter2" not in repr(outcome)
+    assert server.connections == 0
+
+
+def test_a_proxy_that_is_not_there(bundle: Path) -> None:
+    with FaultServer() as server:
+        pass
+    outcome = ask(proxied(f"http://joe:hunter2@127.0.0.1:{server.port}", bundle))
+    assert outcome.reason == f"connection refused by proxy 127.0.0.1:{server.port}"
+    assert outcome.unreachable
+
+
+@pytest.mark.parametrize("action", [faults.silence(), faults.drip_head(), faults.drip_continue()])
+def test_n6_a_slow_proxy_does_not_stretch_the_deadline(action: Action, bundle: Path) -> None:
+    with FaultServer(action) as proxy:
+        start = time.monotonic()
+        outcome = ask(proxied(f"http://127.0.0.1:{proxy.port}", bundle, timeout=0.3))
+        assert 0.25 < time.monotonic() - start < 0.8
+    assert outcome.verdict is TRANSIENT
+    assert outcome.unreachable
+
+
+def test_certificates_are_checked_through_a_proxy(context: ssl.SSLContext, bundle: Path) -> None:
+    with FaultServer(tls=context) as server, ForwardProxy(server.port) as proxy:
+        outcome = ask(proxied(f"http://{proxy.address}", bundle, host="other.example"))
+        assert_no_request(server, outcome, "ostname mismatch")
+        assert "other.example:443" in outcome.reason
+
+
+def test_a_proxy_over_https_works(context: ssl.SSLContext, bundle: Path) -> None:
+    with (
+        FaultServer(tls=context, close_every=2) as server,
+        ForwardProxy(server.port, "joe:hunter2", tls=context) as proxy,
+    ):
+        connection = Connection(proxied(f"https://joe:hunter2@{proxy.address}", bundle))
+        large = b'{"payload": {"event_id": "%b"}}' % (b"x" * 200_000)
+        verdicts = [connection.attempt(body).verdict for body in (BODY, large) * 3]
+        assert verdicts == [DELIVERED] * 6
+        server.script = faults.drip_body()
+        connection = Connection(proxied(f"https://joe:hunter2@{proxy.address}", bundle, timeout=1))
+        start = time.monotonic()
+        assert connection.attempt(BODY).verdict is TRANSIENT
+        assert time.monotonic() - start < 1.5
+        connection.close()
+    assert KEY.encode() not in proxy.relayed + b"".join(proxy.heads)
+
+
+def test_the_certificate_of_a_proxy_is_checked(
+    context: ssl.SSLContext, authority: trustme.CA, bundle: Path
+) -> None:
+    wrong = server_context(authority, "other.example")
+    with FaultServer(tls=context) as server, ForwardProxy(server.port, tls=wrong) as proxy:
+        outcome = ask(proxied(f"https://{proxy.address}", bundle))
+    assert outcome.verdict is CONFIG
+    assert f"certificate of proxy {proxy.address}" in outcome.reason
+    assert proxy.heads == []
+
+
+def test_loopback_needs_no_proxy(context: ssl.SSLContext, bundle: Path) -> None:
+    with FaultServer(tls=context, host="localhost") as server, ForwardProxy(1) as proxy:
+        everything = dict.fromkeys(
+            ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"),
+            f"http://{proxy.address}",
+        )
+        assert ask(target_for(server.url, bundle, everything)).verdict is DELIVERED
+    assert proxy.heads == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ""),
+        ({"HTTPS_PROXY": "http://a.example:1"}, "proxy a.example:1"),
+        ({"https_proxy": "http://a.example:1"}, "proxy a.example:1"),
+        ({"https_proxy": "http://a.example:1", "HTTPS_PROXY": "http://b:2"}, "proxy a.example:1"),
+        ({"https_proxy": "", "HTTPS_PROXY": "http://b:2"}, ""),
+        ({"ALL_PROXY": "http://a.example:1"}, "proxy a.example:1"),
+        ({"HTTPS_PROXY": "http://a.example:1", "ALL_PROXY": "http://b:2"}, "proxy a.example:1"),
+        ({"HTTP_PROXY": "http://a.example:1"}, ""),
+        ({"HTTPS_PROXY": "a.example:3128"}, "proxy a.example:3128"),
+        ({"HTTPS_PROXY": "http://a.example/"}, "proxy a.example:80"),
+        ({"HTTPS_PROXY": "https://a.example"}, "proxy a.example:443"),
+        ({"HTTPS_PROXY": "http://[::1]:3128"}, "proxy [::1]:3128"),
+    ],
+)
+def test_which_proxy_applies(environ: dict[str, str], expected: str) -> None:
+    proxy = find_proxy("https://ingest.example/api", HOST, environ)
+    assert (proxy.name if proxy else "") == expected
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "spared"),
+    [
+        (HOST, True),
+        ("example", True),
+        (".example", True),
+        ("other.test, ingest.example", True),
+        ("ingest.example:443", False),
+        ("*", True),
+        ("other.example", False),
+        ("gest.example", False),
+        ("", False),
+    ],
+)
+def test_no_proxy_is_obeyed_in_the_usual_way(no_proxy: str, spared: bool) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        environ = {"HTTPS_PROXY": "http://a.example:1", name: no_proxy}
+        proxy = find_proxy("https://ingest.example/api", HOST, environ)
+        assert (proxy is None) is spared
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "socks5://joe:hunter2@a.example:1080",
+        "socks5h://a.example",
+        "ftp://a.example",
+        "http://joe:hunter2@",
+        "http://joe:hunter2@a.example:port",
+        "http://a.example:0",
+        "http://a.example:99999",
+        "http://[::1:1",
+        "http://hunter2 example/",
+        "http://bücher.example:1",
+        "http://" + "a" * 64 + ".example",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_an_error(value: str) -> None:
+    with pytest.raises(ReoError, match="HTTPS_PROXY") as caught:
+        find_proxy("https://ingest.example/api", HOST, {"HTTPS_PROXY": value})
+    assert caught.value.exit_code is ExitCode.CONFIG
+    assert "hunter2" not in repr(caught.value)
