@@ -19,9 +19,9 @@ class IssueLog:
         strict: bool = False,
         listen: Callable[[Issue], None] = lambda _: None,
     ) -> None:
-        self._limit = limit
+        self.limit = limit
+        self.strict = strict
         self._listen = listen
-        self._strict = strict
         self._errors: list[tuple[int, Issue]] = []
         self._warnings: list[tuple[int, Issue]] = []
         self.errors = 0
@@ -31,7 +31,7 @@ class IssueLog:
         """Count issues, as errors when strict; return how many of them are errors."""
         before = self.errors
         for issue in issues:
-            if self._strict and issue.severity == "warning":
+            if self.strict and issue.severity == "warning":
                 issue = replace(issue, severity="error")
             if issue.severity == "error":
                 self.errors += 1
@@ -40,13 +40,22 @@ class IssueLog:
                 self.warnings += 1
                 kept = self._warnings
             self._listen(issue)
-            if len(kept) < self._limit:
+            if len(kept) < self.limit:
                 kept.append((self.errors + self.warnings, issue))
         return self.errors - before
 
+    def add_some(self, issues: Iterable[Issue], errors: int, warnings: int) -> None:
+        """Count `errors` and `warnings`, of which `issues` are all that need to be kept."""
+        if self.strict:
+            errors, warnings = errors + warnings, 0
+        errors += self.errors
+        warnings += self.warnings
+        self.add(issues)
+        self.errors, self.warnings = errors, warnings
+
     def kept(self) -> list[Issue]:
         """Return the kept issues in the order found; errors displace warnings."""
-        room = self._limit - len(self._errors)
+        room = self.limit - len(self._errors)
         return [issue for _, issue in sorted(self._errors + self._warnings[:room], key=_order)]
 
 

@@ -1,65 +1,15 @@
 """What the valid events of a file add up to, in memory that does not grow with their number."""
 
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
-from heapq import heappush, heappushpop
+from collections.abc import Mapping
 from typing import Any
 
-from reo_cli.validation import Distinct, Totals
-
-EXACT_DISTINCT = 10_000
-"""Distinct values counted exactly; above it the number is an estimate (design.md)."""
-
-SAMPLE = 2048
-"""Hashes kept for the estimate: its standard error is 1/sqrt(2048), about 2 %."""
+from reo_cli.distinct import DistinctCounter
+from reo_cli.validation import Totals
 
 DAYS_KEPT = 4000
+"""Days counted one by one, 11 years of them; with more there is no chart."""
 
 DAY = 86_400
-
-
-class DistinctCounter:
-    """Counts distinct texts: exactly at first, then from the smallest of their hashes.
-
-    The estimate is the k-minimum-values sketch: of n uniform hashes the k-th smallest lies at
-    about k/n of the range (Bar-Yossef et al., 2002).
-    """
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-        self._smallest: list[int] = []
-        self._sampled: set[int] = set()
-
-    def add(self, value: str) -> None:
-        """Count a value."""
-        known = self._known
-        if value in known:
-            return
-        if not self._smallest:
-            if len(known) < EXACT_DISTINCT:
-                known.add(value)
-                return
-            for each in known:
-                self._sample(each)
-        self._sample(value)
-
-    def _sample(self, value: str) -> None:
-        # A heap of negated hashes: the largest of the smallest is on top.
-        hashed = -int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "big")
-        if len(self._smallest) < SAMPLE:
-            if hashed not in self._sampled:
-                self._sampled.add(hashed)
-                heappush(self._smallest, hashed)
-        elif hashed > self._smallest[0] and hashed not in self._sampled:
-            self._sampled.add(hashed)
-            self._sampled.remove(heappushpop(self._smallest, hashed))
-
-    def result(self) -> Distinct:
-        """Return the number so far."""
-        if not self._smallest:
-            return Distinct(len(self._known))
-        estimate = int((SAMPLE - 1) * 2**64 / -self._smallest[0])
-        return Distinct(max(estimate, EXACT_DISTINCT + 1), estimated=True)
 
 
 class TotalsCounter:
@@ -73,7 +23,7 @@ class TotalsCounter:
         self._last: int | None = None
         self._days: dict[int, int] = {}
 
-    def add(self, payload: dict[str, Any]) -> None:
+    def add(self, payload: Mapping[str, Any]) -> None:
         """Add one valid event."""
         self._count += payload["count"]
         at: int = payload["event_at"]
@@ -94,6 +44,18 @@ class TotalsCounter:
         if "ip_addr" in payload:
             self._ips.add(payload["ip_addr"])
 
+    def merge(self, other: "TotalsCounter") -> None:
+        """Add what another counter has added up."""
+        self._count += other._count
+        self._domains.merge(other._domains)
+        self._ips.merge(other._ips)
+        if other._first is not None and other._last is not None:
+            self._first = min(other._first, other._first if self._first is None else self._first)
+            self._last = max(other._last, other._last if self._last is None else self._last)
+        for day, events in other._days.items():
+            if day in self._days or len(self._days) < DAYS_KEPT:
+                self._days[day] = self._days.get(day, 0) + events
+
     def result(self) -> Totals:
         """Return the totals; more days than can be shown give none rather than some."""
         days = self._days if len(self._days) < DAYS_KEPT else {}
@@ -103,7 +65,9 @@ class TotalsCounter:
 
 
 def _date(day: int) -> str:
+    from datetime import UTC, datetime
+
     try:
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).strftime("%Y-%m-%d")
-    except OverflowError:
+        return f"{datetime.fromtimestamp(day * DAY, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
         return f"day {day}"

@@ -7,22 +7,6 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 
 
-@dataclass(slots=True)
-class FileResult:
-    """One input: records read, those without and with errors, and warnings found."""
-
-    file: str
-    read: int = 0
-    invalid: int = 0
-    errors: int = 0
-    warnings: int = 0
-
-    @property
-    def valid(self) -> int:
-        """Records without an error."""
-        return self.read - self.invalid
-
-
 @dataclass(frozen=True, slots=True)
 class Distinct:
     """A number of distinct values; `estimated` when there were too many to count exactly."""
@@ -33,7 +17,11 @@ class Distinct:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the valid events add up to; times are epoch seconds, days are UTC (`2026-11-23`)."""
+    """What the valid events add up to; times are epoch seconds, days are UTC (`2026-11-23`).
+
+    Valid is what passed the check of its own record: an event that repeats another one, or has its
+    `event_id`, is among them.
+    """
 
     count: int = 0
     domains: Distinct = field(default_factory=Distinct)
@@ -42,6 +30,23 @@ class Totals:
     last_event_at: int | None = None
     per_day: Mapping[str, int] = field(default_factory=dict)
     """Events a day, in the order of the days."""
+
+
+@dataclass(slots=True)
+class FileResult:
+    """One input: records read, those with errors, issues found, and what its events add up to."""
+
+    file: str
+    read: int = 0
+    invalid: int = 0
+    errors: int = 0
+    warnings: int = 0
+    totals: Totals = field(default_factory=Totals)
+
+    @property
+    def valid(self) -> int:
+        """Records without an error."""
+        return self.read - self.invalid
 
 
 @dataclass(frozen=True, slots=True)

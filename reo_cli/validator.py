@@ -1,13 +1,13 @@
 """Records → `Validation`: the same reading and checks as `send-file`, without network or key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from reo_cli.errors import ReoError
 from reo_cli.checker import Checker
+from reo_cli.errors import ReoError
 from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source
-from reo_cli.records import Issue
+from reo_cli.records import Issue, Record
 from reo_cli.repeats import Repeats
 from reo_cli.totals import TotalsCounter
 from reo_cli.validation import FileResult, Validation
@@ -27,17 +27,23 @@ def validate(
 ) -> Validation:
     """Read and check inputs to their end; never raises for what is in them.
 
-    What cannot be opened or read on the way ends in `Validation.error`, with the results so far.
+    An input that cannot be opened or read to its end does not keep the others from being checked;
+    what was wrong with the first such is in `Validation.error`.
     """
     run = _Run(options, checker, log, progress)
-    error = None
-    try:
-        for name in names:
+    faults: list[ReoError] = []
+    for name in names:
+        try:
             run.read_file(name)
+        except ReoError as fault:
+            if faults:
+                log.add([_as_issue(name, fault)])
+            faults.append(fault)
+    try:
         run.find_repeats()
     except ReoError as fault:
-        error = fault
-    return Validation(run.files, run.totals.result(), log.kept(), error)
+        faults.append(fault)
+    return Validation(run.files, run.totals.result(), log.kept(), faults[0] if faults else None)
 
 
 class _Run:
@@ -54,29 +60,38 @@ class _Run:
         self.totals = TotalsCounter()
 
     def read_file(self, name: str) -> None:
+        """Read and check one input; raises ReoError 66 or 74."""
         result = FileResult(name)
         self.files.append(result)
-        source = open_source(name)
         self._repeats.begin_file(name)
-        check, add, repeat = self._checker.check, self.totals.add, self._repeats.add
+        totals = TotalsCounter()
+        source = open_source(name)
         try:
-            for item in read(source, self._options):
-                if isinstance(item, Issue):
-                    self._note(result, [item])
-                    continue
-                result.read += 1
-                event, issues = check(item)
-                if issues and self._note(result, issues):
-                    result.invalid += 1
-                if event is not None:
-                    add(event.payload)
-                    repeat(event)
-                if result.read % PROGRESS_EVERY == 0:
-                    self._progress(self._read + result.read)
+            self._check_all(read(source, self._options), result, totals)
             source.verify_unchanged()
         finally:
             source.close()
             self._read += result.read
+            result.totals = totals.result()
+            self.totals.merge(totals)
+
+    def _check_all(
+        self, items: Iterator[Record | Issue], result: FileResult, totals: TotalsCounter
+    ) -> None:
+        check, add, repeat = self._checker.check, totals.add, self._repeats.add
+        for item in items:
+            if isinstance(item, Issue):
+                self._note(result, [item])
+                continue
+            result.read += 1
+            event, issues = check(item)
+            if issues and self._note(result, issues):
+                result.invalid += 1
+            elif event is not None:
+                add(event.payload)
+                repeat(event)
+            if not result.read % PROGRESS_EVERY:
+                self._progress(self._read + result.read)
 
     def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
         errors = self._log.add(issues)
@@ -85,8 +100,18 @@ class _Run:
         return errors
 
     def find_repeats(self) -> None:
-        by_name = {each.file: each for each in self.files}
-        for issue in self._repeats.issues():
-            result = by_name[issue.file]
-            if self._note(result, [issue]):
-                result.invalid += 1
+        """Note the events that came before, which is known only when all are read."""
+        found = self._repeats.find(self._log.limit)
+        for at, result in enumerate(self.files):
+            errors, warnings = found.errors.get(at, 0), found.warnings.get(at, 0)
+            if self._log.strict:
+                errors, warnings = errors + warnings, 0
+            result.errors += errors
+            result.invalid += errors
+            result.warnings += warnings
+        errors, warnings = sum(found.errors.values()), sum(found.warnings.values())
+        self._log.add_some(found.issues, errors, warnings)
+
+
+def _as_issue(name: str, fault: ReoError) -> Issue:
+    return Issue(name, 0, 0, "", "error", fault.message, fault.hint)

@@ -72,27 +72,39 @@ def settings(_: str) -> Iterator[str]:
 
 
 def options(path: str) -> Iterator[str]:
+    if hasattr(command(path), "list_commands") and path != "reo":
+        yield from _options_of_group(path)
+        return
     yield from _head("option", "meaning")
     for each in params(path, "option"):
-        long = [name for name in each.opts if name.startswith("--")]
-        short = [name for name in each.opts if not name.startswith("--")]
-        names = [f"`{name}`" for name in (*short, *long)]
-        if not each.is_flag:
-            names[-1] = f"{names[-1][:-1]} {each.metavar}`"
-        yield _row(", ".join(names), each.help)
+        yield _row(_written(each), each.help)
+
+
+def _options_of_group(group: str) -> Iterator[str]:
+    yield from _head("option", "of", "meaning")
+    names = command(group).list_commands(None)
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        for each in params(f"{group} {name}", "option"):
+            rows.setdefault((_written(each), each.help), []).append(f"`{name}`")
+    for (option, meaning), users in rows.items():
+        yield _row(option, "all" if len(users) == len(names) else ", ".join(users), meaning)
+
+
+def _written(option: Any) -> str:
+    """Return all ways to write an option, short ones first, the last one with its value."""
+    names = [f"`{name}`" for name in sorted(option.opts, key=lambda name: name.startswith("--"))]
+    if not option.is_flag:
+        names[-1] = f"{names[-1][:-1]} {option.metavar}`"
+    return ", ".join(names)
 
 
 def commands(group: str) -> Iterator[str]:
-    yield from _head("command", "what it does", "options")
+    yield from _head("command", "what it does")
     for name in command(group).list_commands(None):
         path = f"{group} {name}"
         arguments = "".join(f" {each.metavar}" for each in params(path, "argument"))
-        listed = ", ".join(
-            f"`{next(name for name in each.opts if name.startswith('--'))}`"
-            for each in params(path, "option")
-        )
-        words = command(path).help.partition("\n")[0]
-        yield _row(f"`{path}{arguments}`", words, listed)
+        yield _row(f"`reo {path}{arguments}`", command(path).help.partition("\n")[0])
 
 
 def _head(*names: str) -> Iterator[str]:

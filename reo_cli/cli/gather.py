@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from reo_cli.checker import require_good
 from reo_cli.cli.options import field, pairs, usage
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
@@ -130,6 +131,7 @@ def reading(flags: ReadingFlags, settings: "Settings") -> tuple[ReadOptions, Rul
         fallback=fallback(settings),
         date_format=date_format_of(flags.date_format, settings),
     )
+    require_good(rules)
     names = NameRules(
         columns={**settings.map, **pairs("--map", flags.map)},
         extra=cast(Extra, flags.extra or settings.extra or "error"),

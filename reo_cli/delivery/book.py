@@ -190,13 +190,14 @@ class Book:
             status,
             job.attempts,
             reason,
+            body,
         )
         self._settle(settled, job.input)
         if self._rejects and (
             word == "rejected" or (word in ("errored", "unsent") and job.input in self._streams)
         ):
-            body = job.body[len('{"payload":') : -1].decode()
-            self._pending.append((job.input, _reject(record, status, reason, body)))
+            payload = job.body[len('{"payload":') : -1].decode()
+            self._pending.append((job.input, _reject(record, status, reason, payload)))
         for twin in job.twins:
             self._finish(
                 twin, "already_delivered" if word == "delivered" else word, outcome, reason

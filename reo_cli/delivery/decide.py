@@ -72,6 +72,9 @@ class Shard:
     index: int
     of: int
 
+    def __str__(self) -> str:
+        return f"{self.index + 1}/{self.of}"
+
 
 @dataclass(frozen=True)
 class Identity:

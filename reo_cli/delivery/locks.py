@@ -29,11 +29,15 @@ PROCESSES = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What is to be locked; `inode` (with its device) is None for a lock that has only a name."""
+    """What is to be locked; `inode` (with its device) is None for a lock that has only a name.
+
+    A `shared` lock keeps out runs over the whole input, but not those over another share of it.
+    """
 
     path: Path
     shown: str
     inode: tuple[int, int] | None = None
+    shared: bool = False
 
 
 class _Held(Exception):
@@ -58,19 +62,21 @@ def lock(
     clock: Callable[[], float],
     sleep: Callable[[float], object],
     name: str | None = None,
+    share: str | None = None,
     wait: float = 0.0,
 ) -> Iterator[None]:
     """Hold the locks of `inputs`, and the one called `name`, for the time of the `with` block.
 
-    `folder` takes lock files where they are needed. `wait` is how many seconds (on `clock`) to
-    wait for another run; `sleep` may raise to give up earlier. An input that is missing or no
-    regular file has no lock. Raises ReoError: 75 when another run holds one of them, 73 when a
-    lock file cannot be made.
+    With a `share` such as `1/4`, runs over other shares may go on at the same time. `folder` takes
+    lock files where they are needed. `wait` is how many seconds (on `clock`) to wait for another
+    run; `sleep` may raise to give up earlier. An input that is missing or no regular file has no
+    lock. Raises ReoError: 75 when another run holds one of them, 73 when a lock file cannot be
+    made.
     """
     deadline = clock() + wait
     while True:
         try:
-            held = _take_all(inputs, folder, name)
+            held = _take_all(inputs, folder, name, share)
             break
         except _Held as other:
             left = deadline - clock()
@@ -83,7 +89,9 @@ def lock(
         _release(held)
 
 
-def _take_all(inputs: Sequence[Path], folder: Path, name: str | None) -> list[int]:
+def _take_all(
+    inputs: Sequence[Path], folder: Path, name: str | None, share: str | None
+) -> list[int]:
     """Take all locks at once, or none, in an order that is the same in every run.
 
     Raises _Held and ReoError 73.
@@ -91,7 +99,7 @@ def _take_all(inputs: Sequence[Path], folder: Path, name: str | None) -> list[in
     held: list[int] = []
     for attempt in range(TRIES):
         try:
-            for target in _targets(inputs, folder, name):
+            for target in _targets(inputs, folder, name, share):
                 fd = _take(target, folder, settled=attempt == TRIES - 1)
                 held += [] if fd is None else [fd]
             break
@@ -108,7 +116,9 @@ def _release(held: list[int]) -> None:
         os.close(held.pop())
 
 
-def _targets(inputs: Sequence[Path], folder: Path, name: str | None) -> list[_Target]:
+def _targets(
+    inputs: Sequence[Path], folder: Path, name: str | None, share: str | None
+) -> list[_Target]:
     """Return what is to be locked, each file once, however often and by whatever name it is given.
 
     Named locks come last, inputs in the order of their inodes.
@@ -121,8 +131,16 @@ def _targets(inputs: Sequence[Path], folder: Path, name: str | None) -> list[_Ta
             continue  # the reader says what is wrong with it
         if stat.S_ISREG(status.st_mode):
             inode = (status.st_dev, status.st_ino)
-            found.setdefault(inode, _Target(path, f"`{path}`", inode))
+            found.setdefault(inode, _Target(path, f"`{path}`", inode, share is not None))
     targets = [found[inode] for inode in sorted(found)]
+    if share is not None:
+        part = share.replace("/", "-of-")
+        targets += [
+            _Target(
+                folder / f"input-{device:x}-{inode:x}-{part}.lock", f"share {share} of `{path}`"
+            )
+            for (device, inode), path in sorted((key, found[key].path) for key in found)
+        ]
     if name is not None:
         mark = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
         file = f"{re.sub('[^A-Za-z0-9._-]+', '_', name)[:60]}-{mark}.lock"
@@ -172,7 +190,7 @@ def _take_file(target: _Target, path: Path) -> int:
 def _flock(fd: int, target: _Target) -> bool:
     """Lock an open file; False where its file system has no such locks. Raises _Held."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if target.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         status = os.fstat(fd)
         os.close(fd)

@@ -10,6 +10,9 @@ from reo_cli.outcome import Outcome, Verdict
 PROBE_EVERY = 5.0
 """Seconds between tries of one more request than the server refused before."""
 
+STRIKES = 5
+"""Refusals without a round that goes well which a level is forgiven."""
+
 FEW = 20
 """One refusal for so many requests that passed is the price of finding a quota's end."""
 
@@ -26,7 +29,7 @@ class Limit:
 
     It starts at one, doubles with every round that goes well, and after a refusal stays below the
     level that was refused, trying it again only every few seconds. A server that takes five at a
-    time is kept busy to 97 % this way, and refuses less than 2 %.
+    time is kept busy to 99 % this way, and refuses less than 1 %.
     """
 
     def __init__(self, highest: int, now: float) -> None:
@@ -36,6 +39,7 @@ class Limit:
         self._step = 1
         self._round = 0
         self._passed = 0
+        self._strikes = 0
         self._lowered = now
         self.value = 1
 
@@ -45,7 +49,7 @@ class Limit:
         self._round += 1
         if self._round < self.value:
             return
-        self._round = 0
+        self._round = self._strikes = 0
         if self.value >= self._refused_at:  # a probe went well for a whole round
             self._step *= 2
             self._refused_at = self.value + self._step
@@ -58,24 +62,44 @@ class Limit:
         self.value = min(self.value, self._highest)
 
     def refused(self, started: float, now: float, *, quota: bool = False) -> None:
-        """Lower the limit after the refusal of a request that had `started` then.
+        """Take note that a request was refused that had `started` then; lower the limit if need be.
 
-        Those that were under way when it was lowered count as one. `quota` says that the server
-        counts requests in a time rather than at a time: whatever the limit, it refuses about as
-        many as are under way when the quota ends. So the limit is lowered until they are few.
+        A server that refuses now and then, whatever the limit, must not drive it down: a level is
+        left after a few refusals without a round that goes well, a level that was refused before
+        at once. Those that were under way when the limit was lowered count for nothing.
+
+        `quota` says that the server counts requests in a time rather than at a time: whatever the
+        limit, it refuses about as many as are under way when the quota ends. So the limit is
+        lowered until they are few.
         """
         self._round = 0
         if started < self._lowered:
             return
-        self._lowered = self._probed = now
+        self._strikes += 1
         passed, self._passed = self._passed, 0
-        if quota and self.value * FEW <= passed:
-            return
-        probing = self.value == self._refused_at
-        share = self.value // 2 if quota else self.value * 3 // 4
-        self._refused_at = max(2, share + 1 if quota else self.value)
-        self.value = max(1, self.value - 1 if probing else share)
+        if quota:
+            self._lowered = now
+            if self.value * FEW > passed:
+                self._lower(self.value // 2, self.value // 2 + 1, now)
+        elif self.value == self._refused_at:
+            self._lower(self.value - 1, self.value, now)
+        elif self._strikes > STRIKES:
+            self._lower(self.value * 3 // 4, self.value, now)
+
+    def restart(self, now: float, *, anew: bool) -> None:
+        """Start at one again, with what refusals have taught or `anew`."""
+        self.value = 1
+        self._round = self._strikes = 0
+        self._lowered = now
+        if anew:
+            self._refused_at = self._highest + 1
+
+    def _lower(self, value: int, refused_at: int, now: float) -> None:
+        self.value = max(1, value)
+        self._refused_at = max(2, refused_at)
+        self._strikes = 0
         self._step = 1
+        self._lowered = self._probed = now
 
 
 class Pace:
@@ -84,7 +108,6 @@ class Pace:
     def __init__(
         self, concurrency: int, now: float, random: Random, rate: float | None = None
     ) -> None:
-        self._highest = concurrency
         self._limit = Limit(concurrency, now)
         self._random = random
         self._rate = rate
@@ -92,6 +115,7 @@ class Pace:
         self._tokens_at = now
         self._proven = False
         self._failures = 0
+        self._refusing = False
         self._outage = False
         self._outage_failures = 0
         self._gate = now
@@ -161,6 +185,7 @@ class Pace:
             self._limit.refused(started, now, quota=True)
             return  # the server is there and says when to come back
         self._failures += 1
+        self._refusing = outcome.throttled
         if outcome.throttled or (outcome.unreachable and not self._outage):
             self.throttled_ever |= outcome.throttled
             self._limit.refused(started, now)
@@ -173,7 +198,7 @@ class Pace:
 
     def _well(self, now: float) -> None:
         if self._outage:  # a server that has just come back is met as carefully as a new one
-            self._limit = Limit(self._highest, now)
+            self._limit.restart(now, anew=not self._refusing)
         self._limit.well(now)
         self._proven = True
         self._failures = 0

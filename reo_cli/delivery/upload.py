@@ -113,6 +113,7 @@ class _Run:
             clock=time.monotonic,
             sleep=time.sleep,
             name=order.lock_name,
+            share=str(order.identity.shard) if order.identity.shard else None,
             wait=order.wait,
         )
         stack.enter_context(context)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers.delimited import Table
+from reo_cli.readers.headers import extended
 from reo_cli.readers.jsonstream import Values
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.source import Source
-from reo_cli.readers.text import CutOff, Undecodable, decoded, unpacked
-from reo_cli.records import Issue, Record
+from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable, decoded, unpacked
+from reo_cli.records import STDIN, Issue, Record
 
 FORMATS = ("auto", "json", "ndjson", "csv", "tsv")
 
@@ -37,34 +38,76 @@ class ReadOptions:
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
-    """Yield the records of an input; an Issue says why the input, or its rest, cannot be read."""
-    if not source.peek(1):
-        if source.streamed:
-            raise ReoError(
-                ExitCode.NO_INPUT,
-                "empty_pipe",
-                "nothing arrived on standard input" if source.name == "-" else "nothing arrived",
-                "did the command before the pipe fail?",
-            )
-        if by_suffix(source.path) in ("json", "ndjson"):
-            yield Issue(source.name, 1, 0, "", "warning", "the file is empty", "nothing to send")
-            return
-    if source.peek(4) == b"PK\x03\x04":
-        hint = "export it as CSV UTF-8 from the spreadsheet program"
-        yield Issue(source.name, 1, 0, "", "error", "is a spreadsheet or zip file", hint)
+    """Yield the records of an input; an Issue says why the input, or its rest, cannot be read.
+
+    Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
+    """
+    kind = by_suffix(source.path) if options.format == "auto" else options.format
+    if source.streamed and not source.peek(1):
+        raise _empty_pipe(source.name)
+    program = next((what for start, what in _OTHERS if source.peek(8).startswith(start)), None)
+    if program:
+        yield Issue(source.name, 1, 0, "", "error", *program)
         return
     blocks = decoded(unpacked(source), options.encoding)
     reader: Table | Values | None = None
     try:
-        first = next(blocks, "")
-        reader = _reader(source, _chain(first, blocks), first, options)
+        first = _first_text(blocks)
+        if not first.strip() and kind in ("json", "ndjson"):
+            yield _nothing(source.name, kind)
+            return
+        if options.encoding is None and (wide := _unmarked_utf16(first)):
+            message = "every second byte is NUL: this seems to be UTF-16 without its mark"
+            yield Issue(source.name, 1, 0, "", "error", message, _try(options, wide))
+            return
+        reader = _reader(source.name, kind, first, _chain(first, blocks), options)
         yield from reader.records()
     except Undecodable as fault:
-        yield _undecodable(source.name, reader.line if reader else 1, fault)
+        yield _undecodable(source.name, reader.line if reader else 1, fault, options)
     except CutOff as fault:
         line = reader.line if reader else 1
         message = f"the compressed file is damaged: {fault}"
         yield Issue(source.name, line, 0, "", "error", message, "copy or export it again")
+
+
+def _empty_pipe(name: str) -> ReoError:
+    where = "on standard input" if name == STDIN else f"in `{name}`"
+    hint = "did the command before the pipe fail?"
+    return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
+
+
+def _first_text(blocks: Iterator[str]) -> str:
+    """Return the first block, with those before it that hold nothing but white space."""
+    first = ""
+    for block in blocks:
+        first += block
+        if not block.isspace() or len(first) > RECORD_LIMIT:
+            break
+    return first
+
+
+def _nothing(file: str, kind: str) -> Issue:
+    """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
+    if kind == "ndjson":
+        return Issue(file, 1, 0, "", "warning", "the file is empty", "there is nothing to send")
+    hint = "no events are written as []; was it cut off?"
+    return Issue(file, 1, 0, "", "error", "the file is empty, which is not JSON", hint)
+
+
+_OTHERS = (
+    (
+        b"PK\x03\x04",
+        ("is a spreadsheet or zip file", "export it as CSV UTF-8 from the spreadsheet program"),
+    ),
+    (b"\xd0\xcf\x11\xe0", ("is an old spreadsheet", "export it as CSV UTF-8")),
+    (b"PAR1", ("is a Parquet file", "export it as CSV or NDJSON")),
+    (b"SQLite f", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
+    (b"%PDF", ("is a PDF", "export it as CSV")),
+    (b"BZh", ("is compressed with bzip2", "pipe it in: bzcat FILE | reo … -")),
+    (b"\xfd7zXZ", ("is compressed with xz", "pipe it in: xzcat FILE | reo … -")),
+    (b"\x28\xb5\x2f\xfd", ("is compressed with zstd", "pipe it in: zstdcat FILE | reo … -")),
+)
+"""How files begin that are neither CSV nor JSON, and what to do with them."""
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -80,21 +123,50 @@ def by_suffix(path: str) -> str | None:
 
 
 def _reader(
-    source: Source, blocks: Iterator[str], first: str, options: ReadOptions
+    name: str, kind: str | None, first: str, blocks: Iterator[str], options: ReadOptions
 ) -> Table | Values:
-    kind = options.format
-    if kind == "auto":
-        kind = by_suffix(source.path) or ("json" if first.lstrip()[:1] in ("{", "[") else "csv")
+    if kind is None:
+        kind = "json" if first.lstrip()[:1] in ("{", "[") else "csv"
     if kind in ("json", "ndjson"):
-        return Values(source.name, blocks, options.names)
+        return Values(name, blocks, options.names)
     delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
-    return Table(source.name, blocks, delimiter, options.names)
+    return Table(name, blocks, delimiter, options.names)
 
 
-def _undecodable(file: str, line: int, fault: Undecodable) -> Issue:
-    message = f"byte 0x{fault.near[fault.place]:02X} at offset {fault.offset:,} is not {fault.encoding} text"
-    if fault.encoding == "utf-8":
-        hint = "if the file comes from a Windows program, add --encoding cp1252"
-    else:
-        hint = "name the right one with --encoding"
+def _unmarked_utf16(text: str) -> str | None:
+    """Return the encoding of UTF-16 without a mark, seen by the NULs in its ASCII characters."""
+    even, odd = text[:200:2], text[1:200:2]
+    for encoding, letters, nuls in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
+        if nuls.count("\0") > len(nuls) * 0.8 and letters.count("\0") < len(letters) * 0.2:
+            return encoding
+    return None
+
+
+def _try(options: ReadOptions, encoding: str) -> str:
+    return f"try: {extended(options.names.command, ['--encoding', encoding])}"
+
+
+def _undecodable(file: str, line: int, fault: Undecodable, options: ReadOptions) -> Issue:
+    byte = fault.near[fault.place] if fault.near else 0
+    name = fault.encoding.upper()
+    message = f"byte 0x{byte:02X} at offset {fault.offset:,} is not {name}"
+    hint = "name the right one with --encoding, such as latin-1, cp1250 or shift_jis"
+    if fault.cut:
+        message = f"the file ends in the middle of a character, at offset {fault.offset:,}"
+        hint = "was it cut off? export it again"
+    elif fault.mixed:
+        hint = f"the text before it is {name}: mend this line, or name another with --encoding"
+    elif fault.encoding == "utf-8" and (word := _as_windows(fault)):
+        hint = f'if it should read "{word}", {_try(options, "cp1252")}'
     return Issue(file, line, 0, "", "error", message, hint)
+
+
+def _as_windows(fault: Undecodable) -> str:
+    """Return the word with the offending byte as Windows-1252 has it, or nothing."""
+    text = fault.near.decode("cp1252", "replace")
+    start, end = fault.place, fault.place + 1
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return "" if "\ufffd" in text[start:end] else text[start:end]

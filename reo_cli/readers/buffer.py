@@ -23,8 +23,8 @@ class Buffer:
         """The line of `at`, from 1."""
         self.taken = 0
         """Characters before `at` in the whole input."""
-        self.was_cut = False
-        """Set by the reader when the input ends in the middle of a value."""
+        self.end_skipped = False
+        """Whether what was skipped as broken went on to the end of the input."""
         self._newline = ""
 
     def more(self) -> bool:
@@ -59,21 +59,28 @@ class Buffer:
             if not self.more():
                 return False
 
-    def skip_broken(self, in_array: bool) -> None:
+    def skip_line(self) -> None:
+        """Go to the next line that may begin a value."""
+        self._skip_to_line(_BACK)
+
+    def skip_broken(self, in_array: bool, fault: int) -> None:
         """Go from the start of a broken value to where the next one may begin.
 
-        A value that begins its line ends before the next line that is indented no deeper and does
-        not begin with a closing brace; another one where its brackets close.
+        A value that begins its line ends before the next line that is indented no deeper and may
+        begin one. Another ends at `fault` if an object begins there, or where its brackets close,
+        or before any line that begins one.
         """
         line_start = self.text.rfind(self._newline, 0, self.at) + 1
         indent = self.text[line_start : self.at]
-        if indent.strip():
-            end = self._end_by_brackets(in_array)
-            if end is not None:
-                self.advance(end)
-                return
-            indent = "\t" * _BACK  # any line that begins with a brace will do
-        self._skip_to_line(len(indent))
+        if not indent.strip():
+            self._skip_to_line(len(indent), barred="}:" if in_array else "}:]")
+            return
+        is_next = fault > self.at and self.text.startswith("{", fault)
+        end = fault if is_next else self._end_by_brackets(in_array)
+        if end is not None:
+            self.advance(end)
+        else:
+            self._skip_to_line(_BACK, allowed="{]" if in_array else "{")
 
     def _end_by_brackets(self, in_array: bool) -> int | None:
         while len(self.text) - self.at <= RECORD_LIMIT:
@@ -92,19 +99,19 @@ class Buffer:
                 break
         return None
 
-    def _skip_to_line(self, indent: int) -> None:
-        """Go to the next line that is indented by no more than so much and may begin a value."""
+    def _skip_to_line(self, indent: int, barred: str = "", allowed: str = "") -> None:
+        """Go to the next line that is indented by no more than so much and begins as it may."""
         while True:
-            end = self.text.find(self._newline, self.at) if self._newline else -1
+            end = self.text.find(self._newline, self.at)
             if end < 0:
                 self.advance(len(self.text))
                 if not self.more():
+                    self.end_skipped = True
                     return
                 continue
             self.advance(end + 1)
             while len(self.text) - self.at <= indent and self.more():
                 pass
-            line = self.text[self.at : self.at + indent + 1]
-            first = line.lstrip(" \t")[:1]
-            if first and first not in "}:\r\n":
+            first = self.text[self.at : self.at + indent + 1].lstrip(" \t")[:1]
+            if first and first not in "\r\n" + barred and (not allowed or first in allowed):
                 return

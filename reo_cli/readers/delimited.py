@@ -212,7 +212,9 @@ def _ragged(row: Sequence[str], text: str, shape: "_Shape") -> Problem:
         if any(cell.strip() for cell in row[shape.width :]):
             return Problem(message, f"put a cell that holds a {mark} in quotes")
         return Problem(message, f"remove the {mark} at its end")
-    return Problem(message, "" if text[-1:] in "\r\n" else "was the file cut off?")
+    if text[-1:] in "\r\n":
+        return Problem(message, "a column that is empty needs its delimiter too")
+    return Problem(message, "was the file cut off?")
 
 
 class _Shape:

@@ -54,7 +54,7 @@ def _is_value(cell: str) -> bool:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     listed = ", ".join(shown(name.strip(), 40) for name in names[:NAMES_SHOWN])
-    return f"{listed}{more} {'is' if len(names) == 1 else 'are'}"
+    return f"{listed}{more}"
 
 
 def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
@@ -85,11 +85,11 @@ def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
     dropped = [f"{each}={rules.columns[each]}" for each in plan.unmapped]
     blanks: list[str] = [each for each in ("ACTIVITY_TYPE", "PRODUCT_ID") if each in words]
     blanks += ["COLUMN"] if "domain=COLUMN" in words else []
-    fill_in = f"put in your {' and '.join(blanks)} and " if blanks else ""
-    return f"{fill_in}try: {_extended(rules.command, words, dropped)}"
+    fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
+    return f"{fill_in}try: {extended(rules.command, words, dropped)}"
 
 
-def _extended(command: str, words: list[str], dropped: list[str]) -> str:
+def extended(command: str, words: Sequence[str], dropped: Sequence[str] = ()) -> str:
     """Return a command line with more options, and without the `--map`s that failed."""
     given = shlex.split(command)
     for each in dropped:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reo_cli.readers.buffer import Buffer
-from reo_cli.readers.keys import NO_META, KeyPlan
 from reo_cli.readers.names import NameRules
+from reo_cli.readers.objects import NO_META, KeyPlan
 from reo_cli.readers.places import key_place
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import EXCERPT, Issue, Record
@@ -38,6 +38,7 @@ class Values:
         self._decoder = Decoder()
         self._plans: dict[tuple[str, ...], KeyPlan] = {}
         self._in_array = False
+        self._in_stream = False
         self._number = 0
 
     @property
@@ -65,6 +66,7 @@ class Values:
             elif here == "[" and not self._in_array:
                 buffer.advance(buffer.at + 1)
                 self._in_array = True
+                self._in_stream = self._number > 0
                 comma = _Comma()
             else:
                 if self._in_array and comma.wanted:
@@ -72,7 +74,7 @@ class Values:
                 record = self._next_value()
                 comma = _Comma(wanted=record.fields is not None, tolerant=record.fields is None)
                 yield record
-        if self._in_array and not buffer.was_cut:
+        if self._in_array and not buffer.end_skipped:
             yield self._issue("the array is not closed", _CUT_OFF_HINT)
 
     def _issue(self, message: str, hint: str = "") -> Issue:
@@ -92,17 +94,17 @@ class Values:
                 why = "Expecting value" if isinstance(fault, StopIteration) else fault.msg
                 may_go_on = place >= len(text) - _NEAR_END or why.startswith("Unterminated")
                 if may_go_on and len(text) - start > RECORD_LIMIT:
-                    return self._broken(_TOO_LONG, "shorten it, or close it")
+                    return self._broken((_TOO_LONG, "shorten it, or close it"))
                 if may_go_on and buffer.more():
                     continue
-                if may_go_on and place >= len(text) - 1:
-                    buffer.was_cut = True
-                    return self._broken(_CUT_OFF, _CUT_OFF_HINT)
-                return self._broken(*_explained(why, text, start, place, self.line))
+                if place >= len(text) - 1 or why.startswith("Unterminated"):
+                    return self._broken((_CUT_OFF, _CUT_OFF_HINT))
+                problem = _explained(why, text, start, place, self.line)
+                return self._broken(problem, place)
             except RecursionError:
-                return self._broken(_TOO_DEEP, "")
+                return self._broken((_TOO_DEEP, "an event may have 64 levels"))
             except ValueError:
-                return self._broken("an integer has over 4,300 digits", "no program keeps it")
+                return self._broken(("an integer has over 4,300 digits", "no program keeps it"))
             if end == len(text) and text[end - 1] not in '}]"' and buffer.more():
                 continue  # a number may go on in the next block
             return self._record(value, start, end)
@@ -145,9 +147,7 @@ class Values:
         for message, token in self._decoder.faults:
             at = line + text.count("\n", 0, max(0, text.rfind(token)))
             excerpt = record.excerpt(at)
-            issues.append(
-                Issue(self._file, at, self._number, "", "error", message, excerpt=excerpt)
-            )
+            issues.append(Issue(self._file, at, self._number, "", "error", message, "", excerpt))
         return record._replace(faults=tuple(issues))
 
     def _faulty(self, line: int, text: str, message: str, hint: str = "") -> Record:
@@ -155,17 +155,20 @@ class Values:
         issue = Issue(self._file, line, self._number, "", "error", message, hint, excerpt)
         return Record(self._file, line, self._number, None, NO_META, text, None, (issue,))
 
-    def _broken(self, message: str, hint: str) -> Record:
+    def _broken(self, problem: tuple[str, str], fault: int = -1) -> Record:
         """Report a value that is not JSON and go to where the next one starts."""
         self._number += 1
         buffer = self._buffer
         line = buffer.line
-        start = buffer.at
-        text = buffer.text[start : start + EXCERPT]
+        text = buffer.text[buffer.at : buffer.at + EXCERPT]
         before = buffer.taken
-        buffer.skip_broken(self._in_array)
+        if self._in_array and self._in_stream:  # a line of its own among others
+            self._in_array = False
+            buffer.skip_line()
+        else:
+            buffer.skip_broken(self._in_array, fault)
         text = text[: buffer.taken - before].rstrip()
-        return self._faulty(line, text, message, hint)
+        return self._faulty(line, text, *problem)
 
     def _locate(self, record: Record, field: str) -> int:
         """Return the line of a field's key, or of its record."""
@@ -215,12 +218,16 @@ def _explained(why: str, text: str, start: int, place: int, line: int) -> tuple[
         what, hint = "a word of Python", "JSON has null, true and false"
     elif "property name" in why and found not in "}":
         what, hint = "a key without double quotes", 'write "count": 1'
+        if found == "{":
+            what, hint = "a closing brace is missing before the next object", ""
     elif "property name" in why or "trailing comma" in why:
         what, hint = "a comma before a closing bracket", "remove it"
     elif why.startswith("Expecting value") and found in "}]":
         what, hint = "no value", "write one, or remove the comma or the key before"
     else:
-        what = next((ours for theirs, ours in _FAULTS.items() if why.startswith(theirs)), "no value")
+        what = next(
+            (ours for theirs, ours in _FAULTS.items() if why.startswith(theirs)), "no value"
+        )
     below = text.count("\n", start, place)
     where = f" in line {line + below}" if below else ""
     near = text[place : place + 20].partition("\n")[0].rstrip("\r")

@@ -17,7 +17,7 @@ def key_place(text: str, field: str, key: str) -> int:
     for path, place in _keys(text):
         places.setdefault(path, place)
     base = ("payload",) if ("payload",) in places else ()
-    wanted = [(key,), (field,)]
+    wanted: list[tuple[str, ...]] = [(key,), (field,)]
     if field.startswith("meta."):
         wanted += [("meta", field[5:]), ("meta",)]
     return next((places[(*base, *each)] for each in wanted if (*base, *each) in places), 0)

@@ -91,10 +91,10 @@ class Desk:
         return run
 
     def start(
-        self, *args: str | Path, env: Env | None = None, **options: Any
+        self, *args: str | Path, env: Env | None = None, quiet: bool = True, **options: Any
     ) -> "subprocess.Popen[bytes]":
-        """Start `reo send-file -q`; the caller sees to its end."""
-        command = ["send-file", "-q", *map(str, args), *self.options]
+        """Start `reo send-file`; the caller sees to its end."""
+        command = ["send-file", *(["-q"] * quiet), *map(str, args), *self.options]
         options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
         return self.world.start(*command, env=self.environ(env), **options)
 

@@ -215,6 +215,20 @@ def test_an_input_replaced_between_opening_and_locking_is_locked_as_it_is_now(
         assert not is_free(usage)
 
 
+def test_shares_of_one_input_go_on_together(usage: Path, folder: Path) -> None:
+    def take(share: str | None) -> AbstractContextManager[None]:
+        clock = Virtual()
+        return lock([usage], folder=folder, clock=clock.clock, sleep=clock.sleep, share=share)
+
+    with take("1/4"), take("2/4"):
+        for busy in ("1/4", None):
+            with pytest.raises(ReoError) as caught, take(busy):
+                raise AssertionError(busy)
+            assert caught.value.exit_code == 75
+    with take(None), pytest.raises(ReoError), take("1/4"):
+        raise AssertionError
+
+
 def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with locked(folder, tmp_path / "pipe", tmp_path / "missing", tmp_path, Path("/dev/null")):

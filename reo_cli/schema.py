@@ -1,0 +1,99 @@
+"""The field table → JSON Schema 2020-12 of one event as reo reads it: `validate --print-schema`.
+
+It says of a payload what the check of its record says, as far as a schema can: that a day exists,
+that a name in another script is a domain, or that two events differ, is beyond it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from reo_cli.events import FIELDS, Field
+from reo_cli.values.times import MOST_DIGITS, SMALLEST_EPOCH
+
+Schema = dict[str, Any]
+
+_BLANK = r"^\s*$"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_HEX = "[0-9A-Fa-f]{1,4}"
+_GROUPS = f"(?:{_HEX}(?::{_HEX})*)?"
+_V6 = "|".join(
+    [
+        f"(?:{_HEX}:){{7}}{_HEX}",
+        f"(?:{_HEX}:){{6}}{_V4}",
+        # With `::` at most seven groups are left, five before a v4 address.
+        f"(?!:*(?:{_HEX}:+){{7}}{_HEX}){_GROUPS}::{_GROUPS}",
+        rf"(?!:*(?:{_HEX}:+){{6,}}[0-9]+\.){_GROUPS}::(?:{_HEX}:)*{_V4}",
+    ]
+)
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = rf"^(?=.{{1,253}}\.?$)(?:{_LABEL}\.)+(?![0-9]+\.?$){_LABEL}\.?$"
+_OTHER_SCRIPT = r"^[^\s/@:?#\\<>\"'*]*[^\x00-\x7f][^\s/@:?#\\<>\"'*]*$"
+
+_DATE = "[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?)"
+_TIMES = [
+    r"^\s*now\s*$",
+    rf"^[1-9][0-9]{{{len(str(SMALLEST_EPOCH)) - 1},{MOST_DIGITS - 1}}}(?:\.0+)?$",
+    rf"^(?![0-9]{{8}}$){_DATE}(?:[Tt ][0-9].*)?$",
+]
+
+
+def event_schema() -> Schema:
+    """Return the JSON Schema of one payload."""
+    properties = {each.name: _property(each) for each in FIELDS}
+    required = [each.name for each in FIELDS if each.required and each.default is None]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Reo.Dev product usage event",
+        "description": "One payload. A null or blank value counts as absent.",
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {"^meta\\..": True},
+        "additionalProperties": False,
+        "required": required,
+        "anyOf": [{"required": [name], "properties": {name: _FILLED}} for name in _EITHER],
+    }
+
+
+_EITHER = ("ip_addr", "domain")
+_FILLED: Schema = {"type": "string", "pattern": r"\S"}
+
+
+def _property(field: Field) -> Schema:
+    schema: Schema = {"description": field.help, **_KINDS[field.kind](field)}
+    if field.default is not None:
+        schema["default"] = field.default
+    if not field.required or field.default is not None:
+        return _or_absent(schema)
+    return schema
+
+
+def _or_absent(schema: Schema) -> Schema:
+    """Allow null, and a blank string, where a field may be absent."""
+    kept: Schema = {name: schema.pop(name) for name in ("description", "default") if name in schema}
+    return {**kept, "anyOf": [schema, {"type": "null"}, {"type": "string", "pattern": _BLANK}]}
+
+
+def _enum(field: Field) -> Schema:
+    return {"enum": [*field.documented, *field.tolerated]}
+
+
+def _time(_: Field) -> Schema:
+    seconds = {"type": "integer", "minimum": SMALLEST_EPOCH, "exclusiveMaximum": 10**MOST_DIGITS}
+    return {"anyOf": [seconds, *({"type": "string", "pattern": each} for each in _TIMES)]}
+
+
+def _domain(_: Field) -> Schema:
+    return {"type": "string", "anyOf": [{"pattern": _DOMAIN}, {"pattern": _OTHER_SCRIPT}]}
+
+
+_KINDS: dict[str, Callable[[Field], Schema]] = {
+    "text": lambda _: dict(_FILLED),
+    "count": lambda _: {"type": "integer", "minimum": 0},
+    "ip": lambda _: {"type": "string", "pattern": f"^(?:{_V4}|{_V6})$"},
+    "domain": _domain,
+    "id": lambda _: {"type": ["string", "integer"]},
+    "time": _time,
+    "enum": _enum,
+    "meta": lambda _: {"anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\s*\{"}]},
+}

@@ -1,0 +1,303 @@
+"""What an event is known by: the same for ever, on every machine, in every run and format.
+
+The golden ids below pin the canonical form. They must never change: events that were delivered
+would be sent again under other ids. A new form gets a new version, and the old ids stay valid.
+"""
+
+import csv
+import io
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reo_cli.checker import Checker
+from reo_cli.delivery.body import request_body
+from reo_cli.events import Event, Rules
+from reo_cli.identity import content_digest, derived_id, id_from_fields, id_key
+from reo_cli.readers import ReadOptions, read
+from reo_cli.readers.source import open_source
+from reo_cli.records import Record
+
+NOW = 1_800_000_000
+
+SAMPLE: dict[str, Any] = {
+    "mode": "DOMAIN",
+    "activity_type": "secondary23",
+    "source": "TELEMETRY",
+    "environment": "PRODUCTION",
+    "event_id": 1231231232,
+    "event_at": 639303296,
+    "count": 1250,
+    "ip_addr": "156.59.87.83",
+    "domain": "",
+    "product_id": "reoWebApp",
+    "user_agent": "Mozilla/5.0 (Macintosh, Intel Mac OS X 10_15_7)",
+    "meta": {"property1": "value1", "property2": "value2"},
+}
+"""The documentation's own sample (api.md)."""
+
+PLAIN = {
+    "activity_type": "primary",
+    "count": 3,
+    "domain": "reo.dev",
+    "event_at": 1_790_000_000,
+    "product_id": "app",
+}
+
+
+def event(fields: dict[str, Any], rules: Rules | None = None) -> Event:
+    found, issues = Checker(rules or Rules(NOW)).check(Record("x.json", 1, 1, fields, {}, ""))
+    assert found is not None, issues
+    return found
+
+
+def derived(fields: dict[str, Any], occurrence: int = 1) -> str:
+    return derived_id(content_digest(event(fields), b""), occurrence)
+
+
+# Golden ids
+
+
+@pytest.mark.parametrize(
+    ("fields", "occurrence", "golden"),
+    [
+        (SAMPLE, 1, "5e5b75d4427cdd4db2a02c209d21ac02"),
+        (PLAIN, 1, "ab27677a372ff73a77cced6b737b10f3"),
+        (PLAIN, 2, "209bbdf68e05399a07b514bd37d2cecf"),
+        (PLAIN, 1_000_000, "a2f7e9b1e6307f1fdfb424e52d1885d0"),
+        (
+            {**PLAIN, "domain": "Zürich.Example", "user_agent": "Ä\u2028😀"},
+            1,
+            "7e4d7b1de9f6df18999d7d8c2ef0b80f",
+        ),
+        (
+            {**PLAIN, "meta": {"b": 1.50, "a": [True, None, {"z": "1e3"}]}},
+            1,
+            "99b607c049ba38fe54e967c3aa45b760",
+        ),
+        (
+            {**PLAIN, "ip_addr": "2001:DB8:0:0::1", "count": "12.0"},
+            1,
+            "1efa92abb7011c0c97f519f29bc2b270",
+        ),
+    ],
+)
+def test_golden_ids_of_events(fields: dict[str, Any], occurrence: int, golden: str) -> None:
+    assert derived(fields, occurrence) == golden
+
+
+def test_golden_content_of_the_documentation_s_sample() -> None:
+    sample = event(SAMPLE)
+    assert sample.content.decode() == (
+        '{"mode":"DOMAIN","source":"TELEMETRY","activity_type":"secondary23",'
+        '"environment":"PRODUCTION","count":1250,"ip_addr":"156.59.87.83","event_at":639303296,'
+        '"product_id":"reoWebApp","user_agent":"Mozilla/5.0 (Macintosh, Intel Mac OS X 10_15_7)",'
+        '"meta":{"property1":"value1","property2":"value2"}}'
+    )
+    body = request_body(sample.event_id or "", sample.content)
+    assert json.loads(body) == {"payload": {k: v for k, v in SAMPLE.items() if k != "domain"}}
+    assert body.startswith(b'{"payload":{"event_id":1231231232,"mode":')
+
+
+@pytest.mark.parametrize(
+    ("names", "golden"),
+    [
+        (["domain"], "87e27866671a50588a77340786dea3d9"),
+        (["domain", "event_at"], "46f688ba32aa30a2eca8b7bd8185cf44"),
+        (["event_at", "domain"], "36dfdc6f56fc19b7b233a16ec32ecbff"),
+        (["meta.plan", "domain"], "cf6ed13d3bc75ae6e859a75a32381ae2"),
+        (["user_agent"], "dc6c0c34aafe1d9748b985ad54c8f900"),
+    ],
+)
+def test_golden_ids_from_fields(names: list[str], golden: str) -> None:
+    payload = event({**PLAIN, "meta": {"plan": "pro"}}).payload
+    assert id_from_fields(payload, names) == golden
+
+
+@pytest.mark.parametrize(
+    ("event_id", "golden"),
+    [
+        ("1231231232", "46d6546640ba1cbd07603359cd450e97"),
+        ("a", "243c08b0b4f50e9743d047984d8d2507"),
+        ("é", "d3045fe4bf2cff6cb6db233b3d0cdcdf"),
+        ("", "249683195d7307230f99ad3546c3b145"),
+    ],
+)
+def test_golden_keys_under_which_ids_are_remembered(event_id: str, golden: str) -> None:
+    assert id_key(event_id).hex() == golden
+
+
+def test_golden_id_of_an_event_whose_time_is_the_run_s() -> None:
+    rules = Rules(NOW, absent={"event_at": "now"})
+    fields = {k: v for k, v in PLAIN.items() if k != "event_at"}
+    content = content_digest(event(fields, rules), b"/data/x.csv\x0017\x001790000000000000000")
+    assert derived_id(content, 1) == "bdbe2a4f0ea579e1997f86853acbed19"
+
+
+# What an id depends on, and what not
+
+
+def test_ids_are_compared_as_text() -> None:
+    assert id_key(1231231232) == id_key("1231231232")
+    assert id_key("01231231232") != id_key("1231231232")
+
+
+def test_an_id_is_32_hex_digits_and_tells_occurrences_apart() -> None:
+    ids = {derived(PLAIN, n) for n in range(1, 2000)}
+    assert len(ids) == 1999
+    assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)
+
+
+def test_the_event_id_is_no_part_of_the_content() -> None:
+    with_id = event({**PLAIN, "event_id": "a"})
+    assert content_digest(with_id, b"") == content_digest(event(PLAIN), b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 4},
+        {"domain": "reo.com"},
+        {"event_at": 1_790_000_001},
+        {"environment": "PRODUCTION"},
+        {"meta": {"a": "1"}},
+        {"activity_type": "Primary"},
+        {"activity_type": "pri mary"},
+    ],
+)
+def test_other_content_is_another_event(change: dict[str, Any]) -> None:
+    assert derived({**PLAIN, **change}) != derived(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"count": "3"},
+        {"count": 3.0},
+        {"domain": "REO.dev"},
+        {"domain": "reo.dev."},
+        {"event_at": "2026-09-21T14:13:20Z"},
+        {"environment": ""},
+        {"environment": None},
+        {"mode": "DOMAIN"},
+        {"ip_addr": "  "},
+    ],
+)
+def test_another_spelling_is_the_same_event(same: dict[str, Any]) -> None:
+    assert derived({**PLAIN, **same}) == derived(PLAIN)
+
+
+def test_the_order_of_keys_counts_for_nothing() -> None:
+    base = {**PLAIN, "meta": {"b": "1", "a": "2"}}
+    turned = {**dict(reversed(PLAIN.items())), "meta": {"a": "2", "b": "1"}}
+    assert derived(base) == derived(turned)
+
+
+def test_an_event_whose_time_is_the_run_s_is_known_by_where_it_came_from() -> None:
+    rules = Rules(NOW, absent={"event_at": "now"})
+    later = Rules(NOW + 86_400, absent={"event_at": "now"})
+    fields = {k: v for k, v in PLAIN.items() if k != "event_at"}
+    today, tomorrow = event(fields, rules), event(fields, later)
+    assert content_digest(today, b"file 1") == content_digest(tomorrow, b"file 1")
+    assert content_digest(today, b"file 1") != content_digest(today, b"file 2")
+    given_time = event({**fields, "event_at": NOW}, rules)
+    assert content_digest(given_time, b"file 1") == content_digest(given_time, b"file 2")
+
+
+# The same events in every format
+
+NAMES = st.sampled_from(
+    ["primary", "secondary1", "CALL HOME", "DEMO_LOGIN", "Ünïcode ✓", "a,b;c\td"]
+)
+FIELDS = st.fixed_dictionaries(
+    {
+        "activity_type": NAMES,
+        "count": st.integers(0, 10**12),
+        "domain": st.sampled_from(["reo.dev", "acme.com", "bücher.example"]),
+        "event_at": st.integers(1_500_000_000, 1_790_000_000),
+        "product_id": st.sampled_from(["app", "reoWebApp"]),
+    },
+    optional={
+        "environment": st.sampled_from(["PRODUCTION", 'quote " and, comma', "two\nlines"]),
+        "event_id": st.text("abc0189-", min_size=1, max_size=4),
+        "user_agent": st.text(
+            st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20
+        ).filter(lambda text: text.strip() == text and not text.startswith("\ufeff")),
+    },
+)
+
+
+def contents(path: Path) -> list[tuple[bytes, str | int | None]]:
+    """Read a file and give content and id of each event."""
+    source = open_source(str(path))
+    checker = Checker(Rules(NOW))
+    try:
+        found = []
+        for item in read(source, ReadOptions()):
+            assert isinstance(item, Record), item
+            one, issues = checker.check(item)
+            assert one is not None, issues
+            found.append((one.content, one.event_id))
+        return found
+    finally:
+        source.close()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(events=st.lists(FIELDS, min_size=1, max_size=6))
+def test_json_ndjson_and_csv_give_the_same_payloads_and_ids(
+    tmp_path: Path, events: list[dict[str, Any]]
+) -> None:
+    names = list(dict.fromkeys(itertools.chain.from_iterable(events)))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, names)
+    writer.writeheader()
+    writer.writerows(events)
+    texts = {
+        "array.json": json.dumps(events),
+        "pretty.json": "\n".join(json.dumps(each, indent=2) for each in events),
+        "lines.ndjson": "".join(json.dumps({"payload": each}) + "\n" for each in events),
+        "table.csv": table.getvalue(),
+    }
+    found = []
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8", newline="")
+        found.append(contents(path))
+    assert all(each == found[0] for each in found)
+
+
+def ids_of(events: list[int]) -> list[str]:
+    """Give the ids of events by their contents and occurrences, as one file has them."""
+    seen: dict[int, int] = {}
+    ids = []
+    for number in events:
+        seen[number] = seen.get(number, 0) + 1
+        content = content_digest(event({**PLAIN, "count": number}), b"")
+        ids.append(derived_id(content, seen[number]))
+    return ids
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    events=st.lists(st.integers(0, 5), max_size=30),
+    more=st.lists(st.integers(0, 5), max_size=10),
+    seed=st.integers(0, 99),
+)
+def test_ids_are_unique_and_stable_under_reordering_and_appending(
+    events: list[int], more: list[int], seed: int
+) -> None:
+    ids = ids_of(events)
+    assert len(set(ids)) == len(events)
+    shuffled = events.copy()
+    random.Random(seed).shuffle(shuffled)
+    assert sorted(ids_of(shuffled)) == sorted(ids)
+    assert ids_of(events + more)[: len(ids)] == ids

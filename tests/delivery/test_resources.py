@@ -1,0 +1,463 @@
+"""R1, R4, R7, R8: memory, signals, and a world with things missing (reliability.md section 4)."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CANARY, Run, World
+from tests.delivery.harness import (
+    Desk,
+    assert_complete,
+    check_sums,
+    counts,
+    ndjson,
+    row,
+    rows,
+    scaled,
+    wait_until,
+)
+from tests.faults import FaultServer, endless, late, silence, success
+
+MIB = 1024
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(late(0.004)) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(world: World, server: FaultServer) -> Desk:
+    return Desk(world, server)
+
+
+LAUNCHER = """
+import os, sys
+pid = os.fork()
+if not pid:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts a program from a small process: Linux counts the memory of whoever forked as its own."""
+
+
+def measured(desk: Desk, *args: str | Path, data: Iterable[bytes] | None = None) -> tuple[Run, int]:
+    """Run `reo send-file -o json`; give the run and the most memory it had, in KiB."""
+    out, err, peak = (desk.world.folder / name for name in ("out", "err", "peak"))
+    command = [sys.executable, "-S", "-c", LAUNCHER, str(peak)]
+    command += [sys.executable, "-m", "reo_cli", "send-file", "-o", "json", *map(str, args)]
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, *desk.options],
+            env=desk.world.environ(desk.environ()),
+            cwd=desk.world.folder,
+            stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        if data is not None and process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                for block in data:
+                    process.stdin.write(block)
+                process.stdin.close()
+        process.wait()
+    run = Run(process.returncode, out.read_text(), err.read_text())
+    assert "Traceback" not in run.stderr, run.stderr
+    check_sums(run.json)
+    return run, int(peak.read_text())
+
+
+# R1
+
+
+def many(path: Path, number: int, last: str = "") -> Path:
+    """A file of so many events, a third of them identical; written without keeping them."""
+    with path.open("w") as file:
+        file.write("activity_type,count,domain,event_at,product_id\n")
+        for n in range(number):
+            at = 1_790_000_000 + (n if n % 3 else 0)
+            file.write(f"primary,{n % 900 + 1 if n % 3 else 1},acme.com,{at},reoWebApp\n")
+        file.write(last)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_r1_memory_does_not_grow_with_the_file(desk: Desk) -> None:
+    """Through read, check, identity and ledger: an error in the last line makes it a check only."""
+    desk.send(desk.csv(rows(200)))
+    small, big = scaled(100_000, 20_000), scaled(1_000_000, 100_000)
+    last = "primary,many,acme.com,1790000000,reoWebApp\n"
+    peaks = []
+    for number in (small, big):
+        run, peak = measured(desk, many(desk.world.folder / f"{number}.csv", number, last))
+        assert (run.code, run.json["read"], run.json["invalid"]) == (65, number + 1, 1)
+        peaks.append(peak)
+    assert peaks[1] <= 80 * MIB
+    assert peaks[1] - peaks[0] <= 4 * MIB
+    assert len(desk.server.requests) == 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_r1_memory_does_not_grow_while_sending(world: World) -> None:
+    peaks = []
+    for number in (scaled(3000, 500), scaled(30_000, 5000)):
+        with FaultServer(success()) as server:
+            desk = Desk(world, server, ["--concurrency", "32", "--ledger", f"{number}.db"])
+            run, peak = measured(desk, many(world.folder / f"{number}.csv", number))
+            assert (run.code, counts(run)) == (0, {"delivered": number})
+            peaks.append(peak)
+    assert peaks[1] <= 80 * MIB
+    assert peaks[1] - peaks[0] <= 4 * MIB
+
+
+# R4
+
+
+@pytest.fixture
+def plain(desk: Desk) -> int:
+    """The memory of a run with nothing special in it."""
+    _, peak = measured(desk, "-", "--format", "ndjson", data=[ndjson(rows(20)).encode()])
+    return peak
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_r4_one_endless_line(desk: Desk, plain: int, kind: str) -> None:
+    """A line of 1 GiB is one issue with its line, and what follows it follows."""
+    header = b"activity_type,count,domain,event_at,product_id\n" if kind == "csv" else b""
+    good = [
+        b"primary,1,acme.com,1790000000,app\n"
+        if kind == "csv"
+        else b'{"activity_type":"primary","count":1,"domain":"acme.com",'
+        b'"event_at":1790000000,"product_id":"app"}\n'
+    ]
+    start = b"primary,2,acme.com,1790000000," if kind == "csv" else b'{"activity_type":"'
+    end = b"\n" if kind == "csv" else b'"}\n'
+    blocks = (b"x" * (1 << 20) for _ in range(scaled(1024, 50)))
+
+    def data() -> Iterator[bytes]:
+        yield header + good[0] + start
+        yield from blocks
+        yield end + good[0]
+
+    run, peak = measured(desk, "-", "--format", kind, "--skip-invalid", data=data())
+    assert peak - plain <= 16 * MIB
+    assert counts(run) == {"delivered": 2, "invalid": 1}
+    assert run.code == 1
+    issues = [each for each in run.json["issues"] if each["severity"] == "error"]
+    assert [each["line"] for each in issues] == [3 if kind == "csv" else 2]
+
+
+def test_r4_an_unclosed_quote_in_row_2(desk: Desk) -> None:
+    lines = ["activity_type,count,domain,event_at,product_id"]
+    lines += [f"primary,{n},acme.com,1790000000,app" for n in range(1, 40)]
+    lines[2] = 'primary,2,"acme.com,1790000000,app'
+    file = desk.world.folder / "quote.csv"
+    file.write_text("\n".join(lines) + "\n")
+    run = desk.send(file)
+    assert run.code == 65
+    assert [each["line"] for each in run.json["issues"]] == [3]
+    assert desk.server.requests == []
+
+
+@pytest.mark.slow
+def test_r4_an_answer_without_end(desk: Desk, plain: int) -> None:
+    desk.server.script = endless()
+    before = len(desk.server.requests)
+    run, peak = measured(desk, desk.csv([row(7000)]), "--retries", "0")
+    assert peak - plain <= 16 * MIB
+    assert counts(run) == {"errored": 1}
+    assert len(desk.server.requests) == before + 1
+    desk.server.script = success()
+    assert counts(desk.send(desk.csv([row(7000)]))) == {"delivered": 1}
+
+
+# R7
+
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_r7_signals_at_random_moments(world: World) -> None:
+    """Out within 6 s with the right code, 0 lost; what was delivered is told truly."""
+    events = rows(3000, identical=1 / 3)
+    chance = random.Random(7)
+    with FaultServer(late(0.01)) as server:
+        desk = Desk(world, server, ["--concurrency", "8", "-o", "json"])
+        file = desk.csv(events)
+        for turn in range(scaled(50, 10)):
+            number = list(SIGNALS)[turn % 3]
+            before = len(server.requests)
+            process = desk.start(file, quiet=False, stdout=subprocess.PIPE)
+            goal = before + chance.randrange(40)
+            assert wait_until(lambda goal=goal: len(server.requests) > goal, process)  # type: ignore[misc]
+            time.sleep(chance.random() * 0.02)
+            process.send_signal(number)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=30)
+            assert time.monotonic() - began < 6
+            assert process.returncode == SIGNALS[number], err
+            assert b"Traceback" not in err
+            run = Run(process.returncode, out.decode(), err.decode())
+            check_sums(run.json)
+            assert run.json["status"] == "interrupted"
+            assert run.json["read"] == len(events)
+            assert run.json["delivered"] == len(server.requests) - before
+            assert "reo send-file" in run.stderr, "the command that goes on"
+        assert desk.send(file).code == 0
+        assert assert_complete(server, events).repeats == 0
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_r7_what_does_not_answer_gets_five_seconds(desk: Desk, number: int) -> None:
+    desk.server.script = [success(), *[silence()] * 100]
+    process = desk.start(desk.csv(rows(20)), "-o", "json", stdout=subprocess.PIPE)
+    assert wait_until(lambda: len(desk.server.requests) >= 3, process)
+    process.send_signal(number)
+    began = time.monotonic()
+    out, _ = process.communicate(timeout=30)
+    assert 4.5 < time.monotonic() - began < 6
+    run = Run(process.returncode, out.decode(), "")
+    assert process.returncode == SIGNALS[signal.Signals(number)]
+    assert run.json["delivered"] == 1
+    assert run.json["errored"] == 2
+    assert run.json["unsent"] == 17
+
+
+def test_r7_a_second_signal_ends_it_at_once(desk: Desk) -> None:
+    desk.server.script = [success(), *[silence()] * 100]
+    process = desk.start(desk.csv(rows(20)), "-o", "json", stdout=subprocess.PIPE)
+    assert wait_until(lambda: len(desk.server.requests) >= 3, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 1
+    assert process.returncode == 130, "the first one tells why"
+    assert b"Traceback" not in err
+    check_sums(Run(0, out.decode(), "").json)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_r7_a_signal_before_the_first_request(desk: Desk, number: int) -> None:
+    """While it waits for a lock: nothing was read, and the result says so."""
+    file = desk.csv(rows(200))
+    first = desk.start(file, "--rate", "2")
+    assert wait_until(lambda: desk.server.requests, first)
+    second = desk.start(file, "--wait", "60", "-o", "json", stdout=subprocess.PIPE)
+    time.sleep(1)
+    second.send_signal(number)
+    out, err = second.communicate(timeout=10)
+    assert second.returncode == SIGNALS[signal.Signals(number)], err
+    result = Run(0, out.decode(), "").json
+    assert (result["read"], result["status"]) == (0, "interrupted")
+    first.kill()
+    first.communicate()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_r7_a_pipe_that_says_nothing_holds_up_no_signal(desk: Desk, number: int) -> None:
+    """What was read and not sent stands in the rejects file: a pipe cannot be read again."""
+    desk.server.script = late(0.05)
+    read_end, write_end = os.pipe()
+    process = desk.start(
+        *("-", "--format", "ndjson", "--concurrency", "2", "-o", "json"),
+        stdin=read_end,
+        stdout=subprocess.PIPE,
+    )
+    os.close(read_end)
+    os.write(write_end, ndjson(rows(100)).encode())
+    assert wait_until(lambda: len(desk.server.requests) >= 10, process)
+    process.send_signal(number)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=10)
+    os.close(write_end)
+    assert time.monotonic() - began < 2
+    assert process.returncode == SIGNALS[signal.Signals(number)], err
+    assert b"Traceback" not in err
+    run = Run(process.returncode, out.decode(), "")
+    check_sums(run.json)
+    assert run.json["read"] == 100
+    assert run.json["delivered"] == len(desk.server.requests)
+    rejects = Path(run.json["inputs"][0]["rejects_file"])
+    assert len(rejects.read_text().splitlines()) == run.json["unsent"] > 0
+    again = desk.send(rejects)
+    assert again.code == 0
+    assert assert_complete(desk.server, rows(100)).repeats == 0
+
+
+def test_r7_a_fifo_too(desk: Desk) -> None:
+    fifo = desk.world.folder / "events.fifo"
+    os.mkfifo(fifo)
+    process = desk.start(fifo, "--format", "ndjson")
+    with fifo.open("wb") as file:
+        file.write(ndjson(rows(5)).encode())
+        file.flush()
+        assert wait_until(lambda: len(desk.server.requests) == 5, process)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 143, err
+
+
+# R8
+
+
+def test_r8_a_reader_that_goes_away_does_not_stop_the_upload(desk: Desk) -> None:
+    """`reo send-file … -o ndjson | head -1`."""
+    events = rows(400)
+    process = desk.start(desk.csv(events), "-o", "ndjson", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"{")
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert b"Traceback" not in err
+    assert_complete(desk.server, events)
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_r8_closed_descriptors(desk: Desk, closed: str) -> None:
+    """What is opened in their place must not take in what was meant for them."""
+    events = rows(40)
+    file = desk.csv(events)
+    text = file.read_text()
+    command = f"{sys.executable} -m reo_cli send-file {file.name} --rejects r.ndjson {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        env=desk.world.environ(desk.environ()),
+        cwd=desk.world.folder,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert_complete(desk.server, events)
+    assert file.read_text() == text
+    assert desk.send(file).json["already_delivered"] == 40
+
+
+def test_r8_nohup_goes_on_when_the_terminal_goes(desk: Desk) -> None:
+    events = rows(60)
+    desk.server.script = late(0.02)
+    process = desk.start(
+        desk.csv(events), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    assert wait_until(lambda: len(desk.server.requests) > 5, process)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert_complete(desk.server, events)
+
+
+def bare(desk: Desk, *args: str | Path, env: dict[str, str]) -> Run:
+    """Run reo with exactly this environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reo_cli", "send-file", *map(str, args), "-o", "json"],
+        env=env,
+        cwd=desk.world.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def test_r8_an_empty_environment(desk: Desk) -> None:
+    """Complete, or one clear line; nothing may land in a home that was not given."""
+    key = desk.world.folder / "key"
+    key.write_text(CANARY)
+    flags: list[str | Path] = [
+        "--api-key-file",
+        key,
+        "--endpoint",
+        desk.server.url,
+        "--ledger",
+        "l.db",
+    ]
+    run = bare(desk, desk.csv(rows(10)), *flags, env={})
+    assert run.code == 0, run.stderr
+    assert_complete(desk.server, rows(10))
+
+
+UNWRITABLE = "/proc/no-such-home"
+"""A home in which even root can make nothing."""
+
+
+def test_r8_a_home_that_cannot_be_written(desk: Desk) -> None:
+    env = {
+        "HOME": UNWRITABLE,
+        "PATH": os.environ["PATH"],
+        "REO_API_KEY": CANARY,
+        "REO_ENDPOINT": desk.server.url,
+    }
+    file = desk.csv(rows(10))
+    run = bare(desk, file, env=env)
+    assert run.code == 73
+    assert run.stderr.count("error:") == 1
+    assert "--ledger" in run.stderr
+    assert desk.server.requests == []
+    ways_out: list[list[str | Path]] = [["--no-ledger"], ["--ledger", "here.db"]]
+    for way_out in ways_out:
+        run = bare(desk, file, *way_out, env=env)
+        assert run.code == 0, run.stderr
+    assert len(desk.server.requests) == 20
+
+
+def test_no_thread_and_no_descriptor_is_left_behind(desk: Desk) -> None:
+    """One process, many uploads: what a run opened is closed when it is over."""
+    code = """
+import os, sys, threading, time
+sys.argv = ["reo"]
+from contextlib import suppress
+from reo_cli.cli.app import app
+
+def once(name):
+    with suppress(SystemExit):
+        app(["send-file", name, "--resend", "-q"], standalone_mode=False)
+
+def left():
+    deadline = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+once("events.csv")
+before = left()
+for _ in range(5):
+    once("events.csv")
+print(before, left())
+"""
+    desk.csv(rows(30))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=desk.world.environ(desk.environ()),
+        cwd=desk.world.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    before, _, after = done.stdout.strip().partition(") (")
+    assert done.returncode == 0, done.stderr
+    assert before.strip("()") == after.strip("()"), done.stdout
+    assert before.startswith("(1,")
