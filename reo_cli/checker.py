@@ -64,6 +64,13 @@ def require_good(rules: Rules) -> None:
                     raise ReoError(ExitCode.INVALID, "bad_value", message, finding.hint)
 
 
+def _tried(parse: Parser, raw: Any) -> Checked:
+    try:
+        return ABSENT if raw is None else parse(raw)
+    except TypeError:  # an array or object
+        return ABSENT
+
+
 class _Plan(NamedTuple):
     """How records with certain keys are checked.
 
@@ -131,6 +138,33 @@ class Checker:
                 return Result(None, issues)
         timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
         return Result(Event(record, payload, content, event_id, timeless), issues)
+
+    def as_far_as_good(self, record: Record) -> dict[str, Any] | None:
+        """Return the payload of a record with errors: checked values where good, others as read.
+
+        With what options and settings give, so that it can be mended and sent without them. None
+        for a record that could not be parsed.
+        """
+        if record.fields is None:
+            return None
+        payload: dict[str, Any] = {}
+        for name, parse in self._parsers.items():
+            raw = record.fields.get(name)
+            good, _ = self._always.get(name) or _tried(parse, raw)
+            if good is None and raw in (None, ""):
+                good, _ = self._default.get(name, ABSENT)
+            value = raw if good is None else good
+            if value not in (None, ""):
+                payload[name] = value
+        whole = record.fields.get("meta")
+        checked = meta_object(whole)[0] if whole is not None else None
+        keys = {**self._meta_absent, **(checked or {}), **record.meta, **self._meta_always}
+        keys.pop("", None)
+        if whole is not None and checked is None:
+            payload["meta"] = whole
+        elif keys:
+            payload["meta"] = keys
+        return payload
 
     def _plan(self, keys: tuple[str, ...]) -> _Plan:
         """Prepare the check of records with these keys."""

@@ -103,6 +103,19 @@ def test_skip_invalid_sends_the_rest_and_keeps_the_bad(world: World) -> None:
     assert run.json["inputs"][0]["rejects_file"] == "x.csv.reo-rejects"
 
 
+def test_a_mended_reject_needs_no_options(world: World) -> None:
+    name = write(world, "count,domain,event_at\n5,https://a.com/,21.09.2026\n")
+    flags = ("-a", "primary", "-p", "app", "--date-format", "day-first", "--set", "meta.n=1")
+    with FaultServer([]) as server:
+        assert upload(world, server, name, "--skip-invalid", *flags).code == 1
+        rejects = world.folder / "x.csv.reo-rejects"
+        rejects.write_text(rejects.read_text().replace("https://a.com/", "a.com"))
+        assert upload(world, server, rejects.name).code == 0
+    payload = server.requests[0].json["payload"]
+    assert (payload["activity_type"], payload["product_id"]) == ("primary", "app")
+    assert (payload["count"], payload["meta"]) == (5, {"n": "1"})
+
+
 def test_the_rejects_file_can_be_sent_again(world: World) -> None:
     name = write(world, rows(1, 2, 3))
     with FaultServer(by_count({2: failure(422, "not now")})) as server:

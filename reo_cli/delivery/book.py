@@ -4,7 +4,7 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from reo_cli.delivery.decide import Job, Memory
 from reo_cli.delivery.ledger import Acknowledged
@@ -99,16 +99,16 @@ class Book:
         """Take warnings about a record that is sent all the same."""
         self._note(issues)
 
-    def invalid(self, record: Record, issues: Sequence[Issue]) -> None:
-        """Settle a record that has errors."""
+    def invalid(
+        self, record: Record, issues: Sequence[Issue], payload: Mapping[str, Any] | None
+    ) -> None:
+        """Settle a record that has errors; `payload` is what is known of its event, if anything."""
         self._note(issues)
         reason = "; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in issues)
         self._settle(Settled(record.file, record.line, record.number, "invalid", reason=reason))
         if self._rejects:
-            payload = None
-            if record.fields is not None:
-                payload = encode(_as_read(record))
-            self._pending.append((self._input, _reject(record, None, reason, payload)))
+            text = None if payload is None else encode(payload)
+            self._pending.append((self._input, _reject(record, None, reason, text)))
 
     def take(self, job: Job) -> bool:
         """Register an event to be sent; False when an equal one is on its way already."""
@@ -207,15 +207,6 @@ class Book:
         at = self._input if input_index is None else input_index
         self.inputs[at].counts.add(settled.outcome)
         self._listener.settled(settled)
-
-
-def _as_read(record: Record) -> dict[str, object]:
-    """Return the payload as it was read, with single `meta` keys put where they belong."""
-    payload = dict(record.fields or {})
-    if record.meta:
-        whole = payload.get("meta")
-        payload["meta"] = {**(whole if isinstance(whole, dict) else {}), **record.meta}
-    return payload
 
 
 def _reject(record: Record, status: int | None, reason: str, payload: str | None) -> Reject:

@@ -119,23 +119,24 @@ class Dispatcher:
             self._stop(gave_up(policy.give_up_after, self._last_reason))
 
     def _start_some(self) -> bool:
-        """Start what may start; tell whether there may be more to start at once."""
+        """Start what may start, get ready for more; tell whether there is more to get ready."""
+        if self._stopped_at is not None:
+            return False
+        pace, queue = self._pace, self._queue
         for _ in range(self._policy.concurrency):
             now = self._transport.now()
-            if self._stopped_at is not None or not self._pace.may_start(self.under_way, now):
-                return False
-            pace, queue = self._pace, self._queue
+            if not pace.may_start(self.under_way, now):
+                break
             job = queue.next_probe(first=not pace.proven) if pace.outage else queue.next(now)
             if job is None:
-                return queue.has_more_now
-            self._pace.started(now)
+                break
+            pace.started(now)
             job.started = now
             if self.first_request is None:
                 self.first_request = now
             self._transport.submit(job, self.under_way)
             self._under_way.add(job)
-            queue.look_ahead()
-        return True
+        return queue.look_ahead()
 
     def _patience(self, more: bool) -> float:
         """Return how long to wait for a message before something is to be done anyway."""

@@ -118,13 +118,13 @@ class Intake:
         event, issues = self._checker.check(item)
         if event is None:
             if self._is_ours(item):
-                self._book.invalid(item, issues)
+                self._book.invalid(item, issues, self._checker.as_far_as_good(item))
             return None
         decision = self._decider.decide(event)
         if decision.issues:
             issues = [*issues, *decision.issues]
             if any(issue.severity == "error" for issue in decision.issues):
-                self._book.invalid(item, issues)
+                self._book.invalid(item, issues, self._checker.as_far_as_good(item))
                 return None
         job = decision.job
         if job is None:

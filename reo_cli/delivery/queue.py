@@ -4,10 +4,14 @@ The order is the dispatcher's only choice; when a request may start is for the p
 """
 
 import heapq
+from collections import deque
 from collections.abc import Iterator
 
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import STOPPED, Intake
+
+AHEAD = 64
+"""New events at hand: what takes time to prepare them is done while answers are waited for."""
 
 WAITING_MOST = 2000
 """Events that may wait for another attempt before no new ones are taken."""
@@ -20,13 +24,13 @@ class Queue:
         self._intake = intake
         self._retries = retries
         self._waiting: list[Job] = []
-        self._ahead: Job | None = None
+        self._ahead: deque[Job] = deque()
         self._probed_with_new = False
 
     @property
     def at_end(self) -> bool:
         """True when no new event is left."""
-        return self._ahead is None and self._intake.done
+        return not self._ahead and self._intake.done
 
     @property
     def waits(self) -> bool:
@@ -38,26 +42,21 @@ class Queue:
         """When the next event may be tried again; None when none waits."""
         return self._waiting[0].due if self._waiting else None
 
-    @property
-    def has_more_now(self) -> bool:
-        """True unless a pipe or a failed event is waited for, or nothing is left."""
-        return self._takes_new and self._intake.has_more_now
+    def look_ahead(self) -> bool:
+        """Take one more new event, unless enough are at hand; tell whether there are more now.
 
-    @property
-    def _takes_new(self) -> bool:
-        return len(self._waiting) < WAITING_MOST and not self._intake.done
-
-    def look_ahead(self) -> None:
-        """Have the next new event at hand, so that the end of the inputs is known in time.
-
-        Raises ReoError for what keeps an input from being read or decided over.
+        So they are ready when answers come, and the end of the inputs is known in time. Raises
+        ReoError for what keeps an input from being read or decided over.
         """
-        if self._ahead is None and self._takes_new:
-            self._ahead = self._intake.take()
+        if len(self._ahead) >= AHEAD or len(self._waiting) >= WAITING_MOST or self._intake.done:
+            return False
+        job = self._intake.take()
+        if job is not None:
+            self._ahead.append(job)
+        return self._intake.has_more_now
 
     def next(self, now: float) -> Job | None:
         """Return an event whose wait is over, else a new one, None if there is neither."""
-        self.look_ahead()
         if self._waiting and self._waiting[0].due <= now:
             return heapq.heappop(self._waiting)
         return self._new()
@@ -69,12 +68,11 @@ class Queue:
         through; or a few times, then the one that has failed most often is the next that will not.
         The `first` request of a run goes alone, until its event has had all its attempts.
         """
-        self.look_ahead()
         if not self._waiting:
             return self._new()
         most = self._retries
         alone = first and all(job.failures <= most for job in self._waiting)
-        self._probed_with_new = not (alone or self._probed_with_new or self._ahead is None)
+        self._probed_with_new = bool(self._ahead) and not (alone or self._probed_with_new)
         if self._probed_with_new:
             return self._new()
         job = max(self._waiting, key=lambda job: (job.failures <= most, job.failures, -job.due))
@@ -83,8 +81,9 @@ class Queue:
         return job
 
     def _new(self) -> Job | None:
-        job, self._ahead = self._ahead, None
-        return job
+        if not self._ahead:
+            self.look_ahead()
+        return self._ahead.popleft() if self._ahead else None
 
     def again(self, job: Job, due: float) -> None:
         """Try an event again, not before `due`."""
@@ -95,5 +94,5 @@ class Queue:
         """Yield the events that are left, each with the reason why it is not sent."""
         for job in sorted(self._waiting):
             yield job, "not tried again"
-        if self._ahead is not None:
-            yield self._ahead, STOPPED
+        for job in self._ahead:
+            yield job, STOPPED

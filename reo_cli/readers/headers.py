@@ -91,12 +91,11 @@ def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
 
 def extended(command: str, words: Sequence[str], dropped: Sequence[str] = ()) -> str:
     """Return a command line with more options, and without the `--map`s that failed."""
-    given = shlex.split(command)
-    for each in dropped:
-        for at in range(len(given) - 1, -1, -1):
-            if given[at] == f"--map={each}":
-                del given[at]
-            elif given[at] == each and given[at - 1] == "--map":
-                del given[at - 1 : at + 1]
+    given: list[str] = []
+    for word in shlex.split(command):
+        if word in dropped and given[-1:] == ["--map"]:
+            given.pop()
+        elif word.removeprefix("--map=") not in dropped:
+            given.append(word)
     end = given.index("--") if "--" in given else len(given)
     return shlex.join([*given[:end], *words, *given[end:]])

@@ -111,6 +111,8 @@ def _result(result: "Validation") -> str:
     if result.status == "valid":
         return f"valid: {count_of(read, 'event')}"
     invalid = sum(each.invalid for each in result.files)
+    if not invalid:  # the header, the encoding, what stands between the values
+        return f"invalid: {count_of(sum(each.errors for each in result.files), 'error')}"
     return f"invalid: {number(invalid)} of {count_of(read, 'record')}"
 
 

@@ -191,8 +191,13 @@ class Simulation:
 
     @property
     def events(self) -> int:
-        """The events that a stopped run has met: those it has tried, and the next in line."""
-        return len({each.event_id for each in self.transport.attempts}) + 1
+        """The events that a stopped run has met: those it has tried, and those at hand."""
+        return len({each.event_id for each in self.transport.attempts}) + self.at_hand
+
+    @property
+    def at_hand(self) -> int:
+        """The events that a stopped run had ready to be sent."""
+        return len(self.dispatcher._queue._ahead)
 
     @property
     def seconds(self) -> float:

@@ -1,0 +1,100 @@
+"""`count`: what is a whole number, and what is said of everything else."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.values import QuotedNumber
+from reo_cli.values.numbers import EXACT_LIMIT, ExactFloat, count
+
+GOOD: list[tuple[Any, int]] = [
+    ("1250", 1250),
+    ("1250.0", 1250),
+    ("9" * 15, 10**15 - 1),
+    (1250, 1250),
+    (1250.0, 1250),
+    (ExactFloat("1.25e3"), 1250),
+    (ExactFloat("1E2"), 100),
+    (EXACT_LIMIT, EXACT_LIMIT),
+]
+
+BAD: list[tuple[Any, str]] = [
+    ("1,250", "comma, the thousands separator: 1250"),
+    ("1.000", "dot, the thousands separator: 1000"),
+    ("1.250.000", "1250000"),
+    ("1'250", "apostrophe"),
+    ("1\u202f250", "space, the thousands separator: 1250"),
+    ("1_000", "underscore"),
+    ("1,25,000", "125000"),
+    ("1,250.00", "and the decimals: 1250"),
+    ("1.250,75", "and round it: 1250"),
+    (" 1,250 ", "1250"),
+    ("12.5", "round it"),
+    ("1.2E+05", "spreadsheet"),
+    ("1,79E+09", "spreadsheet"),
+    ("+5", "plus sign: 5"),
+    ("007", "write 7"),
+    (" 12 ", "spaces around it: 12"),
+    ("١٢", "digits 0 to 9: 12"),
+    ("0x1f", "digits only"),
+    ("true", "digits only"),
+    ("-5", "zero or more"),
+    ("1" * 5000, "no count is that large"),
+    ("1" * 400 + ".5", "round it"),
+    (QuotedNumber("12"), "remove the quotes: 12"),
+    (QuotedNumber("1,250"), "1250"),
+    (-1, "zero or more"),
+    (1.5, "round it, for instance to 2"),
+    (ExactFloat("1e-400"), "round it"),
+]
+
+
+@pytest.mark.parametrize(("raw", "value"), GOOD)
+def test_whole_numbers(raw: Any, value: int) -> None:
+    assert count(raw) == (value, ())
+
+
+@pytest.mark.parametrize(("raw", "hint"), BAD)
+def test_everything_else_has_its_hint(raw: Any, hint: str) -> None:
+    value, findings = count(raw)
+    assert value is None
+    assert [each.severity for each in findings] == ["error"]
+    assert hint in findings[0].hint
+
+
+@pytest.mark.parametrize("raw", [True, False, [1], {"a": 1}])
+def test_other_types(raw: Any) -> None:
+    value, findings = count.__wrapped__(raw)
+    assert value is None
+    assert "not a whole number" in findings[0].message
+
+
+@pytest.mark.parametrize("raw", ["", "  ", None, QuotedNumber(" ")])
+def test_blank_is_absent(raw: Any) -> None:
+    assert count(raw) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("0", 0),
+        (0, 0),
+        (-0.0, 0),
+        (EXACT_LIMIT + 1, EXACT_LIMIT + 1),
+        ("9007199254740993", 9007199254740993),
+        (ExactFloat("9007199254740993.0"), 9007199254740993),
+    ],
+)
+def test_odd_numbers_pass_with_a_warning(raw: Any, value: int) -> None:
+    number, findings = count(raw)
+    assert number == value
+    assert [each.severity for each in findings] == ["warning"]
+
+
+@given(st.text() | st.from_regex(r"[-+ 0-9.,'_eE]{1,30}"))
+def test_any_text_is_a_number_or_an_error(raw: str) -> None:
+    value, findings = count(raw)
+    assert value is None or value == int(raw.partition(".")[0])
+    assert value is not None or findings or not raw.strip()
