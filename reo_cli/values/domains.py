@@ -26,7 +26,7 @@ LENGTH_LIMIT = 253
 """Characters of the longest name that DNS can carry (RFC 1035, 2.3.4)."""
 
 
-@lru_cache(maxsize=16384, typed=True)
+@lru_cache(maxsize=4096, typed=True)
 def domain(raw: Any) -> Checked:
     """Check a company domain; it is sent in lower case and ASCII, without a trailing dot."""
     if not isinstance(raw, str):

@@ -418,7 +418,7 @@ MOUNTS = """\
         ("/home/me/.local/state/reo/ledger.db", "nfs4"),
         ("/homes/ledger.db", None),
         ("/home/local disk/ledger.db", None),
-        ("/mnt/ledger.db", "fuse.sshfs"),
+        ("/work/ledger.db", "fuse.sshfs"),
         ("/box/ledger.db", None),
         ("/share/x/../ledger.db", "cifs"),
         ("/mnt/c/ledger.db", "9p"),
