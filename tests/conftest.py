@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("reo", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("REO_HYPOTHESIS", "reo"))
+"""The same examples in every run; `REO_HYPOTHESIS=explore` looks for new ones."""
 
 CANARY = "canary-key-0123456789-abcd"
 """The key of every test. After each test it must stand nowhere but where the test put it."""

@@ -35,7 +35,7 @@ def test_good_keys_pass_unchanged(key: str) -> None:
         (f"{KEY}\t{KEY}", "character 26 is a tab"),
     ],
 )
-def test_bad_keys_are_refused_and_not_shown(key: str, said: str) -> None:
+def test_5_6_bad_keys_are_refused_and_not_shown(key: str, said: str) -> None:
     with pytest.raises(ReoError) as caught:
         check_key(key)
     assert caught.value.exit_code is ExitCode.CONFIG
@@ -160,7 +160,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("url", TRICKS)
-def test_tricky_endpoints_are_refused(url: str) -> None:
+def test_5_2_tricky_endpoints_are_refused(url: str) -> None:
     with pytest.raises(ReoError) as caught:
         check_endpoint(url)
     assert caught.value.exit_code is ExitCode.CONFIG

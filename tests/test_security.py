@@ -36,6 +36,16 @@ def table(world: World, rows: int = 3) -> str:
     return "x.csv"
 
 
+def test_5_4_netrc_adds_nothing(world: World) -> None:
+    netrc = world.home / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\ndefault login a password b\n")
+    netrc.chmod(0o600)
+    with FaultServer([]) as server:
+        env = {"REO_API_KEY": CANARY}
+        assert world.run("send", *EVENT, "--endpoint", server.url, env=env).code == 0
+    assert "authorization" not in server.requests[0].headers
+
+
 @pytest.mark.parametrize("script", [[success()], [wrong_key()], [failure(400, "Bad")]])
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_5_5_the_key_is_in_no_output_ledger_or_rejects(

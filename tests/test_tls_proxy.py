@@ -88,14 +88,14 @@ def ask(target: Target) -> Outcome:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_private_ca_works(host: str, context: ssl.SSLContext, bundle: Path) -> None:
+def test_5_3_a_private_ca_works(host: str, context: ssl.SSLContext, bundle: Path) -> None:
     with FaultServer(tls=context, host=host) as server:
         assert ask(target_for(server.url, bundle)).verdict is DELIVERED
     assert server.requests[0].headers["x-api-key"] == KEY
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_private_ca_from_the_environment_works(
+def test_5_3_a_private_ca_from_the_environment_works(
     name: str, context: ssl.SSLContext, bundle: Path
 ) -> None:
     with FaultServer(tls=context) as server:
@@ -140,7 +140,7 @@ def assert_no_request(server: FaultServer, outcome: Outcome, said: str) -> None:
 
 
 @pytest.mark.parametrize("known", [None, "stranger"])
-def test_an_unknown_ca_gets_no_byte(
+def test_5_3_an_unknown_ca_gets_no_byte(
     known: str | None, context: ssl.SSLContext, stranger: Path
 ) -> None:
     with FaultServer(tls=context) as server:
@@ -151,7 +151,7 @@ def test_an_unknown_ca_gets_no_byte(
 
 
 @pytest.mark.parametrize("names", [("other.example",), ("localhost.evil.example", "127.0.0.2")])
-def test_a_certificate_for_another_host_gets_no_byte(
+def test_5_3_a_certificate_for_another_host_gets_no_byte(
     names: tuple[str, ...], authority: trustme.CA, bundle: Path
 ) -> None:
     for host, said in [("localhost", "ostname mismatch"), ("127.0.0.1", "IP address mismatch")]:
@@ -161,7 +161,7 @@ def test_a_certificate_for_another_host_gets_no_byte(
             assert f"{host}:{server.port}" in outcome.reason
 
 
-def test_an_expired_certificate_gets_no_byte(authority: trustme.CA, bundle: Path) -> None:
+def test_5_3_an_expired_certificate_gets_no_byte(authority: trustme.CA, bundle: Path) -> None:
     expired = server_context(
         authority, "127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO + timedelta(days=9)
     )
@@ -189,7 +189,7 @@ def test_any_other_fault_of_a_certificate_is_named() -> None:
     assert fault.kind is FaultKind.CONFIG
 
 
-def test_the_certificate_is_always_checked(bundle: Path) -> None:
+def test_5_3_the_certificate_is_always_checked(bundle: Path) -> None:
     environ = {"PYTHONHTTPSVERIFY": "0", "REQUESTS_CA_BUNDLE": "", "SSLKEYLOGFILE": "/dev/null"}
     tls = target_for("https://x.example/", bundle, environ).tls
     assert tls is not None
@@ -296,7 +296,7 @@ def proxied(
     return target_for(url, bundle, {"HTTPS_PROXY": proxy, **environ}, timeout)
 
 
-def test_a_proxy_sees_the_host_and_never_the_key(context: ssl.SSLContext, bundle: Path) -> None:
+def test_5_4_a_proxy_sees_the_host_and_never_the_key(context: ssl.SSLContext, bundle: Path) -> None:
     with FaultServer(tls=context) as server, ForwardProxy(server.port) as proxy:
         connection = Connection(proxied(f"http://{proxy.address}", bundle))
         assert [connection.attempt(BODY).verdict for _ in range(3)] == [DELIVERED] * 3

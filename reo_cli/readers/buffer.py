@@ -7,6 +7,7 @@ from reo_cli.readers.text import RECORD_LIMIT
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
+_LINE_END = re.compile(r"\r\n?|\n")
 _NEXT_ITEM = re.compile(r"\}\s*,?\s*(?=\{)")
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
@@ -25,15 +26,14 @@ class Buffer:
         """Characters before `at` in the whole input."""
         self.end_skipped = False
         """Whether what was skipped as broken went on to the end of the input."""
-        self._newline = ""
+        self._has_returns = False
 
     def more(self) -> bool:
         """Add the next block and drop what was read; False at the end of the input."""
         block = next(self._blocks, None)
         if block is None:
             return False
-        if not self._newline:
-            self._newline = "\r" if "\r" in block and "\n" not in block else "\n"
+        self._has_returns = self._has_returns or "\r" in block
         drop = max(0, self.at - _BACK)
         self.text = self.text[drop:] + block
         self.at -= drop
@@ -41,9 +41,16 @@ class Buffer:
 
     def advance(self, to: int) -> None:
         """Go on to an offset of `text`."""
-        self.line += self.text.count(self._newline, self.at, to) if self._newline else 0
+        self.line += self.text.count("\n", self.at, to)
+        if self._has_returns:
+            self.line += self._returns(to)
         self.taken += to - self.at
         self.at = to
+
+    def _returns(self, to: int) -> int:
+        """Count the CRs up to an offset that end a line without a LF."""
+        found = self.text.count("\r", self.at, to) - self.text.count("\r\n", self.at, to)
+        return found - (to > self.at and self.text.startswith("\r\n", to - 1))
 
     def skip_space(self) -> bool:
         """Go to the next character that counts; False at the end of the input."""
@@ -70,7 +77,8 @@ class Buffer:
         begin one. Another ends at `fault` if an object begins there, or where its brackets close,
         or before any line that begins one.
         """
-        line_start = self.text.rfind(self._newline, 0, self.at) + 1
+        before = self.text[: self.at]
+        line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
         indent = self.text[line_start : self.at]
         if not indent.strip():
             self._skip_to_line(len(indent), barred="}:" if in_array else "}:]")
@@ -102,14 +110,14 @@ class Buffer:
     def _skip_to_line(self, indent: int, barred: str = "", allowed: str = "") -> None:
         """Go to the next line that is indented by no more than so much and begins as it may."""
         while True:
-            end = self.text.find(self._newline, self.at)
-            if end < 0:
+            end = _LINE_END.search(self.text, self.at)
+            if end is None:
                 self.advance(len(self.text))
                 if not self.more():
                     self.end_skipped = True
                     return
                 continue
-            self.advance(end + 1)
+            self.advance(end.end())
             while len(self.text) - self.at <= indent and self.more():
                 pass
             first = self.text[self.at : self.at + indent + 1].lstrip(" \t")[:1]

@@ -39,7 +39,7 @@ def test_an_escape_is_not_cut_in_two() -> None:
 
 
 @given(st.text(), st.integers(1, 300))
-def test_no_character_of_a_text_does_anything(text: str, limit: int) -> None:
+def test_5_9_no_character_of_a_text_does_anything(text: str, limit: int) -> None:
     shown = visible(text, limit)
     assert len(shown) <= limit
     assert shown.isprintable()

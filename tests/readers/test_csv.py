@@ -1,0 +1,150 @@
+"""CSV: all of RFC 4180 is read exactly, everything else costs one row and is said."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.readers import ReadOptions
+from reo_cli.readers.delimited import detect_delimiter
+from reo_cli.readers.names import NameRules
+from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.records import Record
+from tests.readers.reading import ALL, fields, items
+
+CELL = st.text(
+    st.sampled_from('ab ,;"\r\n\té|')
+    | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    max_size=8,
+)
+NAMES = ("activity_type", "environment", "user_agent")
+
+
+def table(data: str, **options: Any) -> list[Any]:
+    return fields(items(data.encode(), ReadOptions("csv", names=ALL, **options)))
+
+
+@given(
+    st.lists(st.tuples(CELL, CELL, CELL), max_size=6),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.integers(1, 50),
+)
+def test_what_is_written_by_the_rules_is_read_exactly(
+    rows: list[tuple[str, str, str]], delimiter: str, end: str, drip: int
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerows([NAMES, *rows])
+    read = items(out.getvalue().encode(), ReadOptions("csv", names=ALL), drip=drip)
+    wanted = [row for row in rows if any(cell.strip() for cell in row)]
+    assert fields(read) == [
+        {name: cell for name, cell in zip(NAMES, row, strict=True) if cell} for row in wanted
+    ]
+    assert [each.number for each in read if isinstance(each, Record)] == list(
+        range(1, len(wanted) + 1)
+    )
+
+
+@given(st.text(st.sampled_from('a,"\n\r '), max_size=60))
+def test_any_text_becomes_rows_or_issues(text: str) -> None:
+    read = items(("count,domain\n" + text).encode(), ReadOptions("csv", names=ALL))
+    lines = [each.line for each in read]
+    assert lines == sorted(lines)
+    for each in read:
+        assert isinstance(each, Record)
+        assert each.fields is not None or len(each.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [
+        ("count,domain\n", ","),
+        ("count;domain;x,y\n", ";"),
+        ("count\tdomain\n", "\t"),
+        ("count|domain\r\n", "|"),
+        ("count\n", ","),
+        ("Company Domain;Date;Downloads\n", ";"),
+        ('"a;b","c;d","e"\n', ","),
+        ('"count","a,b,c,d"\n', ","),
+        ('"count;1";"domain"\n', ";"),
+    ],
+)
+def test_the_delimiter_is_decided_from_the_header(line: str, delimiter: str) -> None:
+    assert detect_delimiter(line, NameRules()) == delimiter
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('a"b,1', "a quote stands inside"),
+        ('"a"b,1', "text stands behind"),
+        ('a, "1"', "a space stands before a quote"),
+        ("a", "1 cell where the header has 2"),
+        ("a,1,x", "3 cells where the header has 2"),
+        ("a,1,", "3 cells where the header has 2"),
+        ("a\0,1", "NUL"),
+        ("domain,count", "the header stands here again"),
+        ("\ufeffdomain,count", "the header stands here again"),
+        ('"a,1', "a quote is opened and not closed"),
+        ("x" * (RECORD_LIMIT + 1) + ",1", "longer than 1 MiB"),
+        ('"' + "x\n" * (RECORD_LIMIT // 2 + 1), "a quote is opened and not closed"),
+    ],
+)
+def test_a_bad_row_costs_one_row(row: str, words: str) -> None:
+    found = table(f"domain,count\nb,1\n{row}\nc,2\nd,3\n")
+    assert found[0] == {"domain": "b", "count": "1"}
+    assert found[1][0] == 3
+    assert words in found[1][1]
+    assert found[-2:] == [{"domain": "c", "count": "2"}, {"domain": "d", "count": "3"}]
+
+
+def test_a_bad_row_of_several_lines_is_one_issue() -> None:
+    found = table('domain,count\n"a\nb\nc",1,x\nd,2\n')
+    assert found == [(2, "3 cells where the header has 2"), {"domain": "d", "count": "2"}]
+
+
+def test_a_swallowing_quote_that_ends_well_still_costs_one_row() -> None:
+    found = table('domain,count\n"a,1\nb,2\nc,"3"\nd,4\n')
+    assert found[0] == (2, "a quote is opened and not closed")
+    assert found[1:] == [{"domain": each, "count": n} for each, n in ("b2", "c3", "d4")]
+
+
+def test_blank_rows_and_unnamed_columns_are_skipped() -> None:
+    found = table("\n,,\ndomain,,count,\n\n,,,\n a ,,1,\n   \n,  ,,\n")
+    assert found == [{"domain": " a ", "count": "1"}]
+
+
+def test_lines_are_those_of_the_fields() -> None:
+    data = b'domain,count,meta.x\r\n"a\r\nb","1\n",c\rd,2,e\n'
+    first, second = items(data, ReadOptions("csv", names=ALL))
+    assert isinstance(first, Record)
+    assert [first.line_of(name) for name in ("domain", "count", "meta.x", "event_at")] == [
+        2,
+        3,
+        4,
+        2,
+    ]
+    assert second.line == 5
+    assert first.excerpt(3) == 'b","1'
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", ",,\n"])
+def test_an_empty_file_has_no_header(text: str) -> None:
+    ((_, message),) = table(text)
+    assert "not even a header" in message
+
+
+@pytest.mark.parametrize("header", ['a,"b\n', 'a"b,c\n', "a\0,b\n", "x" * (RECORD_LIMIT + 1)])
+def test_a_header_that_is_no_csv_is_one_issue(header: str) -> None:
+    ((line, message),) = table(f"{header}1,2\n")
+    assert line == 1
+    assert "header" in message
+
+
+def test_a_line_that_names_the_delimiter() -> None:
+    assert table("sep=|\ndomain|count\na|1\n") == [{"domain": "a", "count": "1"}]
+    assert table("sep=|\ndomain;count\na;1\n", delimiter=";") == [{"domain": "a", "count": "1"}]

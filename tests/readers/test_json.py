@@ -1,0 +1,184 @@
+"""JSON in every shape: what is valid is read exactly, what is broken costs one record."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.readers import ReadOptions
+from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.records import Issue, Record
+from tests.readers.reading import ALL, fields, items
+
+EVENTS = [
+    {"count": 1, "domain": "a.com"},
+    {"count": 2, "meta": {"a": [1.5, None]}},
+    {"domain": "é"},
+]
+
+
+def read(text: str, drip: int = 1 << 18, name: str = "x.json") -> list[Record | Issue]:
+    return items(text.encode(), ReadOptions(names=ALL), name=name, drip=drip)
+
+
+SHAPES = {
+    "ndjson": "\n".join(map(json.dumps, EVENTS)),
+    "crlf": "".join(f"{json.dumps(each)}\r\n\r\n" for each in EVENTS),
+    "old_mac": "\r".join(map(json.dumps, EVENTS)),
+    "array": json.dumps(EVENTS),
+    "pretty_array": json.dumps(EVENTS, indent=2),
+    "pretty": "\n".join(json.dumps(each, indent=4) for each in EVENTS),
+    "concatenated": "".join(map(json.dumps, EVENTS)),
+    "arrays": "".join(json.dumps([each]) for each in EVENTS),
+    "envelopes": "\n".join(json.dumps({"error": {"count": 9}, "payload": each}) for each in EVENTS),
+    "spaced": " \n\t" + " \n ".join(map(json.dumps, EVENTS)) + "\n ",
+    "escaped": json.dumps(EVENTS, ensure_ascii=True),
+}
+
+
+@pytest.mark.parametrize("drip", [1, 3, 17, 1 << 18])
+@pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
+def test_all_shapes_are_the_same(text: str, drip: int) -> None:
+    assert fields(read(text, drip)) == EVENTS
+
+
+BROKEN = [
+    '{"count": 1',
+    '{"count" 1}',
+    "{'count': 1}",
+    '{"count": NaN}',
+    '{"count": None}',
+    '{"count": 1,}',
+    "{count: 1}",
+    '{"count": }',
+    "hello",
+    '{"count": "x',
+    '{"count": 01}',
+    '{"count": "\\x"}',
+    '{"count": 1, "count": 2}',
+    '{"count": 1e400}',
+    '{"count": ' + "9" * 5000 + "}",
+    "[" * 100_000,
+    '["',
+    '{"payload": 3}',
+    '{"payload": null, "raw": "x"}',
+    "12",
+    '"text"',
+    "null",
+    "{",
+    '{"count": "' + "x" * RECORD_LIMIT + '"}',
+    '{"a": ' * 2000,
+    "\x00",
+    "{" * 100,
+    '{"a": "\t"}',
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_line_costs_one_record(broken: str) -> None:
+    good = [json.dumps(each) for each in EVENTS]
+    found = read("\n".join([good[0], broken, good[1], good[2]]) + "\n", name="x.ndjson")
+    told = fields(found)
+    assert told[0] == EVENTS[0]
+    assert told[-2:] == EVENTS[1:]
+    assert [line for line, _ in told[1:-2]] == [2]
+
+
+@pytest.mark.parametrize(
+    "change", [('"count": 7', '"count" 7'), ('"count": 7', '"count: 7'), ("7,", "7"), ("7", "x")]
+)
+@pytest.mark.parametrize("indent", [2, 4])
+def test_a_broken_value_of_several_lines_costs_one_record(
+    change: tuple[str, str], indent: int
+) -> None:
+    events = [{"count": n, "meta": {"a": {"b": [1, 2]}}} for n in (5, 7, 6)]
+    for text in (
+        json.dumps(events, indent=indent),
+        "\n".join(json.dumps(each, indent=indent) for each in events),
+    ):
+        told = fields(read(text.replace(*change)))
+        assert [told[0], told[-1]] == [events[0], events[2]]
+        assert len(told) == 3
+
+
+def test_a_broken_value_in_one_line_costs_one_record() -> None:
+    told = fields(read('[{"count": 1}, {"count": x2}, {"count": 3}, {"count": 4, {"count": 5}]'))
+    assert [each for each in told if isinstance(each, dict)] == [
+        {"count": 1},
+        {"count": 3},
+        {"count": 5},
+    ]
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "read_all"),
+    [
+        ('[{"count": 1},\n]', "before the end of the array", 1),
+        ('[{"count": 1}\n{"count": 2}]', "comma is missing", 2),
+        ('[{"count": 1},,{"count": 2}]', "where a value belongs", 2),
+        ('[,{"count": 1}]', "where a value belongs", 1),
+        ('{"count": 1},\n{"count": 2}', "outside an array", 2),
+        ('[{"count": 1},\n{"count": 2}\n', "not closed", 2),
+        ('[{"count": 1},\n{"count":', "in the middle of a value", 1),
+        ('{"count": 1}\n{"count": "x', "in the middle of a value", 1),
+    ],
+)
+def test_faults_around_values_are_said_and_the_values_read(
+    text: str, words: str, read_all: int
+) -> None:
+    told = fields(read(text))
+    assert [each for each in told if isinstance(each, dict)] == [
+        {"count": n + 1} for n in range(read_all)
+    ]
+    (fault,) = [each for each in told if not isinstance(each, dict)]
+    assert words in fault[1]
+
+
+@given(st.text(st.sampled_from('{}[]",:1a\\ \n\r-'), max_size=50), st.integers(1, 60))
+def test_any_text_becomes_records_or_issues(text: str, drip: int) -> None:
+    found = read("{" + text, drip)
+    assert [each.line for each in found] == sorted(each.line for each in found)
+    assert found
+    assert [type(each) for each in found] == [type(each) for each in read("{" + text)]
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["count", "meta"]), st.integers() | st.none())))
+def test_lines_are_counted(events: list[dict[str, Any]]) -> None:
+    found = read("".join(f"{json.dumps(each)}\n" for each in events), name="x.ndjson")
+    lines = [each.line for each in found if isinstance(each, Record)]
+    assert lines == list(range(1, len(events) + 1))
+
+
+def test_the_line_of_a_field_is_that_of_its_key() -> None:
+    text = '\n{\n"meta": {\n"count": 1,\n"plan": 2},\n"count"\n:\n3, "a\\u0062": 1,\n"meta.x": 5}'
+    (record,) = read(text)
+    assert isinstance(record, Record)
+    wanted = {"meta": 3, "count": 6, "meta.plan": 5, "meta.x": 9, "domain": 2}
+    assert {name: record.line_of(name) for name in wanted} == wanted
+    (record,) = read('{"count": 9,\n"payload":\n{"count": 1}}')
+    assert isinstance(record, Record)
+    assert record.line_of("count") == 3
+
+
+def test_what_python_changes_is_kept() -> None:
+    (record,) = read('{"meta": {"a": -0, "b": 1.50, "c": "-0", "d": "2026-01-01"}}')
+    assert isinstance(record, Record)
+    assert record.fields is not None
+    assert [str(getattr(each, "text", each)) for each in record.fields["meta"].values()] == [
+        "-0",
+        "1.50",
+        "-0",
+        "2026-01-01",
+    ]
+
+
+@pytest.mark.parametrize(("name", "severity"), [("x.ndjson", "warning"), ("x.json", "error")])
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_no_value_at_all(text: str, name: str, severity: str) -> None:
+    (issue,) = read(text, name=name)
+    assert isinstance(issue, Issue)
+    assert issue.severity == severity
+    assert not read("[]", name=name)
