@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-CACHE_KIB = 3072
+CACHE_KIB = 1536
 
 
 def scratch(schema: str) -> "Connection":
