@@ -279,7 +279,7 @@ def test_the_dry_run_tells_what_the_ledger_knows_and_changes_nothing(desk: Desk)
         *("send-file", "events.csv", "--dry-run", "-o", "ndjson"), env=desk.environ()
     )
     payloads = [each["payload"] for each in shown.lines if each.get("status") == "unsent"]
-    desk.send(desk.csv(rows(8)))
+    desk.send(desk.csv(rows(8)), "--concurrency", "1")
     assert payloads == [each.json["payload"] for each in desk.server.requests[5:]]
 
 
