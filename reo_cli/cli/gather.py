@@ -16,7 +16,7 @@ from reo_cli.cli.options import field, pairs, usage
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
-from reo_cli.readers.names import Extra, NameRules
+from reo_cli.readers.names import Extra, NameRules, require_one_field_each
 
 if TYPE_CHECKING:
     from reo_cli.client import Target
@@ -132,8 +132,10 @@ def reading(flags: ReadingFlags, settings: "Settings") -> tuple[ReadOptions, Rul
         date_format=date_format_of(flags.date_format, settings),
     )
     require_good(rules)
+    columns = {**settings.map, **pairs("--map", flags.map)}
+    require_one_field_each(columns)
     names = NameRules(
-        columns={**settings.map, **pairs("--map", flags.map)},
+        columns=columns,
         extra=cast(Extra, flags.extra or settings.extra or "error"),
         ignored=frozenset(flags.ignore or ()),
         given=frozenset({*always, *absent, *rules.fallback}),

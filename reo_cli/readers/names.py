@@ -5,7 +5,7 @@ an issue, never guessed; `headers` says how to mend it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
@@ -15,8 +15,7 @@ from reo_cli.values import shown
 Extra = Literal["error", "meta", "ignore"]
 
 
-@dataclass(frozen=True)
-class NameRules:
+class NameRules(NamedTuple):
     """What the user said about names: `--map`, `--extra`, `--ignore`, and what needs no column.
 
     `columns` maps a field to the column or key it is read from. `given` are the fields that
@@ -24,20 +23,21 @@ class NameRules:
     that a suggestion repeats.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = MappingProxyType({})
     extra: Extra = "error"
     ignored: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
     command: str = "reo send-file FILE"
 
-    def __post_init__(self) -> None:
-        """Raise ReoError 2 when one column is to be two fields."""
-        fields: dict[str, str] = {}
-        for target, column in self.columns.items():
-            other = fields.setdefault(column, target)
-            if other != target:
-                message = f"--map: {shown(column)} can't be both {other} and {target}"
-                raise ReoError(ExitCode.USAGE, "usage", message)
+
+def require_one_field_each(columns: Mapping[str, str]) -> None:
+    """Raise ReoError 2 when `--map` makes two fields of one column."""
+    fields: dict[str, str] = {}
+    for target, column in columns.items():
+        other = fields.setdefault(column, target)
+        if other != target:
+            message = f"--map: {shown(column)} can't be both {other} and {target}"
+            raise ReoError(ExitCode.USAGE, "usage", message)
 
 
 class Plan(NamedTuple):
