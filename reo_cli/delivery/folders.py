@@ -6,6 +6,12 @@ Shared by everything here that keeps files: the ledger, the rejects files and th
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reo_cli.errors import ExitCode, ReoError
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -29,6 +35,18 @@ def make_folder(folder: Path) -> None:
     except FileExistsError:
         return
     folder.chmod(0o700)
+
+
+def temporary_folder() -> "TemporaryDirectory[str]":
+    """Return a new folder that goes when its context ends; raises ReoError 73."""
+    import tempfile
+
+    try:
+        return tempfile.TemporaryDirectory(prefix="reo-")
+    except OSError as fault:
+        message = f"cannot make a temporary folder: {fault.strerror}"
+        hint = "name another place for it with TMPDIR"
+        raise ReoError(ExitCode.CANT_CREATE, "no_temporary_folder", message, hint) from None
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -52,6 +52,25 @@ def gave_up(seconds: float, reason: str) -> ReoError:
     )
 
 
+def invalid_input(invalid: int, read: int) -> ReoError:
+    """Return the error for inputs that failed the check before the first request."""
+    if invalid:
+        verb = "is" if invalid == 1 else "are"
+        message = f"{invalid:,} of {read:,} records {verb} invalid: nothing was sent"
+        hint = "mend them, or add --skip-invalid to send the others"
+    else:
+        message = "an input cannot be read: nothing was sent"
+        hint = "see the issues above"
+    return ReoError(ExitCode.INVALID, "invalid_input", message, hint)
+
+
+def not_all_read(delivered: bool) -> ReoError:
+    """Return the error for a run that did not see the end of an input."""
+    code = ExitCode.DATA if delivered else ExitCode.INVALID
+    hint = "mend it and run the same command again: what was delivered is not sent twice"
+    return ReoError(code, "input_not_read", "an input could not be read to its end", hint)
+
+
 def other_key(where: str, delivered_at: int) -> ReoError:
     """Return the error for an event that another key without an account name has delivered."""
     return ReoError(

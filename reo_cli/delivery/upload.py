@@ -7,7 +7,6 @@ the first request, and once to send. A pipe is checked as it flows.
 import os
 import random
 import secrets
-import tempfile
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Memory
 from reo_cli.delivery.dispatch import Dispatcher
 from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
+from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import Input, Intake
 from reo_cli.delivery.ledger import Ledger
 from reo_cli.delivery.ledger_admin import tidy
@@ -27,6 +27,7 @@ from reo_cli.delivery.order import Order
 from reo_cli.delivery.progress import Meter, Silent, sum_of
 from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
+from reo_cli.delivery.stops import invalid_input, not_all_read
 from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
 from reo_cli.delivery.workers import Signal, Wake, Workers
 from reo_cli.errors import ExitCode, ReoError
@@ -123,7 +124,7 @@ class _Run:
         order, options = self._order, self._order.ledger
         scopes = []
         if options.path is None or options.resend:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reo-"))
+            folder = stack.enter_context(temporary_folder())
             own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
             scopes.append(own.scope(order.endpoint, order.key, options.account))
         if options.path is not None:
@@ -292,22 +293,3 @@ def origin_of(source: Source) -> bytes:
         return secrets.token_bytes(16)
     _, _, size, mtime = source.snapshot
     return b"\x00".join([os.fsencode(Path(source.path).absolute()), b"%d" % size, b"%d" % mtime])
-
-
-def invalid_input(invalid: int, read: int) -> ReoError:
-    """Return the error for inputs that failed the check before the first request."""
-    if invalid:
-        verb = "is" if invalid == 1 else "are"
-        message = f"{invalid:,} of {read:,} records {verb} invalid: nothing was sent"
-        hint = "mend them, or add --skip-invalid to send the others"
-    else:
-        message = "an input cannot be read: nothing was sent"
-        hint = "see the issues above"
-    return ReoError(ExitCode.INVALID, "invalid_input", message, hint)
-
-
-def not_all_read(delivered: bool) -> ReoError:
-    """Return the error for a run that did not see the end of an input."""
-    code = ExitCode.DATA if delivered else ExitCode.INVALID
-    hint = "mend it and run the same command again: what was delivered is not sent twice"
-    return ReoError(code, "input_not_read", "an input could not be read to its end", hint)
