@@ -1,47 +1,47 @@
 """What `reo validate` found: issues and totals, as plain values for the reports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct:
+class Distinct(NamedTuple):
     """A number of distinct values; `estimated` when there were too many to count exactly."""
 
     number: int = 0
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """What the valid events add up to; times are epoch seconds, days are UTC (`2026-11-23`).
 
     Valid is what passed the check of its own record: an event that repeats another one, or has its
-    `event_id`, is among them.
+    `event_id`, is among them. `per_day` are events, in the order of the days.
     """
 
-    count: int = 0
-    domains: Distinct = field(default_factory=Distinct)
-    ips: Distinct = field(default_factory=Distinct)
+    sum_of_count: int = 0
+    domains: Distinct = Distinct()
+    ips: Distinct = Distinct()
     first_event_at: int | None = None
     last_event_at: int | None = None
-    per_day: Mapping[str, int] = field(default_factory=dict)
-    """Events a day, in the order of the days."""
+    per_day: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(slots=True)
 class FileResult:
     """One input: records read, those with errors, issues found, and what its events add up to."""
 
-    file: str
-    read: int = 0
-    invalid: int = 0
-    errors: int = 0
-    warnings: int = 0
-    totals: Totals = field(default_factory=Totals)
+    def __init__(
+        self, file: str, read: int = 0, invalid: int = 0, errors: int = 0, warnings: int = 0
+    ) -> None:
+        self.file = file
+        self.read = read
+        self.invalid = invalid
+        self.errors = errors
+        self.warnings = warnings
+        self.totals = Totals()
 
     @property
     def valid(self) -> int:
@@ -49,8 +49,7 @@ class FileResult:
         return self.read - self.invalid
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(NamedTuple):
     """The end of a `validate` run; `issues` holds at most `--max-issues` of them.
 
     `error` is what kept an input from being read to its end, if anything did.

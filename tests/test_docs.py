@@ -114,7 +114,9 @@ def test_the_json_has_the_keys_that_are_explained(reo: Reo) -> None:
     result = reo("validate", sample, "-o", "json").json
     assert list(result) == keys("validate")
     assert set(result["totals"]) == set(keys("validate totals"))
-    assert set(result["files"][0]) == {"file", "read", "valid", "invalid", "errors", "warnings"}
+    counts = {"read", "valid", "invalid", "errors", "warnings"}
+    assert set(result["files"][0]) == {"file", *counts, "totals"}
+    assert result["files"][0]["totals"] == result["totals"]
 
 
 def test_parts_of_the_json_are_those_that_are_named(reo: Reo, world: World) -> None:

@@ -52,7 +52,7 @@ def shape(result: "Validation") -> Shape:
 
 def _totals_shape(totals: "Totals") -> Shape:
     return {
-        "count": totals.count,
+        "count": totals.sum_of_count,
         "domains": totals.domains.number,
         "domains_estimated": totals.domains.estimated,
         "ips": totals.ips.number,
@@ -63,7 +63,8 @@ def _totals_shape(totals: "Totals") -> Shape:
 
 
 def _file_shape(each: "FileResult") -> Shape:
-    return {"file": each.file, **{name: getattr(each, name) for name in _COUNTS}}
+    counts = {name: getattr(each, name) for name in _COUNTS}
+    return {"file": each.file, **counts, "totals": _totals_shape(each.totals)}
 
 
 def issues_of(result: "Validation") -> tuple[Sequence[Issue], int, int]:
@@ -94,7 +95,7 @@ def _facts(result: "Validation") -> list[Fact]:
     totals = result.totals
     facts = [
         Fact("result", _result(result), "good" if result.status == "valid" else "bad"),
-        Fact("count", f"{number(totals.count)} in all valid events"),
+        Fact("count", f"{number(totals.sum_of_count)} in all valid events"),
         Fact("domains", _distinct(totals.domains)),
         Fact("IPs", _distinct(totals.ips)),
     ]

@@ -77,7 +77,7 @@ def success() -> Summary:
 def validation(**changes: Any) -> Validation:
     """Two files, one of them hostile; `changes` are fields of `Validation`."""
     totals = Totals(
-        count=1_234_567,
+        sum_of_count=1_234_567,
         domains=Distinct(12_345, estimated=True),
         ips=Distinct(34),
         first_event_at=1_793_491_200,

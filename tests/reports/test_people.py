@@ -159,7 +159,7 @@ def test_a_header_finding_keeps_its_command_in_one_piece() -> None:
 
 
 def test_a_valid_file_is_short(tmp_path: Path) -> None:
-    good = validation(files=[FileResult("a.csv", 2)], issues=(), totals=Totals(count=5))
+    good = validation(files=[FileResult("a.csv", 2)], issues=(), totals=Totals(sum_of_count=5))
     seen = piped(validate(good), tmp_path)
     assert seen.out == (
         "a.csv: 2 read, 2 valid, 0 invalid, 0 errors, 0 warnings\n"
