@@ -4,7 +4,7 @@ Flags, columns, suggestions, checks, JSON Schema, README and `--help` all come f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from reo_cli.records import Record
@@ -12,8 +12,7 @@ from reo_cli.records import Record
 Kind = Literal["text", "count", "ip", "domain", "id", "time", "enum", "meta"]
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field of the API's payload.
 
     `default` is what an absent field becomes. `documented` and `tolerated` are the values of an
@@ -121,8 +120,7 @@ class Event(NamedTuple):
     timeless: bool
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """What the user said about values: `--set`, `--default`, `--date-format`, and the run's `now`.
 
     `always` and `absent` map field names (also `meta.NAME`) to text; `fallback` holds what the
@@ -131,7 +129,7 @@ class Rules:
     """
 
     now: int
-    always: Mapping[str, str] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
-    fallback: Mapping[str, str] = field(default_factory=dict)
+    always: Mapping[str, str] = MappingProxyType({})
+    absent: Mapping[str, str] = MappingProxyType({})
+    fallback: Mapping[str, str] = MappingProxyType({})
     date_format: str | None = None

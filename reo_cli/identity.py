@@ -6,9 +6,9 @@ library.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any
 
+from reo_cli.digests import blake2b
 from reo_cli.events import Event
 from reo_cli.values.jsontext import encode
 

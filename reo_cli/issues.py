@@ -1,7 +1,6 @@
 """Counting issues without keeping them all: what is printed is bounded, what is counted never."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from reo_cli.records import Issue
 
@@ -32,7 +31,7 @@ class IssueLog:
         before = self.errors
         for issue in issues:
             if self.strict and issue.severity == "warning":
-                issue = replace(issue, severity="error")
+                issue = issue._replace(severity="error")
             if issue.severity == "error":
                 self.errors += 1
                 kept = self._errors

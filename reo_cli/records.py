@@ -5,7 +5,6 @@ dataclass because a million of them are made on the way through a large file.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
@@ -47,8 +46,7 @@ class Record(NamedTuple):
         return text.partition("\n")[0][:EXCERPT]
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """A finding about the data: where, what, and how to mend it.
 
     `line` and `record` count from 1; `record` is 0 for a finding about the file as a whole (its

@@ -8,10 +8,10 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from struct import Struct
 from typing import IO, NamedTuple
 
+from reo_cli.digests import blake2b
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
 from reo_cli.identity import content_digest, id_key

@@ -29,7 +29,7 @@ HOMES = {
 
 LAYERS = (
     {"errors"},
-    {"answers", "guard", "progress", "records", "scratch", "values", "version"},
+    {"answers", "digests", "guard", "progress", "records", "scratch", "values", "version"},
     {"canonical", "events", "issues", "outcome", "validation"},
     {"checker", "distinct", "identity", "readers", "schema", "settings"},
     {"client", "repeats", "totals"},

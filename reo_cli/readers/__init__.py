@@ -5,16 +5,18 @@ read that fails (74) or an empty pipe (66).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.readers.delimited import Table
 from reo_cli.readers.headers import extended
-from reo_cli.readers.jsonstream import Values
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable, decoded, unpacked
 from reo_cli.records import STDIN, Issue, Record
+
+if TYPE_CHECKING:
+    from reo_cli.readers.delimited import Table
+    from reo_cli.readers.jsonstream import Values
 
 FORMATS = ("auto", "json", "ndjson", "csv", "tsv")
 
@@ -27,14 +29,13 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How inputs are to be read; None means that the input decides."""
 
     format: str = "auto"
     delimiter: str | None = None
     encoding: str | None = None
-    names: NameRules = field(default_factory=NameRules)
+    names: NameRules = NameRules()
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
@@ -124,11 +125,15 @@ def by_suffix(path: str) -> str | None:
 
 def _reader(
     name: str, kind: str | None, first: str, blocks: Iterator[str], options: ReadOptions
-) -> Table | Values:
+) -> "Table | Values":
     if kind is None:
         kind = "json" if first.lstrip()[:1] in ("{", "[") else "csv"
     if kind in ("json", "ndjson"):
+        from reo_cli.readers.jsonstream import Values
+
         return Values(name, blocks, options.names)
+    from reo_cli.readers.delimited import Table
+
     delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
     return Table(name, blocks, delimiter, options.names)
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.values.patterns import Pattern
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
-_LINE_END = re.compile(r"\r\n?|\n")
-_NEXT_ITEM = re.compile(r"\}\s*,?\s*(?=\{)")
+_TOKEN = Pattern(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
+_LINE_END = Pattern(r"\r\n?|\n")
+_NEXT_ITEM = Pattern(r"\}\s*,?\s*(?=\{)")
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
 
@@ -88,7 +89,7 @@ class Buffer:
         if end is not None:
             self.advance(end)
         else:
-            self._skip_to_line(_BACK, allowed="{]" if in_array else "{")
+            self._skip_to_line(_BACK, allowed="{]," if in_array else "{")
 
     def _end_by_brackets(self, in_array: bool) -> int | None:
         while len(self.text) - self.at <= RECORD_LIMIT:

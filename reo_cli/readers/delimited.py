@@ -16,13 +16,14 @@ from reo_cli.readers.names import NameRules, Plan, plan
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import Issue, Record
 from reo_cli.values import shown
+from reo_cli.values.patterns import Pattern
 
 DELIMITERS = (",", ";", "\t", "|")
 
 NO_META: dict[str, str] = {}
 
 _CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = Pattern(r"\r\n|\r|\n")
 
 
 class Problem(NamedTuple):
@@ -250,4 +251,4 @@ class _Shape:
             return record.line
         lines = io.StringIO(record.text, newline="")
         before = next(csv.reader(lines, delimiter=self.delimiter))[:at]
-        return record.line + sum(len(_LINE_END.findall(cell)) for cell in before)
+        return record.line + sum(sum(1 for _ in _LINE_END.finditer(cell)) for cell in before)

@@ -1,7 +1,6 @@
 """What is wrong with a CSV header, in one issue, with a complete command to paste."""
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from reo_cli.readers.names import NameRules, Plan, missing, suggestion
@@ -91,6 +90,8 @@ def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
 
 def extended(command: str, words: Sequence[str], dropped: Sequence[str] = ()) -> str:
     """Return a command line with more options, and without the `--map`s that failed."""
+    import shlex
+
     given: list[str] = []
     for word in shlex.split(command):
         if word in dropped and given[-1:] == ["--map"]:

@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+")(\s*:)?|[{}\[\]]', re.DOTALL)
+from reo_cli.values.patterns import Pattern
+
+_TOKEN = Pattern(r'("(?:[^"\\]|\\.)*+")(\s*:)?|[{}\[\]]', re.DOTALL)
 
 
 def key_place(text: str, field: str, key: str) -> int:

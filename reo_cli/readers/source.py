@@ -5,7 +5,6 @@ A regular file must stay as it was when it was opened; a pipe can be read only o
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from reo_cli.errors import ExitCode, ReoError
@@ -22,7 +21,6 @@ class Stopped(Exception):
     """Reading was stopped by another thread: the run ends before the input does."""
 
 
-@dataclass
 class Source:
     """An opened input. `streamed` means that it can be read only once (stdin, a FIFO).
 
@@ -30,14 +28,22 @@ class Source:
     makes it raise `Stopped`; another thread may set it.
     """
 
-    name: str
-    path: str
-    file: BinaryIO
-    streamed: bool
-    snapshot: tuple[int, ...] = ()
-    head: bytes = b""
-    guarded: bool = False
-    stopped: bool = False
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        file: BinaryIO,
+        streamed: bool,
+        snapshot: tuple[int, ...] = (),
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.file = file
+        self.streamed = streamed
+        self.snapshot = snapshot
+        self.head = b""
+        self.guarded = False
+        self.stopped = False
 
     def rewind(self) -> None:
         """Go back to the start of a regular file; ReoError 74 when that fails."""

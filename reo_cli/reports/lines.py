@@ -5,7 +5,6 @@ is left. Errors come before warnings where there is no room for both.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reo_cli.records import Issue
@@ -87,6 +86,6 @@ def _line(issue: Issue, stream: Stream) -> str:
         rest = str(issue).removeprefix(place)
     else:
         place = f"{issue.severity}:"
-        rest = f" {replace(issue, file='', severity='error')}"
+        rest = f" {issue._replace(file='', severity='error')}"
     tone: Tone = "warn" if issue.severity == "warning" else "bad"
     return stream.paint(clean(place, stream), tone) + clean(rest, stream)

@@ -10,6 +10,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from reo_cli.values import ABSENT, Checked, error, not_a, shown, warned
+from reo_cli.values.patterns import Pattern
 
 _PRIVATE = "a private address, used inside many networks"
 _LOOPBACK = "a loopback address, by which every machine means itself"
@@ -124,9 +125,9 @@ def parsed(raw: str) -> bytes:
         raise ValueError(raw) from fault
 
 
-_V4_PORT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):[0-9]+\Z")
-_V6_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?\Z")
-_DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_V4_PORT = Pattern(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):[0-9]+\Z")
+_V6_PORT = Pattern(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?\Z")
+_DOTTED = Pattern(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 
 
 def _not_an_ip(raw: str) -> Checked:

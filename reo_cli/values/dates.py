@@ -1,12 +1,12 @@
 """Dates as people and programs write them, read by a named format: `--date-format`."""
 
 import re
-import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from reo_cli.values import Checked, error, shown
+from reo_cli.values.patterns import Pattern
 
 ORDERED = ("day-first", "month-first")
 
@@ -35,7 +35,7 @@ _KNOWN = (
 )
 """Formats that exports are known to have, for a hint that names the one that fits."""
 
-_PARTS = re.compile(
+_PARTS = Pattern(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{2}(?:[0-9]{2})?)"
     r"(?:[ T,]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:\s*([AaPp])\.?[Mm]\.?)?)?\Z"
 )
@@ -43,6 +43,8 @@ _PARTS = re.compile(
 
 def format_hint(raw: str) -> str:
     """Name the `--date-format` that reads a text, or return nothing."""
+    import shlex
+
     parts = _PARTS.match(raw)
     if parts:
         fits = [

@@ -6,16 +6,16 @@ instead of values, and numbers that a double would change keep their text.
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from reo_cli.values.numbers import ExactFloat
+from reo_cli.values.patterns import Pattern
 
 WHITE_SPACE = " \t\r\n"
 """What RFC 8259 allows between values."""
 
-_MINUS_ZERO = re.compile(r"(?<![^\s:,\[])-0(?![0-9.eE])")
+_MINUS_ZERO = Pattern(r"(?<![^\s:,\[])-0(?![0-9.eE])")
 
 
 class Fault(NamedTuple):

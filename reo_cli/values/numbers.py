@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from reo_cli.values import ABSENT, Checked, QuotedNumber, error, not_a, shown, warned
+from reo_cli.values.patterns import Pattern
 
 EXACT_LIMIT = 2**53
 """Integers beyond it change in programs that read JSON numbers as doubles (RFC 8259, 6)."""
@@ -12,12 +13,12 @@ EXACT_LIMIT = 2**53
 DIGITS_LIMIT = 4300
 """The most digits Python turns into an int; more is an error, never a crash."""
 
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?\Z")
-_GROUPED = re.compile(
+_WHOLE = Pattern(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?\Z")
+_GROUPED = Pattern(
     r"-?[0-9]{1,3}([.,'_ \u00a0\u202f\u2019])(?:[0-9]{2,3}\1)*[0-9]{3}(?:([.,])([0-9]+))?\Z"
 )
-_EXPONENT = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?[eE][-+]?[0-9]+\Z")
-_DECIMAL = re.compile(r"[-+]?([0-9]*)[.,][0-9]+\Z")
+_EXPONENT = Pattern(r"[-+]?[0-9]+(?:[.,][0-9]+)?[eE][-+]?[0-9]+\Z")
+_DECIMAL = Pattern(r"[-+]?([0-9]*)[.,][0-9]+\Z")
 
 _SEPARATORS = {
     ",": "comma",

@@ -9,6 +9,7 @@ from typing import Any
 from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
 from reo_cli.values.dates import ORDERED, format_hint, format_parser
 from reo_cli.values.numbers import ExactFloat, exact_integer
+from reo_cli.values.patterns import Pattern
 
 FIRST_PLAUSIBLE = 1420070400
 """2015-01-01 UTC; earlier moments are a warning."""
@@ -23,10 +24,10 @@ DAY = 86_400
 
 _UNITS = {13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
 _UNIT_NAMES = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
-_DIGITS = re.compile(r"(-?[0-9]+)(?:\.0+)?\Z")
-_FRACTION = re.compile(r"([0-9]{1,19})[.,][0-9]+\Z")
-_ISO = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?)(?:[Tt ].*)?\Z")
-_SPREADSHEET = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
+_DIGITS = Pattern(r"(-?[0-9]+)(?:\.0+)?\Z")
+_FRACTION = Pattern(r"([0-9]{1,19})[.,][0-9]+\Z")
+_ISO = Pattern(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?)(?:[Tt ].*)?\Z")
+_SPREADSHEET = Pattern(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
 _EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
 
 
