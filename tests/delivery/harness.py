@@ -7,6 +7,7 @@ reo says of itself; that is compared with the truth afterwards.
 import csv
 import json
 import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -95,12 +96,23 @@ class Desk:
     ) -> "subprocess.Popen[bytes]":
         """Start `reo send-file`; the caller sees to its end."""
         command = ["send-file", *(["-q"] * quiet), *map(str, args), *self.options]
-        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
+        options = {
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.PIPE,
+            "preexec_fn": obey_signals,
+            **options,
+        }
         return self.world.start(*command, env=self.environ(env), **options)
 
     def ledger_holds(self) -> int:
         run = self.world.run("ledger", "info", "-o", "json", env=self.environ())
         return int(run.json["events"])
+
+
+def obey_signals() -> None:
+    """Undo what a background job or `nohup` around the tests would hand down to their processes."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def check_sums(result: dict[str, Any]) -> None:

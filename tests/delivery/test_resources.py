@@ -113,15 +113,16 @@ def test_r1_memory_does_not_grow_with_the_file(desk: Desk) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_r1_memory_does_not_grow_while_sending(world: World) -> None:
-    peaks = []
-    for number in (scaled(3000, 500), scaled(30_000, 5000)):
+    """But for the bounded caches of ledger and scratch database, which fill up on the way."""
+    caches, peaks = 7 * MIB, []
+    for number in (1000, scaled(40_000, 8000)):
         with FaultServer(success()) as server:
             desk = Desk(world, server, ["--concurrency", "32", "--ledger", f"{number}.db"])
             run, peak = measured(desk, many(world.folder / f"{number}.csv", number))
             assert (run.code, counts(run)) == (0, {"delivered": number})
             peaks.append(peak)
     assert peaks[1] <= 80 * MIB
-    assert peaks[1] - peaks[0] <= 4 * MIB
+    assert peaks[1] - peaks[0] <= caches + 1 * MIB
 
 
 # R4

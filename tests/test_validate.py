@@ -1,0 +1,334 @@
+"""`reo validate` as a process: files, pipes, options, and what its messages lead to."""
+
+import gzip
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, World
+
+HEADER = "activity_type,count,domain,event_at,product_id\n"
+ROW = "primary,{},acme.com,1710000000,reoWebApp\n"
+LINE = (
+    '{{"activity_type":"primary","count":{},"domain":"acme.com",'
+    '"event_at":1710000000,"product_id":"p"}}\n'
+)
+Reo = Callable[..., Run]
+
+
+def rows(*counts: object) -> str:
+    return HEADER + "".join(ROW.format(count) for count in counts)
+
+
+@pytest.fixture
+def folder(world: World) -> Path:
+    return world.folder
+
+
+def test_several_files_have_totals_each(reo: Reo, folder: Path) -> None:
+    (folder / "a.csv").write_text(rows(1, 2, "x"))
+    (folder / "b.ndjson").write_text(LINE.format(5) + LINE.format(5))
+    run = reo("validate", "a.csv", "b.ndjson", "-o", "json")
+    assert run.code == 65
+    found = run.json
+    assert (found["schema"], found["status"], found["exit_code"]) == (
+        "reo.validate/1",
+        "invalid",
+        65,
+    )
+    assert (found["read"], found["valid"], found["invalid"], found["warnings"]) == (5, 4, 1, 1)
+    assert [each["file"] for each in found["files"]] == ["a.csv", "b.ndjson"]
+    assert [each["totals"]["count"] for each in found["files"]] == [3, 10]
+    assert found["totals"]["count"] == 13
+    assert found["totals"]["domains"] == 1
+    assert [(each["file"], each["line"], each["severity"]) for each in found["issues"]] == [
+        ("a.csv", 4, "error"),
+        ("b.ndjson", 2, "warning"),
+    ]
+    assert found["error"] is None
+
+
+def test_warnings_pass_and_are_errors_when_strict(reo: Reo, folder: Path) -> None:
+    (folder / "a.csv").write_text(rows(0, 5, 5, 0))
+    assert reo("validate", "a.csv").code == 0
+    found = reo("validate", "a.csv", "--strict", "-o", "json").json
+    assert (found["exit_code"], found["invalid"], found["warnings"]) == (65, 3, 0)
+    assert found["totals"]["count"] == 10  # what repeats is told at the end
+
+
+def test_what_is_printed_is_bounded_and_what_is_counted_never(reo: Reo, folder: Path) -> None:
+    (folder / "a.csv").write_text(rows(*["x"] * 30, *[0] * 30))
+    found = reo("validate", "a.csv", "--max-issues", "7", "-o", "json").json
+    assert len(found["issues"]) == 7
+    assert (found["invalid"], found["warnings"]) == (30, 59)
+    text = reo("validate", "a.csv", "--max-issues", "7").stdout
+    assert len([line for line in text.splitlines() if line.startswith("a.csv:")]) == 8
+    assert "… and 82 more issues" in text
+    assert "89 issues not shown" in reo("validate", "a.csv", "--max-issues", "0").stdout
+
+
+def test_an_unreadable_file_keeps_no_other_from_being_checked(reo: Reo, folder: Path) -> None:
+    (folder / "a.csv").write_text(rows("x"))
+    run = reo("validate", "missing.csv", "a.csv", ".", "-o", "json")
+    assert run.code == 66
+    assert run.json["read"] == 1
+    assert "missing.csv" in run.json["error"]["message"]
+    assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("a.csv", 2), (".", 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("missing.csv", "no such file"), (".", "./*.csv"), ("", "variable")]
+)
+def test_what_cannot_be_opened(reo: Reo, name: str, words: str) -> None:
+    run = reo("validate", name)
+    assert run.code == 66
+    assert words in run.stderr
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
+@pytest.mark.parametrize("data", [rows(1), LINE.format(1), gzip.compress(rows(1).encode())])
+def test_standard_input(reo: Reo, name: str, data: str | bytes) -> None:
+    run = reo("validate", name, "-o", "json", input=data)
+    assert (run.code, run.json["read"]) == (0, 1)
+    assert run.json["files"][0]["file"] == name
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_an_empty_pipe_is_no_success(reo: Reo, name: str) -> None:
+    run = reo("validate", name, "-o", "json", input=b"")
+    assert (run.code, run.json["error"]["reason"]) == (66, "empty_pipe")
+
+
+def test_standard_input_that_is_closed(world: World) -> None:
+    command = f"{sys.executable} -m reo_cli validate - <&-"
+    shell = ["sh", "-c", command]
+    done = subprocess.run(shell, env=world.environ(), capture_output=True, text=True)
+    assert done.returncode == 66
+    assert "standard input" in done.stderr
+
+
+def test_a_named_pipe_and_a_slow_writer(reo: Reo, folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+    def write() -> None:
+        with (folder / "pipe").open("wb", buffering=0) as pipe:
+            for piece in (
+                b"\xef",
+                b"\xbb\xbf",
+                HEADER.encode(),
+                b"primary,1,acme",
+                b".com,1710000000,p\n",
+            ):
+                pipe.write(piece)
+                time.sleep(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    run = reo("validate", "pipe", "-o", "json")
+    writer.join()
+    assert (run.code, run.json["read"]) == (0, 1)
+
+
+@pytest.mark.parametrize("change", ["grow", "shrink"])
+def test_a_file_that_changes_while_it_is_read(world: World, folder: Path, change: str) -> None:
+    path = folder / "a.csv"
+    path.write_text(rows(*range(300_000)))
+    process = world.start("validate", "a.csv", "-o", "json", stdout=subprocess.PIPE)
+    size = path.stat().st_size
+    while not has_begun(process.pid, path):
+        assert process.poll() is None
+    with path.open("r+") as file:
+        file.truncate(size + 100 if change == "grow" else size // 2)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 74
+    assert json.loads(out)["error"]["reason"] == "input_changed"
+
+
+def has_begun(pid: int, path: Path) -> bool:
+    """Whether a process has read from a file."""
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            if link.resolve() == path:
+                position = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split()[1]
+                return int(position) > 0
+    return False
+
+
+def test_a_legacy_encoding_is_solved_by_the_message(world: World, folder: Path) -> None:
+    (folder / "a b.csv").write_bytes(rows(1).replace("primary", "Für").encode("cp1252"))
+    run = world.run("validate", "a b.csv")
+    assert run.code == 65
+    assert run.stdout.count("a b.csv:2: byte 0xFC at offset") == 1
+    assert pasted(world, run).code == 0
+
+
+def pasted(world: World, run: Run, **values: str) -> Run:
+    """Run the command that a message suggests, with `values` for its words in capitals."""
+    command = run.stdout.partition("try: ")[2].partition(")\n")[0]
+    words = shlex.split(command)
+    assert words[0] == "reo"
+    return world.run(*(values.get(word, word) for word in words[1:]))
+
+
+def test_the_story_of_a_spreadsheet(world: World, folder: Path) -> None:
+    """From its first error to a valid file by following only what the messages say."""
+    path = folder / "export.csv"
+    text = "Company Domain;Date;Downloads;Country\r\n"
+    text += "acme.com;13.02.2026;1.250;DE\r\nreo.dev;01.03.2026;7;Österreich\r\n"
+    path.write_bytes(text.encode("cp1252"))
+    run = world.run("validate", "export.csv")
+    assert run.stdout.count("export.csv:") == 2  # one issue, one line of counts
+    assert "export.csv:1:" in run.stdout
+    run = pasted(world, run, ACTIVITY_TYPE="downloads", PRODUCT_ID="reoWebApp")
+    assert run.stdout.startswith(
+        'export.csv:2: count: "1.250" is not a whole number (remove the dot'
+    )
+    assert 'event_at: "13.02.2026" is not a time (pass --date-format day-first)' in run.stdout
+    path.write_bytes(path.read_bytes().replace(b"1.250", b"1250"))
+    assert "--encoding cp1252" in run.stdout
+    options = [
+        "--map",
+        "domain=Company Domain",
+        "--map",
+        "event_at=Date",
+        "--map",
+        "count=Downloads",
+    ]
+    options += ["--ignore", "Country", "-a", "downloads", "-p", "reoWebApp"]
+    options += ["--encoding", "cp1252", "--date-format", "day-first"]
+    assert world.run("validate", "export.csv", *options).code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--set count=1,250", "--set count"),
+        ("--default event_at=soon", "--default event_at"),
+    ],
+)
+def test_a_value_that_no_event_could_have_is_found_before_reading(
+    reo: Reo, folder: Path, option: str, words: str
+) -> None:
+    (folder / "a.csv").write_text(rows(1))
+    run = reo("validate", "a.csv", *option.split())
+    assert run.code == 65
+    assert words in run.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [["--map", "count=a", "--map", "meta.x=a"], ["--max-issues", "x"], []]
+)
+def test_wrong_usage(reo: Reo, folder: Path, options: list[str]) -> None:
+    (folder / "a.csv").write_text(rows(1))
+    assert reo("validate", *(["a.csv", *options] if options else [])).code == 2
+
+
+def test_github_annotations(reo: Reo, folder: Path) -> None:
+    (folder / "a.csv").write_text(rows(0, '"::stop-commands::x"', 3))
+    summary = folder / "summary.md"
+    run = reo("validate", "a.csv", "-o", "github", env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert run.code == 65
+    lines = run.stdout.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["::error", "::warning"]
+    assert "file=a.csv,line=3,title=count" in lines[0]
+    assert "3 read" in run.stderr
+    assert summary.read_text().startswith("### reo validate")
+
+
+LAUNCHER = """
+import os, sys
+pid = os.fork()
+if not pid:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts a program from a small process: Linux counts the memory of whoever forked as its own."""
+
+
+def measured(world: World, *args: str) -> tuple[Run, int]:
+    """Run `reo validate -o json` and give the most memory that it had, in MiB."""
+    peak = world.folder / "peak"
+    command = [sys.executable, "-S", "-c", LAUNCHER, str(peak), sys.executable, "-m", "reo_cli"]
+    done = subprocess.run(
+        [*command, "validate", "-o", "json", *args],
+        env=world.environ(),
+        cwd=world.folder,
+        capture_output=True,
+        text=True,
+    )
+    return Run(done.returncode, done.stdout, done.stderr), int(peak.read_text()) // 1024
+
+
+SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "json"])
+def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
+    small, path = folder / f"small.{kind}", folder / f"a.{kind}"
+    first, last = (LINE.format(1), LINE.format(2)) if kind != "csv" else (rows(1), ROW.format(2))
+    opened = '{"count": "' if kind != "csv" else "primary,"
+    if kind == "json":
+        first, last = f"[{first},", f",{last}]"
+    small.write_text(first + last.lstrip(",") if kind != "json" else first + last[1:])
+    _, least = measured(world, small.name)
+    with path.open("wb") as file:
+        file.write(first.encode() + opened.encode())
+        for _ in range(int(1024 * SCALE) or 1):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n' if kind != "csv" else b"\n")
+        file.write(last.encode())
+    run, most = measured(world, path.name)
+    path.unlink()
+    assert run.code == 65
+    assert (run.json["read"], run.json["invalid"]) == (3, 1)
+    assert [each["message"] for each in run.json["issues"]] == [
+        "the row is longer than 1 MiB" if kind == "csv" else "the record is longer than 1 MiB"
+    ]
+    assert run.json["totals"]["count"] == 3
+    assert most - least <= 16
+
+
+@pytest.mark.slow
+def test_r4_a_quote_that_swallows_the_file(world: World, folder: Path) -> None:
+    many = int(1_000_000 * SCALE) or 1
+    path = folder / "a.csv"
+    with path.open("w") as file:
+        file.write(HEADER + 'primary,"1,acme.com,1710000000,reoWebApp\n')
+        file.writelines(ROW.format(n) for n in range(1, many + 1))
+    run, most = measured(world, path.name)
+    assert (run.json["read"], run.json["invalid"]) == (many + 1, 1)
+    assert [(each["line"], each["message"]) for each in run.json["issues"]] == [
+        (2, "a quote is opened and not closed")
+    ]
+    assert most <= 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_memory_does_not_grow_with_the_rows(world: World, folder: Path, kind: str) -> None:
+    peaks = []
+    for many in (10_000, int(1_000_000 * SCALE)):
+        path = folder / f"{many}.{kind}"
+        with path.open("w") as file:
+            file.write(HEADER if kind == "csv" else "")
+            for n in range(many):
+                line = ROW if kind == "csv" else LINE
+                file.write(line.format(n).replace("acme", f"a{n}"))
+        run, peak = measured(world, path.name)
+        assert (run.code, run.json["valid"]) == (0, many)
+        peaks.append(peak)
+    assert peaks[1] <= 60
+    assert peaks[1] - peaks[0] <= 6
