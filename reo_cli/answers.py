@@ -8,9 +8,8 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 NESTING_LIMIT = 64
 """Levels of arrays and objects in an answer (reliability.md section 5.10)."""
@@ -33,8 +32,7 @@ class FaultKind(StrEnum):
     """A certificate, the protocol or the proxy's password: trying again cannot help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """An attempt without an answer of the server; `status` is what was read of one, if anything."""
 
     kind: FaultKind
@@ -43,8 +41,7 @@ class Fault:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer whose headers were read to their end.
 
     `headers` has lower-case names; the values of a repeated header are joined by line feeds. `body`

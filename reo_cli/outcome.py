@@ -5,7 +5,6 @@ but a framed 2xx whose JSON body says `"status": "success"`.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -48,8 +47,7 @@ class Verdict(StrEnum):
     """TLS or proxy authentication: another attempt cannot help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one attempt.
 
     `reason` is one short line for people (`HTTP 503`, `connection refused`), `hint` what to do or

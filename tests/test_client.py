@@ -50,14 +50,6 @@ def test_a_connection_is_kept_and_bodies_arrive_whole() -> None:
     assert server.connections == 1
 
 
-def test_a_closed_connection_opens_again() -> None:
-    with FaultServer() as server, connected(server) as connection:
-        for _ in range(2):
-            assert connection.attempt(body_of()).verdict is DELIVERED
-            connection.close()
-    assert server.connections == 2
-
-
 def has_ipv6() -> bool:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

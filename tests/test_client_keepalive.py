@@ -126,8 +126,8 @@ AFTERWARDS = {
 def test_what_comes_between_two_attempts_belongs_to_none(name: str) -> None:
     with FaultServer([AFTERWARDS[name]]) as server, connected(server) as connection:
         assert connection.attempt(body_of(1)).verdict is DELIVERED
-        assert connection._wire is not None
-        stream = connection._wire.stream
+        (line,) = connection._pool._idle
+        stream = line.wire.stream
         assert isinstance(stream, socket.socket)
         assert select.select([stream], [], [], 5)[0]
         assert connection.attempt(body_of(2)).verdict is DELIVERED

@@ -23,7 +23,6 @@ HOMES = {
     "rich": "reports",
     "tomlkit": "settings",
     "typer": "cli",
-    "urllib3": "client",
 }
 """The one part of the package that may import each package from outside."""
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reo_cli.client.reading import Reply, read_reply
+from reo_cli.client.reading import Reply, drive, reply
 from reo_cli.outcome import Verdict
 from tests import faults
 from tests.attempts import ask
@@ -24,10 +24,10 @@ PIECES = [
 
 
 def read(pieces: list[bytes]) -> Reply | None:
-    """What `read_reply` makes of a stream that comes in these pieces; None if there is no head."""
+    """What `reply` makes of a stream that comes in these pieces; None if there is no head."""
     waiting = iter([piece for piece in pieces if piece])
     try:
-        return read_reply(lambda: next(waiting, b""))
+        return drive(reply(), lambda: next(waiting, b""))
     except ConnectionError:
         return None
 

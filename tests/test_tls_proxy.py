@@ -268,6 +268,7 @@ def test_faults_inside_tls(
         connection = Connection(target_for(server.url, bundle, timeout=0.4))
         assert connection.attempt(BODY).verdict is DELIVERED
         connection.close()
+        connection = Connection(target_for(server.url, bundle, timeout=0.4))
         start = time.monotonic()
         outcome = connection.attempt(BODY)
         assert time.monotonic() - start < 0.9

@@ -29,7 +29,8 @@ class ReportListener:
 
     def attempted(self, event_id: str | int, attempt: int, outcome: "Outcome") -> None:
         """Show an attempt under `-v`."""
-        self._report.talk.verbose(attempt_line(event_id, attempt, outcome))
+        if self._report.talk.is_verbose:
+            self._report.talk.verbose(attempt_line(event_id, attempt, outcome))
 
 
 def attempt_line(event_id: str | int, attempt: int, outcome: "Outcome") -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 from reo_cli.answers import Fault, FaultKind
 from reo_cli.client.faults import Failed, exchange_fault, tls_fault
+from reo_cli.client.nested import NestedTls, NestedWire
 from reo_cli.client.proxy import Proxy
-from reo_cli.client.reading import Garbled, Head, read_head
+from reo_cli.client.reading import Garbled, Head, drive, final_head
 from reo_cli.client.target import USER_AGENT, Target
 from reo_cli.client.tcp import dial
-from reo_cli.client.wire import Deadline, Stream, Wire
+from reo_cli.client.wire import Deadline, Wire
 from reo_cli.outcome import PROXY_HINT
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _tunnel(wire: Wire, proxy: Proxy, target: Target) -> None:
     lines += [f"User-Agent: {USER_AGENT}", "\r\n"]
     try:
         wire.send("\r\n".join(lines).encode("ascii"))
-        head, rest = read_head(wire.receive)
+        head, rest = drive(final_head(), wire.receive)
     except Garbled as error:
         raise Failed(_no_tunnel(f"{proxy.name}: {error.reason}")) from None
     except OSError as error:
@@ -73,60 +74,23 @@ def _no_tunnel(reason: str) -> Fault:
 
 def _secure(wire: Wire, context: "SSLContext", host: str, where: str) -> Wire:
     """Put TLS on top, with the certificate of the other end checked for `host`."""
-    import ssl
-
     try:
-        stream = _handshake(wire, context, host)
+        return _handshake(wire, context, host)
     except OSError as error:
         raise Failed(tls_fault(error, where, wire.deadline.seconds)) from None
-    return Wire(stream, wire.deadline, (ssl.SSLWantReadError,))
 
 
-def _handshake(wire: Wire, context: "SSLContext", host: str) -> Stream:
-    from ssl import SSLSocket
+def _handshake(wire: Wire, context: "SSLContext", host: str) -> Wire:
+    from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 
-    lower = wire.stream
+    lower, not_now = wire.stream, (SSLWantReadError, SSLWantWriteError)
     if isinstance(lower, SSLSocket):
-        return _Nested(wire, context, host)
+        nested = NestedTls(wire, context, host)
+        nested.do_handshake()
+        return NestedWire(nested, wire.deadline, not_now)
     wire.stream = upper = context.wrap_socket(
         cast(socket.socket, lower), server_hostname=host, do_handshake_on_connect=False
     )
     upper.settimeout(wire.deadline.left())
     upper.do_handshake()
-    return upper
-
-
-class _Nested:
-    """TLS inside the TLS of an https proxy; the outer wire keeps time for every read and write."""
-
-    def __init__(self, outer: Wire, context: "SSLContext", host: str) -> None:
-        from urllib3.util.ssltransport import SSLTransport
-
-        self._outer = outer
-        self._tls = SSLTransport(cast(socket.socket, self._Carrier(outer)), context, host)
-
-    class _Carrier:
-        """The part of a socket that `SSLTransport` uses."""
-
-        def __init__(self, wire: Wire) -> None:
-            self._wire = wire
-
-        def recv(self, _size: int) -> bytes:
-            return self._wire.receive()
-
-        def sendall(self, data: bytes) -> None:
-            self._wire.send(data)
-
-    def recv(self, size: int, /) -> bytes:
-        data = self._tls.recv(size)
-        return data if isinstance(data, bytes) else b""
-
-    def send(self, data: memoryview, /) -> int:
-        self._tls.sendall(bytes(data))
-        return len(data)
-
-    def settimeout(self, value: float, /) -> None:
-        self._outer.deadline = Deadline.after(value, self._outer.deadline.clock)
-
-    def close(self) -> None:
-        self._outer.close()
+    return Wire(upper, wire.deadline, not_now)

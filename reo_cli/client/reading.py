@@ -1,17 +1,23 @@
 """Bytes → one HTTP/1.1 answer, strictly: what is not exactly framed is marked so, never mended.
 
-Pure but for the `receive` it is given, which returns the next bytes, `b""` at the end of the
-stream, and raises OSError. Framing follows RFC 9112 section 6; limits are reliability.md section 5.
+Pure: a `Reader` is sent the next bytes whenever it asks, `b""` at the end of the stream, or is
+thrown the OSError that came instead. Framing follows RFC 9112 section 6; limits are reliability.md
+section 5.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Generator, Mapping
+from typing import Literal, NamedTuple, TypeVar
 
 from reo_cli.outcome import CUT_OFF
 
+Result = TypeVar("Result")
+
+Reader = Generator[None, bytes, Result]
+"""Asks for bytes until it has what it reads."""
+
 Receive = Callable[[], bytes]
+"""Waits for the next bytes; raises OSError."""
 
 HEAD_LIMIT = BODY_LIMIT = 64 * 1024
 """Bytes of headers (those of interim answers counted in) and of body that are read."""
@@ -46,8 +52,7 @@ class _BadFraming(ValueError):
     """What came breaks the rules by which the end of the body is found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer as it was read: `framed` unless there is a `problem`.
 
     `reusable` says that the connection may carry another request.
@@ -60,8 +65,7 @@ class Reply:
     reusable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Status line and headers; `clean` is False when a line of them breaks the rules."""
 
     version: int
@@ -70,17 +74,33 @@ class Head:
     clean: bool
 
 
-def read_reply(receive: Receive) -> Reply:
+def drive(reader: "Reader[Result]", receive: Receive) -> Result:
+    """Give a reader what `receive` brings, until it is done; raises what the reader does."""
+    try:
+        next(reader)
+        while True:
+            try:
+                piece = receive()
+            except OSError as error:
+                reader.throw(error)
+            else:
+                reader.send(piece)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+
+
+def reply() -> "Reader[Reply]":
     """Read one answer, past any interim ones.
 
-    Raises `Closed` or `Garbled` when there is no whole head, and what `receive` raises until then;
+    Raises `Closed` or `Garbled` when there is no whole head, and what it is thrown until then;
     whatever goes wrong after the head is the reply's `problem`.
     """
-    head, data = read_head(receive)
-    body = _Body(receive, data)
+    head, data = yield from final_head()
+    body = _Body(data)
     problem = ""
     try:
-        body.read(_framing(head))
+        yield from body.read(_framing(head))
     except _BadFraming as error:
         problem = str(error)
     except TimeoutError:
@@ -92,15 +112,15 @@ def read_reply(receive: Receive) -> Reply:
     return Reply(head.status, head.headers, content, problem, reusable)
 
 
-def read_head(receive: Receive) -> tuple[Head, bytes]:
+def final_head() -> "Reader[tuple[Head, bytes]]":
     """Read the head of the final answer; gives it and the bytes that came after it.
 
-    Raises `Closed`, `Garbled` and what `receive` raises.
+    Raises `Closed`, `Garbled` and what it is thrown.
     """
     data, budget = b"", HEAD_LIMIT
     while True:
         while (end := data.find(b"\r\n\r\n")) < 0 and len(data) <= budget:
-            piece = receive()
+            piece = yield
             if not piece:
                 raise _cut_head(data) if data else Closed
             data += piece
@@ -175,8 +195,7 @@ def _framing(head: Head) -> int | Literal["chunked", "close"]:
 class _Body:
     """The body of one answer: its `content` so far, and the `rest` that is not part of it."""
 
-    def __init__(self, receive: Receive, data: bytes) -> None:
-        self._receive = receive
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
         self._budget = 2 * BODY_LIMIT
@@ -189,25 +208,25 @@ class _Body:
         """What was received beyond the content."""
         return self._data[self._at :]
 
-    def read(self, framing: int | Literal["chunked", "close"]) -> None:
-        """Read to the end that `framing` sets; raises `_BadFraming` and OSError."""
+    def read(self, framing: int | Literal["chunked", "close"]) -> "Reader[None]":
+        """Read to the end that `framing` sets; raises `_BadFraming` and what it is thrown."""
         self.has_end = framing != "close"
         if framing == "chunked":
-            self._read_chunks()
+            yield from self._read_chunks()
         elif framing == "close":
-            self._read_until_close()
+            yield from self._read_until_close()
         else:
-            self._take(framing)
+            yield from self._take(framing)
 
-    def _fill(self) -> None:
-        piece = self._receive()
+    def _fill(self) -> "Reader[None]":
+        piece = yield
         self._budget -= len(piece)
         if not piece or self._budget < 0:
             raise _BadFraming(TOO_LARGE if piece else CUT_OFF)
         self._data = self._data[self._at :] + piece
         self._at = 0
 
-    def _take(self, size: int) -> None:
+    def _take(self, size: int) -> "Reader[None]":
         """Move the next `size` bytes to the content, or what there is of them."""
         room = BODY_LIMIT - len(self.content)
         wanted = min(size, room)
@@ -217,45 +236,45 @@ class _Body:
             self._at += len(piece)
             wanted -= len(piece)
             if wanted:
-                self._fill()
+                yield from self._fill()
         if size > room:
             raise _BadFraming(TOO_LARGE)
 
-    def _read_until_close(self) -> None:
+    def _read_until_close(self) -> "Reader[None]":
         piece = self.rest
         self._at = len(self._data)
         while True:
             self.content += piece
             if len(self.content) > BODY_LIMIT:
                 raise _BadFraming(TOO_LARGE)
-            piece = self._receive()
+            piece = yield
             if not piece:
                 return
 
-    def _read_chunks(self) -> None:
-        while size := self._chunk_size():
-            self._take(size)
-            self._end_chunk()
-        while trailer := self._line():
+    def _read_chunks(self) -> "Reader[None]":
+        while size := (yield from self._chunk_size()):
+            yield from self._take(size)
+            yield from self._end_chunk()
+        while trailer := (yield from self._line()):
             if not _HEADER.fullmatch(trailer):
                 raise _BadFraming("the answer has a bad trailer")
 
-    def _end_chunk(self) -> None:
+    def _end_chunk(self) -> "Reader[None]":
         while len(self._data) < self._at + 2:
-            self._fill()
+            yield from self._fill()
         if self._data[self._at : self._at + 2] != b"\r\n":
             raise _BadFraming(BAD_CHUNK)
         self._at += 2
 
-    def _chunk_size(self) -> int:
-        match = _CHUNK.fullmatch(self._line())
+    def _chunk_size(self) -> "Reader[int]":
+        match = _CHUNK.fullmatch((yield from self._line()))
         if match is None:
             raise _BadFraming(BAD_CHUNK)
         return int(match[1], 16)
 
-    def _line(self) -> str:
+    def _line(self) -> "Reader[str]":
         while (end := self._data.find(b"\r\n", self._at)) < 0:
-            self._fill()
+            yield from self._fill()
         line = self._data[self._at : end]
         self._at = end + 2
         return line.decode("latin-1")

@@ -1,13 +1,13 @@
 """A socket with a deadline: whatever it does, it is over when the time is.
 
 Every operation gets the time that is left, so a peer that drips a byte now and then gains nothing
-(reliability.md section 1). Plain TCP, TLS and TLS within TLS look the same from outside.
+(reliability.md section 1); or none at all, and then says at once that it would have to wait. Plain
+TCP, TLS and TLS within TLS look the same from outside.
 """
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 RECEIVE_SIZE = 16 * 1024
 
@@ -15,8 +15,7 @@ Clock = Callable[[], float]
 """Monotonic seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The end of an attempt: `at` on `clock`, which is `seconds` after its beginning."""
 
     seconds: float
@@ -51,46 +50,70 @@ class Stream(Protocol):
         """Set the seconds that each later operation may take; 0: it may not wait."""
         ...
 
+    def fileno(self) -> int:
+        """Return the descriptor to be watched."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...
 
 
 class Wire:
-    """One open connection; `deadline` is set anew for each attempt.
+    """One open connection; `deadline` is for the operations that wait.
 
-    `nothing_yet` is what a stream of this kind raises when there is nothing to read at once.
+    `not_now` is what the others raise when they would have to.
     """
 
     def __init__(
-        self, stream: Stream, deadline: Deadline, nothing_yet: tuple[type[OSError], ...] = ()
+        self, stream: Stream, deadline: Deadline, not_now: tuple[type[OSError], ...] = ()
     ) -> None:
         self.stream = stream
         self.deadline = deadline
         self.received = 0
         """Bytes received; whoever counts those of one answer sets it to 0 before."""
-        self._nothing_yet: tuple[type[OSError], ...] = (BlockingIOError, TimeoutError, *nothing_yet)
+        self.not_now: tuple[type[OSError], ...] = (BlockingIOError, *not_now)
+        self._waits = True
+
+    def flush(self) -> bool:
+        """Tell whether all that `send_at_once` took is on its way; raises OSError."""
+        return True
 
     def send(self, data: bytes) -> None:
         """Send all of `data`; raises OSError."""
         view = memoryview(data)
         while view:
-            self.stream.settimeout(self.deadline.left())
+            self._may_wait(self.deadline.left())
             view = view[self.stream.send(view) :]
 
     def receive(self) -> bytes:
         """Wait for the next bytes, `b""` at the end of the stream; raises OSError."""
-        self.stream.settimeout(self.deadline.left())
+        self._may_wait(self.deadline.left())
+        return self._receive()
+
+    def send_at_once(self, data: memoryview) -> memoryview:
+        """Send what can be sent without waiting and give the rest; raises OSError, `not_now`."""
+        self._may_not_wait()
+        return data[self.stream.send(data) :]
+
+    def receive_at_once(self) -> bytes:
+        """Receive what is there already; raises OSError, `not_now` if there is nothing."""
+        self._may_not_wait()
+        return self._receive()
+
+    def _receive(self) -> bytes:
         data = self.stream.recv(RECEIVE_SIZE)
         self.received += len(data)
         return data
 
-    def receive_at_once(self) -> bytes:
-        """Receive what is there already, deadline or not; raises OSError if there is nothing."""
-        self.stream.settimeout(0)
-        data = self.stream.recv(RECEIVE_SIZE)
-        self.received += len(data)
-        return data
+    def _may_wait(self, seconds: float) -> None:
+        self._waits = True
+        self.stream.settimeout(seconds)
+
+    def _may_not_wait(self) -> None:
+        if self._waits:
+            self._waits = False
+            self.stream.settimeout(0)
 
     def is_idle(self) -> bool:
         """Whether the connection is open and silent, fit for another request.
@@ -100,7 +123,7 @@ class Wire:
         """
         try:
             self.receive_at_once()
-        except self._nothing_yet:
+        except self.not_now:
             return True
         except OSError:
             return False

@@ -6,6 +6,7 @@ The same code decides while a file is only checked and while it is sent.
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -136,6 +137,10 @@ class Decider:
     def close(self) -> None:
         """Forget what was seen."""
         self._seen.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make the decisions within the `with` block faster: one look into the ledger for all."""
+        return self._memory.lookup.snapshot() if self._memory else nullcontext()
 
     def decide(self, event: Event) -> Decision:
         """Decide over one event; `stop` is 78 when it was delivered under another key.

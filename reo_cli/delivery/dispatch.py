@@ -1,8 +1,8 @@
 """The heart of a run: hands out events, takes in outcomes, records, retries, stops.
 
-It is single-threaded and knows neither sockets nor clocks: workers, inputs, time and randomness
+It is single-threaded and knows neither sockets nor clocks: requests, inputs, time and randomness
 come from outside, so tests run it in virtual time. An acknowledgement is recorded before its
-worker gets another event: a kill repeats at most the requests under way.
+connection gets another event: a kill repeats at most the requests under way.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from reo_cli.delivery.pace import Pace
 from reo_cli.delivery.policy import FINISH_WITHIN, Policy
 from reo_cli.delivery.queue import Queue
 from reo_cli.delivery.stops import asked_to_come_back, fatal, gave_up, interrupted, timed_out
-from reo_cli.delivery.workers import Answer, Crash, Message, Signal
+from reo_cli.delivery.traffic import Answer, Message, Signal
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.outcome import Outcome, Verdict
 
@@ -25,12 +25,12 @@ TICK = 0.5
 
 
 class Transport(Protocol):
-    """What carries requests: `Workers`, or a simulation in tests."""
+    """What carries requests: `Traffic`, or a simulation in tests."""
 
     def now(self) -> float:
         """Return monotonic seconds."""
 
-    def submit(self, job: Job, under_way: int) -> None:
+    def submit(self, job: Job) -> None:
         """Start an attempt."""
 
     def wait(self, timeout: float) -> list[Message]:
@@ -134,7 +134,7 @@ class Dispatcher:
             job.started = now
             if self.first_request is None:
                 self.first_request = now
-            self._transport.submit(job, self.under_way)
+            self._transport.submit(job)
             self._under_way.add(job)
         return queue.look_ahead()
 
@@ -159,19 +159,14 @@ class Dispatcher:
     def _handle(self, messages: Sequence[Message]) -> None:
         """Settle what has arrived together: one commit for all of it."""
         delivered: list[Answer] = []
-        crash: BaseException | None = None
         for message in messages:
             if isinstance(message, Answer):
                 if self._on_answer(message):
                     delivered.append(message)
             elif isinstance(message, Signal):
                 self._on_signal(message.number)
-            elif isinstance(message, Crash):
-                crash = message.fault
         if delivered:
             self._book.delivered([(each.job, each.outcome) for each in delivered])
-        if crash is not None:
-            raise crash
 
     def _on_answer(self, answer: Answer) -> bool:
         """Take in an answer; True when the event was delivered and is to be recorded."""

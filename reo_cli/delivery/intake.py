@@ -84,6 +84,18 @@ class Intake:
         self.has_more_now = not self.done
         return None
 
+    def take_some(self, most: int, into: Callable[[Job], None]) -> None:
+        """Give up to `most` events that are to be sent to `into`: one look at the ledger for all.
+
+        Raises ReoError like `take`; what comes before has been given then.
+        """
+        with self._decider.together():
+            for _ in range(most):
+                job = self.take()
+                if job is None:
+                    return
+                into(job)
+
     def abandon(self) -> None:
         """Stop reading; what was read ahead of a pipe is unsent, as it cannot be read again."""
         feed, self._feed = self._feed, None

@@ -13,6 +13,9 @@ from reo_cli.delivery.intake import STOPPED, Intake
 AHEAD = 64
 """New events at hand: what takes time to prepare them is done while answers are waited for."""
 
+AT_ONCE = 16
+"""Of these, how many are prepared before answers are looked at again: half a millisecond."""
+
 WAITING_MOST = 2000
 """Events that may wait for another attempt before no new ones are taken."""
 
@@ -43,16 +46,14 @@ class Queue:
         return self._waiting[0].due if self._waiting else None
 
     def look_ahead(self) -> bool:
-        """Take one more new event, unless enough are at hand; tell whether there are more now.
+        """Take some more new events, unless enough are at hand; tell whether there are more now.
 
         So they are ready when answers come, and the end of the inputs is known in time. Raises
         ReoError for what keeps an input from being read or decided over.
         """
         if len(self._ahead) >= AHEAD or len(self._waiting) >= WAITING_MOST or self._intake.done:
             return False
-        job = self._intake.take()
-        if job is not None:
-            self._ahead.append(job)
+        self._intake.take_some(AT_ONCE, self._ahead.append)
         return self._intake.has_more_now
 
     def next(self, now: float) -> Job | None:

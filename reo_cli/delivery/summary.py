@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
@@ -53,8 +54,7 @@ class LedgerSummary:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """One record that has reached its end; `outcome` is one of `OUTCOMES`.
 
     `body` is the request body, filled in a dry run only.

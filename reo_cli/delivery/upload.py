@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from reo_cli.checker import Checker
-from reo_cli.client import Connection, Target
+from reo_cli.client import Pool, Target
 from reo_cli.delivery.book import Book, Listener
-from reo_cli.delivery.decide import Decider, Memory
+from reo_cli.delivery.decide import Decider, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher
 from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
 from reo_cli.delivery.folders import temporary_folder
@@ -29,12 +29,15 @@ from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
 from reo_cli.delivery.stops import invalid_input, not_all_read
 from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
-from reo_cli.delivery.workers import Signal, Wake, Workers
+from reo_cli.delivery.traffic import Signal, Traffic, Wake
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.issues import IssueLog
 from reo_cli.readers import read
 from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN
+
+CHECKED_AT_ONCE = 256
+"""Records that are checked between two looks at the clock."""
 
 BODIES_SHOWN = 5
 """Request bodies that a dry run shows."""
@@ -166,13 +169,15 @@ class _Run:
         book = Book(self._inputs, self._log, silent, clock=time.time)
         inputs = [self._input(at, self._sources[at], None) for at in which]
         intake = Intake(inputs, self._checker, decider, book, order.identity.shard)
+
+        def settle(job: Job) -> None:
+            body = job.body.decode() if dry_run else ""
+            if body and len(self._bodies) < BODIES_SHOWN:
+                self._bodies.append(body)
+            book.unsent(job, "dry run" if dry_run else "", body=body)
+
         while not intake.done:
-            job = intake.take()
-            if job is not None:
-                body = job.body.decode() if dry_run else ""
-                if body and len(self._bodies) < BODIES_SHOWN:
-                    self._bodies.append(body)
-                book.unsent(job, "dry run" if dry_run else "", body=body)
+            intake.take_some(CHECKED_AT_ONCE, settle)
             self._meter.checking(book)
         decider.close()
         self._surveyed = self._inputs
@@ -193,7 +198,7 @@ class _Run:
         signals: Signals,
     ) -> None:
         order = self._order
-        workers = Workers(lambda: Connection(target), order.policy.concurrency)
+        traffic = Traffic(Pool(target))
         streams = {at for at, source in enumerate(self._sources) if source.streamed}
         surveyed = {at: self._surveyed[at].counts for at in checked}
         book = Book(
@@ -206,7 +211,7 @@ class _Run:
             checked=surveyed,
             clock=time.time,
         )
-        inputs = [self._input(at, source, workers) for at, source in enumerate(self._sources)]
+        inputs = [self._input(at, source, traffic) for at, source in enumerate(self._sources)]
         decider = Decider(order.identity, memory)
         intake = Intake(
             inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
@@ -215,14 +220,14 @@ class _Run:
         self._meter.sending(book, total)
         self._dispatcher = Dispatcher(
             order.policy,
-            workers,
+            traffic,
             intake,
             book,
             random.Random().random,  # noqa: S311 - jitter, not a secret
             order.started,
             self._meter.turn,
         )
-        signals.post_to(lambda number: workers.post(Signal(number)))
+        signals.post_to(lambda number: traffic.post(Signal(number)))
         try:
             self._dispatcher.run()
             self.error = self._dispatcher.error
@@ -232,20 +237,20 @@ class _Run:
             book.flush()
         finally:
             signals.post_to(None)
-            workers.close()
+            traffic.close()
             decider.close()
         if book.broken and self.error is None:
             self.error = not_all_read(bool(sum_of(self._inputs).delivered))
 
-    def _input(self, at: int, source: Source, workers: Workers | None) -> Input:
-        """Describe an input to the intake: `workers` are to be woken by a pipe, if it is sent."""
+    def _input(self, at: int, source: Source, traffic: Traffic | None) -> Input:
+        """Describe an input to the intake: `traffic` is to be woken by a pipe, if it is sent."""
 
         def start() -> Feed:
             if not source.streamed:
                 source.rewind()
                 source.guarded = True
                 return FileFeed(read(source, self._order.reading))
-            wake = (lambda: workers.post(Wake())) if workers else None
+            wake = (lambda: traffic.post(Wake())) if traffic else None
             items = read(source, self._order.reading)
             return PipeFeed(items, wake, source.stop) if wake else FileFeed(items)
 

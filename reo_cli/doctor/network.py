@@ -126,14 +126,14 @@ def _tls(target: "Target", wire: "Wire", now: float) -> Check:
 
 def _answer(target: "Target", wire: "Wire", now: float) -> Iterator[Check]:
     from reo_cli.client.faults import exchange_fault
-    from reo_cli.client.reading import Garbled, read_head
+    from reo_cli.client.reading import Garbled, drive, final_head
     from reo_cli.client.target import USER_AGENT
 
     authority = target.url.split("/")[2]
     lines = ("HEAD / HTTP/1.1", f"Host: {authority}", f"User-Agent: {USER_AGENT}")
     try:
         wire.send("\r\n".join((*lines, "Connection: close", "", "")).encode("ascii"))
-        head, _ = read_head(wire.receive)
+        head, _ = drive(final_head(), wire.receive)
     except Garbled as error:
         yield Check("answer", "failed", error.reason, "check the endpoint", ExitCode.UNAVAILABLE)
     except OSError as error:

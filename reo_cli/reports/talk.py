@@ -18,7 +18,7 @@ class Talk:
     def __init__(self, err: Stream, *, quiet: bool = False, verbose: bool = False) -> None:
         self.err = err
         self.quiet = quiet
-        self._verbose = verbose and not quiet
+        self.is_verbose = verbose and not quiet
 
     def error(self, error: ReoError) -> None:
         """`error: …`, and its hint; printed under `-q` too."""
@@ -43,7 +43,7 @@ class Talk:
 
     def verbose(self, text: str) -> None:
         """A line that only `-v` shows."""
-        if self._verbose:
+        if self.is_verbose:
             self.err.lines(self.err.paint(self.clean(text), "dim"))
 
     def clean(self, text: str) -> str:

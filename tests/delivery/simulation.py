@@ -21,7 +21,7 @@ from reo_cli.delivery.intake import Input, Intake
 from reo_cli.delivery.policy import Policy
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
-from reo_cli.delivery.workers import Answer, Message
+from reo_cli.delivery.traffic import Answer, Message
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
 from reo_cli.outcome import Outcome, Verdict
@@ -87,8 +87,8 @@ class VirtualTransport:
     def now(self) -> float:
         return self.time
 
-    def submit(self, job: Job, under_way: int) -> None:
-        assert under_way == self._serving
+    def submit(self, job: Job) -> None:
+        under_way = self._serving
         times = self._times[job.event_id] = self._times.get(job.event_id, 0) + 1
         attempt = Attempt(job.event_id, len(self.attempts) + 1, times, self.time, under_way)
         self.attempts.append(attempt)

@@ -154,7 +154,7 @@ def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
     """The first writes make a new ledger; later ones record what was acknowledged."""
     under_way, killed = 8, 0
     for point in range(1, scaled(100, 20) + 1):
-        events = rows(60, identical=1 / 3)
+        events = rows(150, identical=1 / 3)
         with FaultServer(late(0.002)) as server:
             ledger = world.folder / f"{point}.db"
             desk = Desk(world, server, ["--concurrency", str(under_way), "--ledger", str(ledger)])

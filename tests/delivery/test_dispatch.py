@@ -10,7 +10,7 @@ from reo_cli.delivery.dispatch import Dispatcher
 from reo_cli.delivery.ledger import Acknowledged, Ledger
 from reo_cli.delivery.policy import FINISH_WITHIN, Policy
 from reo_cli.delivery.summary import Counts
-from reo_cli.delivery.workers import Crash, Message, Signal, Wake
+from reo_cli.delivery.traffic import Message, Signal, Wake
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.outcome import Outcome
 from reo_cli.records import Record
@@ -481,18 +481,6 @@ def test_an_acknowledgement_is_recorded_before_its_worker_gets_another_event(
     done = Simulation(server, records(200), Policy(concurrency=4), memory=memory).run()
     assert done.counts == Counts(delivered=200)
     assert unrecorded == 3, "four under way, the one that asks among them"
-
-
-def test_a_bug_in_a_worker_is_raised_after_the_answers_beside_it_were_recorded(
-    memory: Memory,
-) -> None:
-    bug = ZeroDivisionError("a bug")
-    simulation = Simulation(
-        always(DELIVERED, 0.5), records(10), at={0.5: Crash(bug)}, memory=memory
-    )
-    with pytest.raises(ZeroDivisionError):
-        simulation.run()
-    assert memory.lookup.find("1")
 
 
 def test_equal_events_are_two_and_each_is_sent() -> None:

@@ -63,7 +63,11 @@ OTHER_KEY = "canary-key-the-second-one"
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_n1_a_third_of_all_requests_goes_wrong(world: World) -> None:
-    """0 lost, unique = rows, at most 1.6 requests a row, with every kind of fault mixed."""
+    """0 lost, unique = rows, at most 1.6 requests a row, with every kind of fault mixed.
+
+    Of 20,000 events a few have six faults in a row: they are errored, and the exit code says that
+    the same command has to run again.
+    """
     chance = random.Random(11)
     before, after = (
         [failure(500), failure(503), hang_up(), reset(), cut_head(), late(0.1)],
@@ -88,12 +92,16 @@ def test_n1_a_third_of_all_requests_goes_wrong(world: World) -> None:
     events = rows(scaled(20_000, 1000), identical=1 / 3)
     with FaultServer(script) as server:
         desk = Desk(world, server, ["--concurrency", "16", "--timeout", "0.8"])
-        run = desk.send(desk.csv(events), timeout=1200)
-        assert run.code == 0, run.stderr
-        assert counts(run) == {"delivered": len(events)}
+        file = desk.csv(events)
+        first = desk.send(file, timeout=1200)
+        errored = counts(first).get("errored", 0)
+        assert first.code == (69 if errored else 0), first.stderr
+        assert counts(first)["delivered"] == len(events) - errored
+        assert errored <= len(events) / 1000
+        assert first.json["attempts"] <= len(server.requests)
+        assert desk.send(file).code == 0
         assert_complete(server, events)
         assert len(server.requests) / len(events) <= 1.6
-        assert run.json["attempts"] <= len(server.requests)
 
 
 # N2
