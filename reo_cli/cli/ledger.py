@@ -1,4 +1,4 @@
-"""`reo ledger`: options in, one function of `delivery.ledger_info`, its result to a report."""
+"""`reo ledger`: options in, one function of `delivery.ledger.info`, its result to a report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from reo_cli.cli.manual import Command, Group
 
 if TYPE_CHECKING:
     from reo_cli.cli.gather import Where
-    from reo_cli.delivery.ledger_info import LedgerResult
+    from reo_cli.delivery.ledger.info import LedgerResult
     from reo_cli.reports.ledger import Action
     from reo_cli.settings import Settings
 
@@ -41,7 +41,7 @@ def info(
     from reo_cli.cli.gather import Where
 
     def look(settings: "Settings") -> "LedgerResult":
-        from reo_cli.delivery.ledger_info import LedgerResult, describe
+        from reo_cli.delivery.ledger.info import LedgerResult, describe
 
         return LedgerResult("info", settings.ledger, describe(settings.ledger))
 
@@ -75,7 +75,7 @@ def prune(
     def forget(settings: "Settings") -> "LedgerResult":
         import time
 
-        from reo_cli.delivery.ledger_info import pruned
+        from reo_cli.delivery.ledger.info import pruned
 
         kept = settings.ledger_keep_days if days is None else days
         return pruned(settings.ledger, kept, time.time, dry_run=dry_run)
@@ -100,7 +100,7 @@ def merge(
     def take(settings: "Settings") -> "LedgerResult":
         import time
 
-        from reo_cli.delivery.ledger_info import merged
+        from reo_cli.delivery.ledger.info import merged
 
         return merged(settings.ledger, file, time.time)
 

@@ -21,7 +21,7 @@ from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import Input, Intake
 from reo_cli.delivery.ledger import Ledger
-from reo_cli.delivery.ledger_admin import tidy
+from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.order import Order
 from reo_cli.delivery.progress import Meter, Silent, sum_of

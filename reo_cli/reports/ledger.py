@@ -14,7 +14,7 @@ from reo_cli.reports.report import Report
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger_info import LedgerInfo, LedgerResult, ScopeInfo
+    from reo_cli.delivery.ledger.info import LedgerInfo, LedgerResult, ScopeInfo
     from reo_cli.reports.command import Form
     from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
@@ -42,7 +42,7 @@ def command_of(action: Action) -> "Command[LedgerResult]":
     """Say what the results of one of the three commands are."""
 
     def blank(error: ReoError) -> "LedgerResult":
-        from reo_cli.delivery.ledger_info import LedgerResult
+        from reo_cli.delivery.ledger.info import LedgerResult
 
         return LedgerResult(action, error=error)
 

@@ -9,7 +9,7 @@ import pytest
 
 from reo_cli.delivery import folders
 from reo_cli.delivery.ledger import Acknowledged, Known, Ledger, Scope
-from reo_cli.delivery.ledger_file import APPLICATION_ID, SCHEMA_VERSION
+from reo_cli.delivery.ledger.file import APPLICATION_ID, SCHEMA_VERSION
 from reo_cli.errors import ReoError
 
 API = "https://api.test/events"

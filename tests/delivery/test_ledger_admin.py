@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from reo_cli.delivery import ledger_admin
-from reo_cli.delivery.ledger import Acknowledged, Known, Ledger
-from reo_cli.delivery.ledger_admin import DAY, merge, prune, tidy
-from reo_cli.delivery.ledger_info import describe
+from reo_cli.delivery.ledger import Acknowledged, Known, Ledger, admin
+from reo_cli.delivery.ledger.admin import DAY, merge, prune, tidy
+from reo_cli.delivery.ledger.info import describe
 from reo_cli.errors import ReoError
 
 API = "https://api.test/events"
@@ -44,7 +43,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def slices_of_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_admin, "SLICE", 3)
+    monkeypatch.setattr(admin, "SLICE", 3)
 
 
 # Forgetting
@@ -73,7 +72,7 @@ def test_nothing_is_tidied_while_nothing_can_be_old(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(ledger, "a", day=-50)
-    monkeypatch.delattr(ledger_admin, "_prune_slice")
+    monkeypatch.delattr(admin, "_prune_slice")
     for day in range(1, 11):
         assert tidy(ledger, 10, NOW + day * DAY) == 0
     monkeypatch.undo()
@@ -92,7 +91,7 @@ def test_a_ledger_is_tidied_once_a_day(ledger: Ledger) -> None:
 def test_tidying_goes_on_the_next_day_where_it_stopped(
     ledger: Ledger, slices_of_3: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_admin, "TIDY_SLICES", 2)
+    monkeypatch.setattr(admin, "TIDY_SLICES", 2)
     fill(ledger, *range(20))
     gone = [tidy(ledger, 400, NOW + (500 + day) * DAY) for day in range(5)]
     assert gone == [6, 6, 6, 2, 0]
@@ -101,7 +100,7 @@ def test_tidying_goes_on_the_next_day_where_it_stopped(
 def test_a_longer_time_to_keep_counts_at_once(
     ledger: Ledger, slices_of_3: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_admin, "TIDY_SLICES", 1)
+    monkeypatch.setattr(admin, "TIDY_SLICES", 1)
     fill(ledger, *range(9))
     assert tidy(ledger, 400, NOW + 500 * DAY) == 3
     assert tidy(ledger, 800, NOW + 501 * DAY) == 0
@@ -189,7 +188,7 @@ def test_a_merge_that_was_killed_is_completed(
     path = tmp_path / "other.db"
     with opened(path) as other:
         fill(other, *range(10))
-    slices = ledger_admin._slices
+    slices = admin._slices
 
     def cut(entries: object) -> Iterator[object]:
         for number, rows in enumerate(slices(entries)):  # type: ignore[arg-type]
@@ -198,7 +197,7 @@ def test_a_merge_that_was_killed_is_completed(
             yield rows
 
     with Ledger.view(path) as source:
-        monkeypatch.setattr(ledger_admin, "_slices", cut)
+        monkeypatch.setattr(admin, "_slices", cut)
         with pytest.raises(KeyboardInterrupt):
             merge(ledger, source)
         assert ledger.events() == 6

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from reo_cli.delivery import ledger_scopes as scopes
-from reo_cli.delivery.ledger_faults import explain
-from reo_cli.delivery.ledger_file import connect_to_read, connect_to_write, make
+from reo_cli.delivery.ledger import scopes as scopes
+from reo_cli.delivery.ledger.faults import explain
+from reo_cli.delivery.ledger.file import connect_to_read, connect_to_write, make
 from reo_cli.identity import id_key
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reo_cli.delivery import ledger_scopes as scopes
-from reo_cli.delivery.ledger import Ledger
+from reo_cli.delivery.ledger import scopes as scopes
+from reo_cli.delivery.ledger.store import Ledger
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reo_cli.delivery.folders import make_folder, network_file_system, open_private
-from reo_cli.delivery.ledger_faults import (
+from reo_cli.delivery.ledger.faults import (
     ANOTHER,
     BUSY_SECONDS,
     WAY_OUT,

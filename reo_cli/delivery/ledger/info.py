@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from reo_cli.delivery.ledger import Ledger
-from reo_cli.delivery.ledger_admin import Merged, count_older, merge, meta, prune
+from reo_cli.delivery.ledger.admin import Merged, count_older, merge, meta, prune
+from reo_cli.delivery.ledger.store import Ledger
 from reo_cli.errors import ExitCode, ReoError
 
 
