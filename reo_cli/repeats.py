@@ -17,7 +17,7 @@ from reo_cli.events import Event
 from reo_cli.identity import content_digest, id_key
 from reo_cli.records import Issue
 
-RUN = 16_384
+RUN = 4096
 """Entries kept in memory before they are sorted and written."""
 
 BUCKETS = 1024
@@ -81,7 +81,7 @@ class Repeats:
         """Write what is in memory, sorted, and note where each bucket begins."""
         rows = sorted(self._rows)
         self._rows.clear()
-        starts = array("I", (bisect_left(rows, bound) for bound in _BOUNDS))
+        starts = array("H", (bisect_left(rows, bound) for bound in _BOUNDS))
         starts.append(len(rows))
         with _on_disk():
             if self._spool is None:

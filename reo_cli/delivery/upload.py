@@ -282,11 +282,11 @@ class _Run:
         )
 
     def _is_unfinished(self) -> bool:
-        """Tell whether the same command, run again, would have something to do."""
+        """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
-        return self._order.target is not None and bool(
-            counts.errored or (counts.unsent and not counts.invalid)
-        )
+        if self._order.target is None or (self.error and self.error.exit_code is ExitCode.CONFIG):
+            return False
+        return bool(counts.errored or (counts.unsent and not counts.invalid))
 
 
 def origin_of(source: Source) -> bytes:

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import STDIN
 
-BLOCK = 256 * 1024
+BLOCK = 64 * 1024
 """Bytes asked for at a time."""
 
 _STDIN_PATHS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")

@@ -248,6 +248,7 @@ def test_another_key_stops_the_run_until_it_is_said_what_it_is(desk: Desk) -> No
         stopped = desk.send(source, env=new, input=data)
         assert stopped.code == 78
         assert len(desk.server.requests) == 3, "nothing was sent"
+        assert "to go on" not in stopped.stderr, "the same command would stop in the same place"
     assert "--key-rotated" in stopped.json["error"]["hint"]
     assert stopped.json["unsent"] == stopped.json["read"] > 0
     rotated = desk.send(file, "--key-rotated", env=new)
