@@ -95,8 +95,9 @@ class Checker:
         self._default = self._constants(defaults)
         self._now = rules.now
         self._says_now = [rules.always.get("event_at"), defaults.get("event_at")]
-        self._meta_always = _meta_part(rules.always)
-        self._meta_absent = _meta_part(defaults)
+        self._meta_always = _meta_keys(rules.always)
+        self._meta_absent = _meta_keys(defaults)
+        self._meta_whole = (rules.always.get("meta"), defaults.get("meta"))
         self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def _constants(self, given: Mapping[str, str]) -> dict[str, Checked]:
@@ -159,7 +160,6 @@ class Checker:
         whole = record.fields.get("meta")
         checked = meta_object(whole)[0] if whole is not None else None
         keys = {**self._meta_absent, **(checked or {}), **record.meta, **self._meta_always}
-        keys.pop("", None)
         if whole is not None and checked is None:
             payload["meta"] = whole
         elif keys:
@@ -183,7 +183,8 @@ class Checker:
                     steps.append((name, None, constant))
                 else:
                     start[name] = constant[0]
-        has_meta = bool("meta" in keys or self._meta_always or self._meta_absent)
+        given = any((self._meta_always, self._meta_absent, *self._meta_whole))
+        has_meta = "meta" in keys or given
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
         plan = self._plans[keys] = _Plan(start, steps, has_meta)
@@ -201,15 +202,15 @@ class Checker:
         self, raw: Any, single: Mapping[str, Any], payload: dict[str, Any], found: Found
     ) -> bool:
         """Add `meta` to the payload; tell whether it holds numbers to be written as read."""
-        whole, findings = meta_object(self._meta_always.get("", raw))
+        always, absent = self._meta_whole
+        whole, findings = meta_object(raw if always is None else always)
         if whole is None and not findings:
-            whole, findings = meta_object(self._meta_absent.get(""))
+            whole, findings = meta_object(absent)
         found += [("meta", finding) for finding in findings]
         for name in single.keys() & (whole or {}).keys():
             message = "stands there twice: in `meta` and on its own"
             found.append((f"meta.{name}", Finding("error", message, "remove one of them")))
         keys = {**self._meta_absent, **(whole or {}), **single, **self._meta_always}
-        keys.pop("", None)
         if not keys and whole is None:
             return False
         payload["meta"], exact, notes = normal(keys)
@@ -217,10 +218,9 @@ class Checker:
         return exact
 
 
-def _meta_part(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the keys of `meta` that rules give; the whole object, if given, is under `""`."""
-    part = {name[5:]: text for name, text in given.items() if name.startswith("meta.")}
-    return part | ({"": given["meta"]} if "meta" in given else {})
+def _meta_keys(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the single keys of `meta` that rules give."""
+    return {name[5:]: text for name, text in given.items() if name.startswith("meta.")}
 
 
 _PLANS_KEPT = 1000

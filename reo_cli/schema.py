@@ -13,6 +13,9 @@ from reo_cli.values.times import MOST_DIGITS, SMALLEST_EPOCH
 Schema = dict[str, Any]
 
 _BLANK = r"^\s*$"
+_END = r"$(?!\n)"
+"""The end, for programs in whose patterns `$` also stands before a last line feed."""
+
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _HEX = "[0-9A-Fa-f]{1,4}"
@@ -27,7 +30,7 @@ _V6 = "|".join(
     ]
 )
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = rf"^(?=.{{1,253}}\.?$)(?:{_LABEL}\.)+(?![0-9]+\.?$){_LABEL}\.?$"
+_DOMAIN = rf"^(?=.{{1,253}}\.?$)(?:{_LABEL}\.)+(?![0-9]+\.?$){_LABEL}\.?{_END}"
 _OTHER_SCRIPT = r"^[^\s/@:?#\\<>\"'*]*[^\x00-\x7f][^\s/@:?#\\<>\"'*]*$"
 
 _YEAR = "(?:19[7-9][0-9]|[2-9][0-9]{3})"
@@ -47,8 +50,8 @@ _CLOCK = (
 _ZONE = rf"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?{_SIXTIETH})?)"
 _TIMES = [
     r"^\s*now\s*$",
-    rf"^[1-9][0-9]{{{len(str(SMALLEST_EPOCH)) - 1},{MOST_DIGITS - 1}}}(?:\.0+)?$",
-    rf"^(?![0-9]{{8}}$)(?:{'|'.join(_DATES)})(?:[Tt ]{_CLOCK}{_ZONE}?)?$",
+    rf"^[1-9][0-9]{{{len(str(SMALLEST_EPOCH)) - 1},{MOST_DIGITS - 1}}}(?:\.0+)?{_END}",
+    rf"^(?![0-9]{{8}}$)(?:{'|'.join(_DATES)})(?:[Tt ]{_CLOCK}{_ZONE}?)?{_END}",
 ]
 
 
@@ -104,7 +107,7 @@ def _domain(_: Field) -> Schema:
 _KINDS: dict[str, Callable[[Field], Schema]] = {
     "text": lambda _: dict(_FILLED),
     "count": lambda _: {"type": "integer", "minimum": 0},
-    "ip": lambda _: {"type": "string", "pattern": f"^(?:{_V4}|{_V6})$"},
+    "ip": lambda _: {"type": "string", "pattern": f"^(?:{_V4}|{_V6}){_END}"},
     "domain": _domain,
     "id": lambda _: {"type": ["string", "integer"]},
     "time": _time,

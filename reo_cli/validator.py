@@ -43,7 +43,11 @@ def validate(
         run.find_repeats()
     except ReoError as fault:
         faults.append(fault)
-    return Validation(run.files, run.totals.result(), log.kept(), faults[0] if faults else None)
+    places = {name: at for at, name in enumerate(names)}
+    issues = sorted(
+        log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
+    )
+    return Validation(run.files, run.totals.result(), issues, faults[0] if faults else None)
 
 
 class _Run:

@@ -165,12 +165,19 @@ def _encoding(name: str | None) -> str | None:
     import codecs
 
     try:
+        known = codecs.lookup(name).name not in _NOT_OF_FILES
         "".encode(name)
         codecs.getincrementaldecoder(name)
     except (LookupError, ValueError):
+        known = False
+    if not known:
         hint = "such as utf-8, utf-16, cp1252, latin-1, shift_jis"
-        raise usage("--encoding", name, "is not an encoding", hint) from None
+        raise usage("--encoding", name, "is not an encoding", hint)
     return name
+
+
+_NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+"""What Python calls encodings and no file is written in."""
 
 
 def id_from(text: str | None, settings: "Settings") -> tuple[str, ...]:

@@ -46,6 +46,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
     kind = by_suffix(source.path) if options.format == "auto" else options.format
     if source.streamed and not source.peek(1):
         raise _empty_pipe(source.name)
+    if source.path.lower().endswith(".gz") and not source.peek(1):
+        yield _damaged(source.name, 1, "it is empty")
+        return
     program = next((what for start, what in _OTHERS if source.peek(8).startswith(start)), None)
     if program:
         yield Issue(source.name, 1, 0, "", "error", *program)
@@ -66,9 +69,12 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
     except Undecodable as fault:
         yield _undecodable(source.name, reader.line if reader else 1, fault, options)
     except CutOff as fault:
-        line = reader.line if reader else 1
-        message = f"the compressed file is damaged: {fault}"
-        yield Issue(source.name, line, 0, "", "error", message, "copy or export it again")
+        yield _damaged(source.name, reader.line if reader else 1, str(fault))
+
+
+def _damaged(file: str, line: int, why: str) -> Issue:
+    message = f"the compressed file is damaged: {why}"
+    return Issue(file, line, 0, "", "error", message, "copy or export it again")
 
 
 def _empty_pipe(name: str) -> ReoError:
@@ -82,7 +88,7 @@ def _first_text(blocks: Iterator[str]) -> str:
     first = ""
     for block in blocks:
         first += block
-        if not block.isspace() or len(first) > RECORD_LIMIT:
+        if (first and not first.isspace()) or len(first) > RECORD_LIMIT:
             break
     return first
 

@@ -9,6 +9,7 @@ from reo_cli.values.patterns import Pattern
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TOKEN = Pattern(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
 _LINE_END = Pattern(r"\r\n?|\n")
+_NEXT_PART = Pattern(r"[,{\]]")
 _NEXT_ITEM = Pattern(r"\}\s*,?\s*(?=\{)")
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
@@ -25,6 +26,8 @@ class Buffer:
         """The line of `at`, from 1."""
         self.taken = 0
         """Characters before `at` in the whole input."""
+        self.indent = _BACK
+        """Columns before the first object of the array at hand; many where it shares its line."""
         self.end_skipped = False
         """Whether what was skipped as broken went on to the end of the input."""
         self._has_returns = False
@@ -74,15 +77,22 @@ class Buffer:
     def skip_broken(self, in_array: bool, fault: int) -> None:
         """Go from the start of a broken value to where the next one may begin.
 
-        A value that begins its line ends before the next line that is indented no deeper and may
+        An object that begins its line ends before the next line that is indented no deeper and may
         begin one. Another ends at `fault` if an object begins there, or where its brackets close,
-        or before any line that begins one.
+        or before any line that begins one. What is no object at all (a note, a word) ends before
+        the next one.
         """
+        if in_array and self.text[self.at] not in "{[":
+            self._skip_stray()
+            return
         before = self.text[: self.at]
         line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
         indent = self.text[line_start : self.at]
         if not indent.strip():
-            self._skip_to_line(len(indent), barred="}:" if in_array else "}:]")
+            if in_array:
+                self._skip_to_line(len(indent), allowed="{],")
+            else:
+                self._skip_to_line(len(indent), barred="}:]")
             return
         is_next = fault > self.at and self.text.startswith("{", fault)
         end = fault if is_next else self._end_by_brackets(in_array)
@@ -90,6 +100,23 @@ class Buffer:
             self.advance(end)
         else:
             self._skip_to_line(_BACK, allowed="{]," if in_array else "{")
+
+    def _skip_stray(self) -> None:
+        """Go to the next object, comma or end of the array in this line, else to a line with one.
+
+        Such a line is indented no deeper than the objects that were read before.
+        """
+        line_end = _LINE_END.search(self.text, self.at)
+        found = _NEXT_PART.search(self.text, self.at)
+        if found and (line_end is None or found.start() < line_end.start()):
+            self.advance(found.start())
+        else:
+            self._skip_to_line(self.indent, allowed="{],")
+
+    def note_indent(self) -> None:
+        """Remember how deep the objects of an array stand, by the one that begins here."""
+        line = self.text[: self.at].rpartition("\n")[2]
+        self.indent = len(line) if not line.strip() else _BACK
 
     def _end_by_brackets(self, in_array: bool) -> int | None:
         while len(self.text) - self.at <= RECORD_LIMIT:

@@ -22,6 +22,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 NO_META: dict[str, str] = {}
 
+_REST = "what follows it was taken for its text"
 _CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
 _LINE_END = Pattern(r"\r\n|\r|\n")
 
@@ -33,6 +34,7 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
+TOO_LONG = Problem("the row is longer than 1 MiB", "shorten it")
 UNCLOSED = Problem("a quote is opened and not closed", _CLOSE_IT)
 
 
@@ -110,7 +112,10 @@ class Table:
                 continue
             if first.lstrip()[:2] in ('{"', "[{"):
                 return Problem("the file holds JSON, not CSV", "add --format json")
-            self._delimiter = self._given_delimiter or detect_delimiter(first, self._rules)
+            found = detect_delimiter(first, self._rules)
+            self._delimiter = self._given_delimiter or found
+            if self._delimiter not in first and found in first:
+                return _wrong_delimiter(self._delimiter, found)
             lines.give_back(keep=0)
             return self._parse_header()
         return Problem("the file is empty: there is not even a header", "export it again")
@@ -177,10 +182,17 @@ class Table:
 
     def _unreadable(self, number: int, fault: Exception, shape: "_Shape") -> Record:
         """Return the record for a row that the CSV reader gave up on."""
-        taken = self._lines.taken
-        if isinstance(fault, TooLong) and len(taken) > 1:
-            self._lines.give_back(keep=1)
-        return self._broken(number, _explained(fault, len(taken)), shape)
+        lines = self._lines
+        if not isinstance(fault, TooLong):
+            return self._broken(number, _explained(fault, len(lines.taken)), shape)
+        rows = sum(map(shape.is_row, lines.taken[1:]))
+        if rows * 2 > len(lines.taken) - 1:  # the quote has swallowed rows, for the most part
+            return self._broken(number, UNCLOSED, shape)
+        record = self._said(number, TOO_LONG)
+        if lines.skip_quoted():
+            return record
+        issue = record.faults[0]._replace(message=UNCLOSED.message, hint=f"{_CLOSE_IT}; {_REST}")
+        return record._replace(faults=(issue,))
 
     def _broken(self, number: int, problem: Problem, shape: "_Shape") -> Record:
         """Return a record that says what is wrong, and give back the rows that it swallowed."""
@@ -188,6 +200,11 @@ class Table:
         if len(lines.taken) > 1 and any(map(shape.is_row, lines.taken[1:])):
             problem = UNCLOSED
             lines.give_back(keep=1)
+        return self._said(number, problem)
+
+    def _said(self, number: int, problem: Problem) -> Record:
+        """Return a record that says what is wrong with the lines taken."""
+        lines = self._lines
         text = "".join(lines.taken)
         text = text if len(text) <= RECORD_LIMIT else text[:KEPT]
         excerpt = text.partition("\n")[0][:KEPT]
@@ -195,10 +212,20 @@ class Table:
         return Record(self._file, lines.number, number, None, NO_META, text, None, (issue,))
 
 
+def _wrong_delimiter(given: str, found: str) -> Problem:
+    message = f"there is no {_mark(given)} in the header, which has {_mark(found)}s"
+    word = {"\t": "tab", ";": "';'", "|": "'|'"}.get(found, found)
+    return Problem(message, f"pass --delimiter {word}")
+
+
+def _mark(delimiter: str) -> str:
+    return {"\t": "tab", ",": "comma", ";": "semicolon"}.get(delimiter, delimiter)
+
+
 def _explained(fault: Exception, lines: int) -> Problem:
     """Say in our words why a row could not be read; `lines` is how many it took."""
     if isinstance(fault, TooLong):
-        return UNCLOSED if lines > 1 else Problem("the row is longer than 1 MiB", "shorten it")
+        return UNCLOSED if lines > 1 else TOO_LONG
     if "unexpected end" in str(fault):
         return Problem(UNCLOSED.message, f"{_CLOSE_IT}; or was the file cut off?")
     hint = 'double a quote that belongs to the text: ""'
@@ -209,7 +236,7 @@ def _ragged(row: Sequence[str], text: str, shape: "_Shape") -> Problem:
     cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
     message = f"{cells} where the header has {shape.width}"
     if len(row) > shape.width:
-        mark = {"\t": "tab", ",": "comma", ";": "semicolon"}.get(shape.delimiter, shape.delimiter)
+        mark = _mark(shape.delimiter)
         if any(cell.strip() for cell in row[shape.width :]):
             return Problem(message, f"put a cell that holds a {mark} in quotes")
         return Problem(message, f"remove the {mark} at its end")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from reo_cli.readers.names import NameRules, Plan, missing, suggestion
+from reo_cli.readers.names import NameRules, Plan, folded, missing, suggestion
 from reo_cli.values import addresses, shown
 
 NAMES_SHOWN = 20
@@ -43,7 +43,7 @@ def header_issue(header: Sequence[str], plan: Plan, rules: NameRules) -> tuple[s
         parts.append(f"{_listed(plan.left_over)} {verb} left over, because --map reads another")
     if absent:
         parts.append(f"no column for {', '.join(absent)}")
-    return "; ".join(parts), _hint(plan, rules, absent)
+    return "; ".join(parts), _hint(header, plan, rules, absent)
 
 
 def _is_value(cell: str) -> bool:
@@ -56,23 +56,12 @@ def _listed(names: Sequence[str]) -> str:
     return f"{listed}{more}"
 
 
-def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
+def _hint(header: Sequence[str], plan: Plan, rules: NameRules, absent: list[str]) -> str:
     """Return the whole command line that would read this header, and what to fill in."""
     if any(one == other for _, one, other in plan.twice):
         return "rename or remove one of them"
     there = {*filter(None, plan.targets), *rules.given}
-    words: list[str] = []
-    unused: list[str] = list(plan.left_over)
-    for target, one, other in plan.twice:
-        words += ["--map", f"{target}={one.strip()}"]
-        unused.append(other)
-    for name in plan.unknown:
-        meant = suggestion(name)
-        if meant and meant not in there:
-            there.add(meant)
-            words += ["--map", f"{meant}={name.strip()}"]
-        else:
-            unused.append(name)
+    words, unused = _mappings(header, plan, rules, there)
     found = {"ip_addr or domain"} if there & {"ip_addr", "domain"} else set()
     for each in absent:
         if each not in there | found:
@@ -86,6 +75,38 @@ def _hint(plan: Plan, rules: NameRules, absent: list[str]) -> str:
     blanks += ["COLUMN"] if "domain=COLUMN" in words else []
     fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
     return f"{fill_in}try: {extended(rules.command, words, dropped)}"
+
+
+def _mappings(
+    header: Sequence[str], plan: Plan, rules: NameRules, there: set[str]
+) -> tuple[list[str], list[str]]:
+    """Return the `--map`s that make fields of columns, and the columns left; adds to `there`."""
+    meant: dict[str, str] = {}
+    unused = [*plan.left_over, *(other for _, _, other in plan.twice)]
+    for target, one, _ in plan.twice:
+        meant.setdefault(one, target)
+    for target in plan.unmapped:
+        near = _nearest(rules.columns[target], header)
+        if near is not None:
+            meant[near] = target
+    for name in plan.unknown:
+        target = suggestion(name) or ""
+        if name not in meant and (not target or target in {*there, *meant.values()}):
+            unused.append(name)
+        elif name not in meant:
+            meant[name] = target
+    there.update(meant.values())
+    words = [word for name in meant for word in ("--map", f"{meant[name]}={name.strip()}")]
+    return words, [name for name in unused if name not in meant]
+
+
+def _nearest(column: str, header: Sequence[str]) -> str | None:
+    """Return the column that a misspelt one most likely means."""
+    import difflib
+
+    names = {folded(name): name for name in header}
+    near = difflib.get_close_matches(folded(column), names, 1, 0.7)
+    return names[near[0]] if near else None
 
 
 def extended(command: str, words: Sequence[str], dropped: Sequence[str] = ()) -> str:

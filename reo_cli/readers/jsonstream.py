@@ -37,6 +37,7 @@ class Values:
         self._rules = rules
         self._decoder = Decoder()
         self._plans: dict[tuple[str, ...], KeyPlan] = {}
+        self._unmapped = dict(rules.columns)
         self._in_array = False
         self._in_stream = False
         self._number = 0
@@ -68,6 +69,8 @@ class Values:
                 self._in_array = True
                 self._in_stream = self._number > 0
                 comma = _Comma()
+                if buffer.skip_space():
+                    buffer.note_indent()
             else:
                 if self._in_array and comma.wanted:
                     yield self._issue("a comma is missing between two values of the array")
@@ -76,6 +79,10 @@ class Values:
                 yield record
         if self._in_array and not buffer.end_skipped:
             yield self._issue("the array is not closed", _CUT_OFF_HINT)
+        if self._plans:
+            for field, key in self._unmapped.items():
+                message = f"no record has the key {shown(key)}, which --map names for {field}"
+                yield Issue(self._file, 1, 0, "", "warning", message, "is it misspelt?")
 
     def _issue(self, message: str, hint: str = "") -> Issue:
         return Issue(self._file, self.line, 0, "", "error", message, hint)
@@ -137,6 +144,8 @@ class Values:
     def _plan(self, keys: tuple[str, ...]) -> KeyPlan:
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
+        for field in [each for each, key in self._unmapped.items() if key in keys]:
+            del self._unmapped[field]
         self._plans[keys] = KeyPlan(keys, self._rules)
         return self._plans[keys]
 

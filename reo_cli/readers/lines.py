@@ -41,6 +41,23 @@ class Lines:
         self._again.extendleft(reversed(self.taken[keep:]))
         self.taken = self.taken[:keep]
 
+    def skip_quoted(self) -> bool:
+        """Go past the end of the quoted cell whose start has been taken; False if there is none.
+
+        Quotes that belong to the text are doubled, so a line with an odd number of them ends it; a
+        line that is too long to be kept is taken for its end.
+        """
+        quotes = sum(line.count('"') for line in self.taken)
+        while quotes % 2 and len(self.taken[-1]) <= RECORD_LIMIT:
+            self.begin()
+            try:
+                quotes += next(self).count('"')
+            except TooLong:
+                break
+            except StopIteration:
+                return False
+        return True
+
     def __iter__(self) -> "Lines":
         return self
 

@@ -98,8 +98,8 @@ def plan(names: Sequence[str], rules: NameRules, *, header: bool) -> Plan:
                 elif rules.extra == "error" and name not in odd:
                     odd.append(name)
         targets.append(target)
-    there = set(targets)
-    unmapped = [each for each in rules.columns if header and each not in there]
+    read = set(mapped.values())
+    unmapped = [each for each in rules.columns if header and each not in read]
     twice = _repeated(names, targets)
     return Plan(tuple(targets), tuple(unknown), tuple(left_over), tuple(unmapped), tuple(twice))
 

@@ -26,11 +26,11 @@ class KeyPlan:
         for target, each in zip(self._plan.targets, value.values(), strict=True):
             if target is None:
                 continue
-            name, _, key = target.partition(".")
-            into, known_as = (meta, key) if key else (fields, name)
+            name, dot, key = target.partition(".")
+            into, known_as = (meta, key) if dot else (fields, name)
             if known_as in into:
                 twice.append(target)
-            is_quoted = isinstance(each, str) and not key and BY_NAME[name].kind == "count"
+            is_quoted = isinstance(each, str) and not dot and BY_NAME[name].kind == "count"
             into[known_as] = QuotedNumber(each) if is_quoted else each
         record = record._replace(fields=fields, meta=meta)
         faults = [

@@ -24,16 +24,38 @@ def json_line(value: object, mask: Mask) -> str:
     """`value` as one line of JSON with its line end, every secret in it masked."""
     line = _encode(value)
     if mask.touches(line):
-        line = _encode(mask.values(value))
+        line = _encode(mask.values(_loose(value)))
     # GitHub's runner looks for `##[` anywhere in a line; in JSON `##` stands only inside a text.
     return line.replace("##", "#\\u0023") + "\n"
 
 
+class JsonText(str):
+    """JSON that stands in a line as it is: its numbers would change on the way through a float."""
+
+
 def _encode(value: object) -> str:
+    if isinstance(value, dict) and any(isinstance(item, JsonText) for item in value.values()):
+        parts = (
+            f"{json.dumps(name)}: {_ascii(item) if isinstance(item, JsonText) else _encode(item)}"
+            for name, item in value.items()
+        )
+        return f"{{{', '.join(parts)}}}"
     try:
         return json.dumps(value, allow_nan=False, default=_plain)
     except ValueError:
         return json.dumps(_finite(value), allow_nan=False, default=_plain)
+
+
+def _loose(value: object) -> object:
+    """`value` with its `JsonText` as values, so that texts in it can be masked."""
+    if not isinstance(value, dict):
+        return value
+    return {k: json.loads(v) if isinstance(v, JsonText) else v for k, v in value.items()}
+
+
+def _ascii(text: str) -> str:
+    """JSON text with every other character escaped; it can stand only inside its strings."""
+    return "".join(each if each.isascii() else json.dumps(each)[1:-1] for each in text)
 
 
 def _plain(value: object) -> str:

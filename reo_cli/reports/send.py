@@ -7,9 +7,10 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
 from reo_cli.reports.content import Closing, Content, Fact
-from reo_cli.reports.machine import Shape, error_shape
+from reo_cli.reports.machine import JsonText, Shape, error_shape
 from reo_cli.reports.streams import Tone
 from reo_cli.reports.words import count_of, number
+from reo_cli.values.jsontext import encode
 
 if TYPE_CHECKING:
     from reo_cli.delivery.summary import SendResult
@@ -34,7 +35,7 @@ def shape(result: "SendResult") -> Shape:
         "status": result.status,
         "exit_code": int(result.exit_code),
         "event_id": result.event_id,
-        "payload": result.payload,
+        "payload": None if result.payload is None else JsonText(encode(result.payload)),
         "http_status": result.http_status,
         "response": result.response,
         "attempts": result.attempts,
@@ -66,9 +67,7 @@ def content(result: "SendResult") -> Content:
 
 
 def _body(result: "SendResult") -> str:
-    import json
-
-    return json.dumps({"payload": result.payload}, ensure_ascii=False, separators=(",", ":"))
+    return encode({"payload": result.payload})
 
 
 def closing(result: "SendResult") -> Closing:

@@ -81,9 +81,9 @@ def settled_shape(settled: "Settled") -> Shape:
         "reason": settled.reason,
     }
     if settled.body:
-        import json
+        from reo_cli.reports.machine import JsonText
 
-        line["payload"] = json.loads(settled.body)["payload"]
+        line["payload"] = JsonText(settled.body.removeprefix('{"payload":')[:-1])
     return line
 
 

@@ -45,11 +45,11 @@ def _judged(name: str) -> Checked:
 
 def _not_plain(raw: str, name: str) -> Checked:
     bare = _bare(name)
-    if bare is not None and not re.search(r"[\s/@:?#\\<>\"'*]", name):
-        if name.isascii():
-            return _changed(bare, f"{shown(raw)} ends with a dot")
-        if name.isprintable():
-            return _changed(bare, f"{shown(raw)} is not ASCII")
+    if bare is not None and name == f"{bare}.":
+        return _changed(bare, f"{shown(raw)} ends with a dot")
+    is_name = not name.startswith(".") and not re.search(r"[\s/@:?#\\<>\"'*]", name)
+    if bare is not None and is_name and not raw.isascii() and name.isprintable():
+        return _changed(bare, f"{shown(raw)} is not ASCII")
     kind = _kind(name)
     return error(f"{shown(raw)} is {kind}", _mend(name, kind, bare))
 

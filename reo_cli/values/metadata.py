@@ -1,5 +1,6 @@
 """`meta`: an object of anything else, with its keys in order so that equal objects are equal."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -31,8 +32,12 @@ def meta_object(raw: Any) -> Checked:
     hint = 'such as {"plan": "pro"}, or use one column a key: meta.plan'
     try:
         value = decoder.decode(raw)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return error("is nested too deeply", f"an event may have {DEPTH_LIMIT} levels")
+    except json.JSONDecodeError:
         return error(f"{shown(raw)} is not a JSON object", hint)
+    except ValueError:
+        return error("holds an integer of over 4,300 digits", "no program keeps it")
     if decoder.faults:
         return error(decoder.faults[0].message)
     if not isinstance(value, dict):

@@ -124,7 +124,9 @@ def _from_digits(digits: str) -> Checked:
         return error(f"{shown(digits)} is not a time in epoch seconds", _compact_hint(digits))
     seconds = int(digits)
     if digits[0] == "0" and size > 1:
-        return error(f"{digits} has leading zeros", f"write {seconds}")
+        good = seconds >= SMALLEST_EPOCH
+        hint = f"write {seconds}" if good else "write a date such as 2026-01-31"
+        return error(f"{digits} has leading zeros", hint)
     if 0 <= seconds < SMALLEST_EPOCH:
         return error(f"{digits} is too small for epoch seconds", _small_hint(digits, seconds))
     return seconds, ()
@@ -148,7 +150,7 @@ def _day_of_spreadsheet(number: int) -> str:
 
 
 def _compact_hint(digits: str) -> str:
-    if len(digits) == 14:
+    if len(digits) == 14 and format_parser("%Y%m%d%H%M%S")(digits)[0] is not None:
         return "write it as 2026-01-31T12:00:00, or pass --date-format %Y%m%d%H%M%S"
     return "write seconds since 1970 or a date such as 2026-01-31"
 
@@ -166,7 +168,7 @@ def _from_iso(raw: str) -> Checked:
         value = datetime.fromisoformat(raw.upper())
     except ValueError as fault:
         why = str(fault).partition(":")[0].lower()
-        why = "" if why.startswith("invalid isoformat") else f": {why}"
+        why = f": {why}" if why.startswith(_PARTS_OF_TIME) else ""
         return error(f"{shown(raw)} is not a date{why}", format_hint(raw) or _EXAMPLE)
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
@@ -174,6 +176,9 @@ def _from_iso(raw: str) -> Checked:
         return int(value.timestamp() // 1), ()
     except OverflowError:
         return error(f"{shown(raw)} is out of range", _EXAMPLE)
+
+
+_PARTS_OF_TIME = ("year", "month", "day", "hour", "minute", "second")
 
 
 def _unknown(raw: str) -> Checked:

@@ -77,6 +77,18 @@ def test_the_delimiter_is_decided_from_the_header(line: str, delimiter: str) -> 
     assert detect_delimiter(line, NameRules()) == delimiter
 
 
+def test_an_open_quote_gives_back_the_rows_that_it_swallowed() -> None:
+    rows = "c,2\n" * (RECORD_LIMIT // 2)
+    found = table(f'domain,count\n"b,1\n{rows}')
+    assert found[0] == (2, "a quote is opened and not closed")
+    assert len(found) == 1 + RECORD_LIMIT // 2
+
+
+def test_an_open_quote_before_what_is_no_row_takes_the_rest() -> None:
+    found = table('domain,count\nb,1\n"' + "x\n" * RECORD_LIMIT + "c,2\n")
+    assert found == [{"domain": "b", "count": "1"}, (3, "a quote is opened and not closed")]
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
@@ -91,7 +103,8 @@ def test_the_delimiter_is_decided_from_the_header(line: str, delimiter: str) -> 
         ("\ufeffdomain,count", "the header stands here again"),
         ('"a,1', "a quote is opened and not closed"),
         ("x" * (RECORD_LIMIT + 1) + ",1", "longer than 1 MiB"),
-        ('"' + "x\n" * (RECORD_LIMIT // 2 + 1), "a quote is opened and not closed"),
+        ('"' + "x\n" * (RECORD_LIMIT // 2 + 1) + '",1', "longer than 1 MiB"),
+        ('"' + "x\nx\nd,3\nx" * (RECORD_LIMIT // 8) + '",1', "longer than 1 MiB"),
     ],
 )
 def test_a_bad_row_costs_one_row(row: str, words: str) -> None:
