@@ -84,9 +84,13 @@ class _Plan(NamedTuple):
 
 
 class Checker:
-    """The check of one run: `Record` → `Event` or `Issue`s."""
+    """The check of one run: `Record` → `Event` or `Issue`s.
 
-    def __init__(self, rules: Rules) -> None:
+    `hints` say what to do about a required field that is missing.
+    """
+
+    def __init__(self, rules: Rules, hints: Mapping[str, str] | None = None) -> None:
+        self._hints = MISSING_HINTS if hints is None else hints
         defaults = {each.name: each.default for each in FIELDS if each.default}
         defaults.update(rules.fallback)
         defaults.update(rules.absent)
@@ -127,7 +131,7 @@ class Checker:
         if plan.has_meta or record.meta:
             exact = self._add_meta(fields.get("meta"), record.meta, payload, found)
         if not payload.keys() >= _REQUIRED or not ("domain" in payload or "ip_addr" in payload):
-            _require(payload, found)
+            _require(payload, found, self._hints)
         event_id = payload.pop("event_id", None)
         content = content_of(payload, event_id, exact, found)
         if event_id is not None:
@@ -237,12 +241,12 @@ MISSING_HINTS = {
 """What to do about a required field that no column, key or setting gives."""
 
 
-def _require(payload: dict[str, Any], found: Found) -> None:
+def _require(payload: dict[str, Any], found: Found, hints: Mapping[str, str]) -> None:
     """Report the required fields that are absent, but not those that have an error already."""
     wrong = {name for name, finding in found if finding.severity == "error"}
     for name in MISSING_HINTS:
         if name not in payload and name not in wrong:
-            found.append((name, Finding("error", "is missing", MISSING_HINTS[name])))
+            found.append((name, Finding("error", "is missing", hints.get(name, ""))))
     if not {"domain", "ip_addr"} & (payload.keys() | wrong):
         hint = "the API needs one of the two to find the company"
         found.append(("ip_addr", Finding("error", "is missing, and so is domain", hint)))

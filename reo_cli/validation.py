@@ -59,6 +59,8 @@ class Validation(NamedTuple):
     totals: Totals
     issues: Sequence[Issue] = ()
     error: ReoError | None = None
+    repeats: int = 0
+    """Records that are invalid because of another one only: they are in the totals."""
 
     @property
     def exit_code(self) -> ExitCode:

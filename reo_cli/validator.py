@@ -47,7 +47,8 @@ def validate(
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    return Validation(run.files, run.totals.result(), issues, faults[0] if faults else None)
+    error = faults[0] if faults else None
+    return Validation(run.files, run.totals.result(), issues, error, run.repeated)
 
 
 class _Run:
@@ -60,6 +61,7 @@ class _Run:
         self._progress = progress
         self._read = 0
         self._repeats = Repeats()
+        self.repeated = 0
         self.files: list[FileResult] = []
         self.totals = TotalsCounter()
 
@@ -113,6 +115,7 @@ class _Run:
             result.errors += errors
             result.invalid += errors
             result.warnings += warnings
+            self.repeated += errors
         errors, warnings = sum(found.errors.values()), sum(found.warnings.values())
         self._log.add_some(found.issues, errors, warnings)
 

@@ -9,7 +9,7 @@ import pytest
 from reo_cli.client import Connection
 from reo_cli.outcome import Verdict
 from tests import faults
-from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected, target_for, timed
+from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected, target_for
 from tests.faults import SUCCESS, Action, FaultServer, response
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
@@ -156,6 +156,8 @@ def test_an_early_answer_is_heard(action: Action, verdict: Verdict) -> None:
 def test_an_early_answer_is_heard_when_the_server_takes_no_more() -> None:
     stuck = Action("413", (response(413), b""), pause=9, early=True)
     with FaultServer(stuck) as server:
-        outcome = timed(Connection(target_for(server.url, TIMEOUT)), LARGE)
+        start = time.monotonic()
+        outcome = ask(server, LARGE, timeout=5)
+        assert time.monotonic() - start < 2, "not only when the time is over"
     assert outcome.verdict is REJECTED
     assert outcome.http_status == 413

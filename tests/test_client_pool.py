@@ -5,7 +5,10 @@ import time
 
 import pytest
 
-from reo_cli.client import Pool
+from reo_cli.client import Pool, Target
+from reo_cli.client import pool as pool_module
+from reo_cli.client.dial import open_wire
+from reo_cli.client.wire import Deadline, Wire
 from reo_cli.outcome import Verdict
 from reo_cli.sandbox import Sandbox
 from tests import faults
@@ -29,14 +32,14 @@ def ends(pool: "Pool[int]", number: int, within: float = 10) -> dict[int, Verdic
     found: dict[int, Verdict] = {}
     until = time.monotonic() + within
     while len(found) < number and time.monotonic() < until:
-        found |= {ended.token: ended.outcome.verdict for ended in pool.wait(0.2)}
+        found |= {each.token: each.outcome.verdict for each in pool.wait(0.2) if each.outcome}
     return found
 
 
 def ends_into(found: dict[int, Verdict], pool: "Pool[int]") -> None:
     """Note what ends within two seconds."""
     for _ in range(20):
-        found |= {ended.token: ended.outcome.verdict for ended in pool.wait(0.1)}
+        found |= {each.token: each.outcome.verdict for each in pool.wait(0.1) if each.outcome}
 
 
 def test_attempts_go_on_side_by_side_and_keep_their_connections() -> None:
@@ -146,4 +149,56 @@ def test_without_threads_connections_are_opened_in_turn(monkeypatch: pytest.Monk
         for token in range(3):
             pool.start(token, body_of(token, **EVENT))
         assert ends(pool, 3) == dict.fromkeys(range(3), Verdict.DELIVERED)
+        pool.close()
+
+
+def opened_late(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Make every connection take some time to be opened."""
+
+    def slow(target: Target, deadline: Deadline) -> Wire:
+        wire = open_wire(target, deadline)
+        time.sleep(seconds)
+        return wire
+
+    monkeypatch.setattr(pool_module, "open_wire", slow)
+
+
+def test_what_may_not_be_sent_any_more_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_late(monkeypatch, 0.2)
+    with FaultServer() as server:
+        pool: Pool[int] = Pool(target_for(server.url))
+        pool.start(1, body_of(1))
+        pool.may_send = lambda: False  # such as after a Retry-After
+        ended = [each for _ in range(5) for each in pool.wait(0.2)]
+        assert [(each.token, each.outcome) for each in ended] == [(1, None)]
+        pool.may_send = lambda: True
+        pool.start(2, body_of(2))
+        assert ends(pool, 1) == {2: Verdict.DELIVERED}
+        pool.close()
+    assert server.accepted == [2]
+    assert server.connections == 1, "the connection was kept for the next"
+
+
+def test_nothing_is_sent_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_late(monkeypatch, TIMEOUT + 0.1)
+    with FaultServer() as server:
+        pool: Pool[int] = Pool(target_for(server.url, TIMEOUT))
+        pool.start(1, body_of(1))
+        (ended,) = [each for _ in range(5) for each in pool.wait(0.2)]
+        pool.close()
+    assert ended.outcome is not None
+    assert (ended.outcome.verdict, ended.outcome.unreachable) == (Verdict.TRANSIENT, True)
+    assert not server.requests
+
+
+def test_an_answer_that_came_in_time_counts_though_nobody_looked() -> None:
+    with FaultServer() as server:
+        pool: Pool[int] = Pool(target_for(server.url, TIMEOUT))
+        pool.start(1, body_of(1))
+        assert ends(pool, 1) == {1: Verdict.DELIVERED}
+        pool.start(2, body_of(2))
+        time.sleep(TIMEOUT + 0.2)
+        pool._expire()
+        assert [each.token for each in pool.wait(0) if each.outcome] == [2]
+        assert len(server.requests) == 2
         pool.close()

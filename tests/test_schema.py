@@ -131,13 +131,17 @@ def test_they_agree_over_numbers(number: int) -> None:
 @pytest.mark.parametrize("path", sorted(CASES.glob("*/*.ndjson")), ids=lambda path: path.name)
 def test_they_agree_over_the_cases_on_disk(path: Path) -> None:
     wrong = wrong_lines(path)
-    for number, line in enumerate(path.read_text("utf-8").replace("\r", "\n").split("\n"), 1):
+    for number, line in enumerate(
+        path.read_text("utf-8", "replace").replace("\r", "\n").split("\n"), 1
+    ):
         try:
             event = json.loads(line, parse_constant=lambda _: "NaN")
         except (ValueError, RecursionError):
             continue
         event = event.get("payload", event) if isinstance(event, dict) else event
-        if number not in wrong or not re.search(r"surrogate|levels|stand|large", wrong[number]):
+        if number not in wrong or not re.search(
+            r"surrogate|levels|stand|large|byte", wrong[number]
+        ):
             assert SCHEMA.is_valid(event) is (number not in wrong), line
 
 

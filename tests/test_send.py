@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,72 @@ def test_signals_have_their_codes(world: World, number: signal.Signals, code: in
         out = process.communicate(timeout=10)[0]
     assert process.returncode == code
     assert json.loads(out)["error"]["reason"] == "interrupted"
+
+
+def test_max_time_ends_an_attempt_too(world: World) -> None:
+    with FaultServer(silence()) as server:
+        began = time.monotonic()
+        for retries in ("0", "3"):
+            run = send(world, server, *EVENT, "--max-time", "1", "--retries", retries, "-o", "json")
+            assert (run.code, run.json["error"]["reason"]) == (75, "max_time")
+        assert time.monotonic() - began < 4
+        assert send(world, server, *EVENT, "--max-time", "0").code == 75
+        assert len(server.requests) == 2
+
+
+def test_an_event_without_an_id_can_be_sent_again_as_the_same(world: World) -> None:
+    """It may have arrived: the hint has its id, and then it is the same event."""
+    with FaultServer([cut_body(accepted=True)]) as server:
+        run = send(world, server, *EVENT, "--retries", "0", "-o", "json")
+        assert run.code == 69
+        given = run.json["error"]["hint"].partition(", add ")[2].split()
+        assert given[0] == "--event-id"
+        assert send(world, server, *EVENT, *given).code == 0
+        first, second = server.requests
+        assert first.body == second.body
+
+
+def test_a_delivery_that_cannot_be_recorded_is_one_all_the_same(world: World) -> None:
+    ledger = world.folder / "ledger.db"
+    known = ("--ledger", str(ledger), "-o", "json")
+    with FaultServer() as server:
+        send(world, server, *EVENT, "--event-id", "first", *known)
+    code = (
+        "import os, sys\n"
+        "from reo_cli.delivery.single import OneMemory\n"
+        "from reo_cli.errors import ExitCode, ReoError\n"
+        "def record(self, event): raise ReoError(ExitCode.IO, 'ledger_full', 'no space', 'go')\n"
+        "OneMemory.record = record\n"
+        "from reo_cli.cli import main; main()"
+    )
+    with FaultServer() as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", code, "send", *EVENT, "--event-id", "second", *known),
+                *("--endpoint", server.url, "--allow-failure"),
+            ],
+            env=world.environ(KEY),
+            capture_output=True,
+            text=True,
+        )
+        assert len(server.accepted) == 1
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["status"], result["exit_code"]) == (74, "delivered", 74)
+    assert "was delivered" in result["error"]["message"]
+    assert "NOT" not in done.stderr
+
+
+def test_an_interrupted_send_counts_the_attempt_under_way(world: World) -> None:
+    with FaultServer(silence()) as server:
+        process = world.start(
+            *("send", *EVENT, "--endpoint", server.url, "-o", "json"),
+            env=KEY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        while not server.requests:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        shown = process.communicate(timeout=30)[0]
+    assert process.returncode == 130
+    assert json.loads(shown)["attempts"] == 1

@@ -18,6 +18,10 @@ imported takes a twentieth of the start-up time."""
 def main() -> None:
     """Run reo with the arguments of the process and exit with its code."""
     gc.set_threshold(*GC_THRESHOLDS)
-    from reo_cli.cli.app import run
+    try:
+        from reo_cli.cli.app import run
 
-    raise SystemExit(run())
+        code = run()
+    except KeyboardInterrupt:  # while modules are imported, or in the last moment
+        code = 130
+    raise SystemExit(code)

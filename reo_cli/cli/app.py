@@ -3,6 +3,7 @@
 Here, and only here, an exception becomes words on standard error and an exit code.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -158,7 +159,7 @@ def run() -> int:
             from reo_cli.cli.completion import complete
 
             return complete(typer.main.get_command(app), os.environ)
-        return int(app(prog_name="reo", standalone_mode=False) or 0)
+        return _written(int(app(prog_name="reo", standalone_mode=False) or 0))
     except ReoError as error:
         _talk().error(error)
         return error.exit_code
@@ -168,6 +169,10 @@ def run() -> int:
         return ExitCode.INTERRUPTED
     except USAGE_ERROR as error:
         return _usage(error)
+    except OSError as fault:
+        return (
+            _unwritten(fault) if fault.errno in NOT_WRITTEN and not fault.filename else _bug(fault)
+        )
     except Exception as fault:  # noqa: BLE001 - the last net: a bug must not look like bad data
         return _bug(fault)
 
@@ -178,7 +183,8 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 
 def _usage(error: Any) -> int:
     """Say what is wrong with the command line, and where its help is."""
-    where = error.ctx.command_path if error.ctx else "reo"
+    named = sys.argv[1] if sys.argv[1:] and sys.argv[1] in COMMANDS else ""
+    where = error.ctx.command_path if error.ctx else f"reo {named}".strip()
     message = error.format_message()
     if message.startswith("Usage: "):  # a group without a subcommand: its help is the answer
         sys.stderr.write(message + "\n")
@@ -188,6 +194,37 @@ def _usage(error: Any) -> int:
         ReoError(ExitCode.USAGE, "usage", message, f"`{where} --help` lists what there is")
     )
     return ExitCode.USAGE
+
+
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+"""What the system says of a standard output that takes no more."""
+
+
+def _written(code: int) -> int:
+    """Return the exit code, or 74 when standard output did not take all of it."""
+    if "reo_cli.reports.streams" in sys.modules:
+        from reo_cli.reports.streams import Streams
+
+        fault = Streams.standard().out.fault
+        return _unwritten(fault) if fault and code == ExitCode.OK else code
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return _unwritten(error)
+    return code
+
+
+def _unwritten(fault: OSError) -> int:
+    """Say that standard output cannot be written; nobody minds a reader that has gone."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 1)  # or Python fails once more when it exits
+    os.close(sink)
+    if fault.errno == errno.EPIPE:
+        return ExitCode.OK
+    what = f"standard output cannot be written: {fault.strerror}"
+    _talk().error(ReoError(ExitCode.IO, "stdout", what))
+    return ExitCode.IO
 
 
 def _bug(fault: Exception) -> int:

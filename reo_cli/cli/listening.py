@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 class ReportListener:
     """Hands everything on to a report; the lines for attempts are shown under `-v` only."""
 
-    def __init__(self, report: "Report[Any]") -> None:
+    def __init__(self, report: "Report[Any]", *, lists_records: bool) -> None:
         self._report = report
+        self.lists_records = lists_records
         self.note = report.talk.note
         self.warning = report.talk.warning
         self.hint = report.talk.hint

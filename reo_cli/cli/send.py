@@ -172,7 +172,7 @@ def _send(
     streams, talk = display.open()
     report = send_report(display.output, streams, talk)
     watch = Watch(lambda *attempt: talk.verbose(attempt_line(*attempt)), talk.note)
-    with ExitStack() as stack, Signals(), report:
+    with ExitStack() as stack, Signals() as signals, report:
         try:
             settings = settings_of(flags, where, offline=kind.dry_run or kind.sandbox)
             tell(settings, talk)
@@ -181,6 +181,7 @@ def _send(
         except ReoError as error:
             return display.failed(report, error)
         result = send(order, watch, random)
+        signals.ignore()
         return report.finish(forgiven(result, talk) if kind.allow_failure else result)
 
 
@@ -252,12 +253,13 @@ def _from_json(text: str) -> "Record":
     from reo_cli.readers.source import open_source
     from reo_cli.records import Issue
 
+    names = NameRules(command="")
     if text == "-" or text.startswith("@"):
         source = open_source(text.removeprefix("@"))
-        items = list(islice(read(source, ReadOptions(format="json")), 2))
+        items = list(islice(read(source, ReadOptions(format="json", names=names)), 2))
         source.close()
     else:
-        items = list(islice(Values("--json", iter([text]), NameRules()).records(), 2))
+        items = list(islice(Values("--json", iter([text]), names).records(), 2))
     if len(items) == 1 and not isinstance(items[0], Issue):
         return items[0]
     problem = next((item for item in items if isinstance(item, Issue)), None)

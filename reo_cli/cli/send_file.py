@@ -247,13 +247,13 @@ def send_file(
         key_rotated=key_rotated,
         no_ledger=no_ledger,
         skip_invalid=skip_invalid,
-        rejects=rejects,
+        rejects=_rejects_path(rejects),
         max_rejects=opt.whole("--max-rejects", max_rejects) or 0,
         limit=opt.whole("--limit", limit),
         shard=shard,
         max_time=opt.seconds("--max-time", max_time),
         give_up_after=opt.seconds("--give-up-after", give_up_after) or 0.0,
-        lock_name=lock,
+        lock_name=_lock_name(lock),
         wait=opt.seconds("--wait", wait) or 0.0,
         dry_run=dry_run,
         sandbox=sandbox,
@@ -274,6 +274,18 @@ def send_file(
     display = Display(output.value if output else None, quiet, verbose)
     where = Where(profile, env_file, no_env_file)
     raise typer.Exit(_send(files, reading, sending, flags, kept, display, where))
+
+
+def _lock_name(text: str | None) -> str | None:
+    if text is not None and not text.strip():
+        raise opt.usage("--lock", text, "is no name", "a variable in the command is empty")
+    return text
+
+
+def _rejects_path(path: Path | None) -> Path | None:
+    if path == Path("-"):
+        raise opt.usage("--rejects", "-", "is no file", "rejects go to a file: name one")
+    return path
 
 
 def _send(
@@ -310,7 +322,8 @@ def _send(
             return display.failed(report, error)
         streams.mask.hide(order.key or "")
         log = IssueLog(kept, listen=report.issue)
-        return report.finish(upload(order, log, ReportListener(report)))
+        listener = ReportListener(report, lists_records=display.output == "ndjson")
+        return report.finish(upload(order, log, listener))
 
 
 def _order(

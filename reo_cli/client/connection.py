@@ -14,15 +14,17 @@ class Connection:
     def __init__(self, target: Target, clock: Clock = time.monotonic) -> None:
         self._pool: Pool[None] = Pool(target, clock, threads=False)
 
-    def attempt(self, body: bytes) -> Outcome:
+    def attempt(self, body: bytes, timeout: float | None = None) -> Outcome:
         """Send one body and say what came of it.
 
-        Ends by the target's timeout; never raises for what network or server do.
+        Ends by `timeout` (the target's unless given); never raises for what network or server do.
         """
-        self._pool.start(None, body)
-        while not (ended := self._pool.wait()):
-            pass
-        return ended[0].outcome
+        self._pool.start(None, body, timeout)
+        outcome = None
+        while outcome is None:
+            for ended in self._pool.wait():
+                outcome = ended.outcome
+        return outcome
 
     def close(self) -> None:
         """Close what is open."""

@@ -23,7 +23,9 @@ class Exchange:
         self._reader = reply()
         next(self._reader)
         self.is_sending = True
-        """Whether it waits until more can be sent, and not for an answer."""
+        """Whether there is more to be sent."""
+        self.wants_to_read = False
+        """Whether TLS has to receive something before more can be sent."""
 
     @property
     def sent(self) -> bool:
@@ -37,8 +39,8 @@ class Exchange:
             while self._unsent:
                 self._unsent = wire.send_at_once(self._unsent)
             self.is_sending = not wire.flush()
-        except wire.not_now:
-            return
+        except wire.not_now as reason:
+            self.wants_to_read = type(reason).__name__ == "SSLWantReadError"
         except OSError as error:
             self._refuse(error)
 
@@ -65,14 +67,15 @@ class Exchange:
                 raise self._blamed(error) from None
 
     def expire(self) -> Reply:
-        """End it, because the time is over; what the server has said by now still counts."""
+        """End it, because the time is over; what the server has said by now still counts.
+
+        It may have come in time: this process may have been stopped, or busy with something else.
+        """
         late = TimeoutError()
         if self.is_sending:
             self._refuse(late)
-            said = self.receive()
-            if said is not None:
-                return said
-        return self._end(late)
+        said = self.receive()
+        return self._end(late) if said is None else said
 
     def _end(self, error: OSError) -> Reply:
         """Tell the reader that there is no more, for this reason."""

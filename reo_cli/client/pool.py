@@ -17,7 +17,7 @@ from typing import Generic, NamedTuple, TypeVar
 from reo_cli.answers import Fault
 from reo_cli.client.dial import open_wire
 from reo_cli.client.exchange import Exchange
-from reo_cli.client.faults import Failed
+from reo_cli.client.faults import Failed, connect_fault
 from reo_cli.client.reading import Reply
 from reo_cli.client.results import Results
 from reo_cli.client.target import Target
@@ -28,10 +28,13 @@ Token = TypeVar("Token")
 
 
 class Ended(NamedTuple, Generic[Token]):
-    """An attempt that is over: what it was started with, what came of it, and when (monotonic)."""
+    """An attempt that is over: what it was started with, what came of it, and when (monotonic).
+
+    The outcome is None when nothing was sent, because it may not be any more (`Pool.may_send`).
+    """
 
     token: Token
-    outcome: Outcome
+    outcome: Outcome | None
     at: float
 
 
@@ -74,13 +77,15 @@ class Pool(Generic[Token]):
         self._ended: list[Ended[Token]] = []
         self._waker, self._wakened = socket.socketpair()
         self._is_awake = False
+        self.may_send: Callable[[], bool] = lambda: True
+        """Asked once more when a connection that had to be opened is ready."""
         for each in (self._waker, self._wakened):
             each.setblocking(False)
         self._selector.register(self._wakened, EVENT_READ)
 
-    def start(self, token: Token, body: bytes) -> None:
-        """Begin an attempt; it ends by the target's timeout."""
-        deadline = Deadline.after(self._target.timeout, self._clock)
+    def start(self, token: Token, body: bytes, timeout: float | None = None) -> None:
+        """Begin an attempt; it ends by `timeout` seconds, the target's unless another is given."""
+        deadline = Deadline.after(timeout or self._target.timeout, self._clock)
         attempt = _Attempt(token, self._target.request(body), deadline)
         self._active[attempt] = None
         while self._idle:
@@ -158,14 +163,27 @@ class Pool(Generic[Token]):
             return
         line: _Line[Token] = _Line(result)
         self._selector.register(result.stream, EVENT_READ, line)
-        self._exchange(attempt, line)
+        if attempt.deadline.at <= self._clock():
+            self._idle.append(line)
+            seconds = attempt.deadline.seconds
+            self._end(attempt, connect_fault(TimeoutError(), self._target.name, seconds))
+        elif not self.may_send():
+            self._idle.append(line)
+            self._end(attempt, None)
+        else:
+            self._exchange(attempt, line)
 
     def _exchange(self, attempt: _Attempt[Token], line: _Line[Token]) -> None:
         line.attempt, attempt.line = attempt, line
         attempt.exchange = Exchange(line.wire, attempt.request)
         attempt.exchange.send()
         if attempt.exchange.is_sending:
-            self._selector.modify(line.wire.stream, EVENT_WRITE, line)
+            self._watch(line, attempt.exchange)
+
+    def _watch(self, line: _Line[Token], exchange: Exchange) -> None:
+        """Wait for what the exchange waits for: an answer may come before all is sent."""
+        also = EVENT_WRITE if exchange.is_sending and not exchange.wants_to_read else 0
+        self._selector.modify(line.wire.stream, EVENT_READ | also, line)
 
     def _ready(self, line: _Line[Token]) -> None:
         """Go on with what a socket is ready for."""
@@ -178,9 +196,7 @@ class Pool(Generic[Token]):
         exchange = attempt.exchange
         if exchange.is_sending:
             exchange.send()
-            if exchange.is_sending:
-                return
-            self._selector.modify(line.wire.stream, EVENT_READ, line)
+            self._watch(line, exchange)
         try:
             reply = exchange.receive()
         except OSError as error:
@@ -213,7 +229,8 @@ class Pool(Generic[Token]):
         """Take the end of an exchange without a reply: again, if the server had left it before."""
         self._drop(line)
         if line.fresh or line.wire.received or isinstance(error, TimeoutError):
-            self._end(attempt, self._results.of_error(error))
+            seconds = attempt.deadline.seconds
+            self._end(attempt, self._results.of_error(error, seconds))
         else:
             self._dial(attempt)
 
@@ -221,7 +238,7 @@ class Pool(Generic[Token]):
         self._selector.unregister(line.wire.stream)
         line.wire.close()
 
-    def _end(self, attempt: _Attempt[Token], result: Outcome | Fault) -> None:
+    def _end(self, attempt: _Attempt[Token], result: Outcome | Fault | None) -> None:
         del self._active[attempt]
         outcome = classify(result) if isinstance(result, Fault) else result
         self._ended.append(Ended(attempt.token, outcome, self._clock()))

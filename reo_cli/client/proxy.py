@@ -73,7 +73,9 @@ def _parse(value: str, name: str) -> Proxy:
         raise _bad_proxy(f"the proxy in {name} has no usable host and port")
     authorization = ""
     if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode(
+            errors="surrogateescape"
+        )
         authorization = "Basic " + b2a_base64(pair, newline=False).decode()
     return Proxy(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], authorization)
 

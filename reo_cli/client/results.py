@@ -40,8 +40,8 @@ class Results:
         )
         return classify(answer)
 
-    def of_error(self, error: OSError) -> Outcome:
-        """Judge an exchange without an answer."""
+    def of_error(self, error: OSError, seconds: float) -> Outcome:
+        """Judge an exchange without an answer, which had so many seconds."""
         if isinstance(error, Garbled):
             return classify(Fault(FaultKind.BROKEN, error.reason, status=error.status))
-        return classify(exchange_fault(error, self._target.name, self._target.timeout))
+        return classify(exchange_fault(error, self._target.name, seconds))

@@ -20,6 +20,9 @@ from reo_cli.values.jsontext import encode
 class Listener(Protocol):
     """Is told what happens as it happens; displays it or does not."""
 
+    lists_records: bool
+    """Whether the end of every single record is wanted."""
+
     def settled(self, settled: Settled) -> None:
         """Take the end of one record."""
 

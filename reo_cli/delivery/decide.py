@@ -211,7 +211,10 @@ class Decider:
         self, event: Event, where: str, content: bytes | None, first: bytes | None
     ) -> Issue:
         record = event.record
-        return repeat_issue(record.file, record.line, record.number, where, content, first)
+        issue = repeat_issue(record.file, record.line, record.number, where, content, first)
+        if self._identity.id_from and event.event_id is None and issue.severity == "error":
+            issue = issue._replace(hint="name more fields in --id-from, so that they tell it apart")
+        return issue
 
 
 def _new_in_every_run(event: Event) -> Issue:

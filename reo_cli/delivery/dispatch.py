@@ -15,9 +15,16 @@ from reo_cli.delivery.intake import Intake
 from reo_cli.delivery.pace import Pace
 from reo_cli.delivery.policy import FINISH_WITHIN, Policy
 from reo_cli.delivery.queue import Queue
-from reo_cli.delivery.stops import asked_to_come_back, fatal, gave_up, interrupted, timed_out
+from reo_cli.delivery.stops import (
+    all_rejected,
+    asked_to_come_back,
+    fatal,
+    gave_up,
+    interrupted,
+    timed_out,
+)
 from reo_cli.delivery.traffic import Answer, Message, Signal
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ReoError
 from reo_cli.outcome import Outcome, Verdict
 
 TICK = 0.5
@@ -32,6 +39,9 @@ class Transport(Protocol):
 
     def submit(self, job: Job) -> None:
         """Start an attempt."""
+
+    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
+        """Have `may_send` asked when a request has waited for its connection."""
 
     def wait(self, timeout: float) -> list[Message]:
         """Return what has happened, after at most `timeout` seconds."""
@@ -68,6 +78,11 @@ class Dispatcher:
         self.first_request: float | None = None
         self.last_answer: float | None = None
         self.error: ReoError | None = None
+        transport.ask_before_sending(self._may_send)
+
+    def _may_send(self) -> bool:
+        """Tell whether a request that has waited for its connection may still go out."""
+        return self._stopped_at is None and not self._pace.is_closed(self._transport.now())
 
     @property
     def pace(self) -> Pace:
@@ -166,12 +181,15 @@ class Dispatcher:
             elif isinstance(message, Signal):
                 self._on_signal(message.number)
         if delivered:
-            self._book.delivered([(each.job, each.outcome) for each in delivered])
+            self._book.delivered([(each.job, each.outcome) for each in delivered if each.outcome])
 
     def _on_answer(self, answer: Answer) -> bool:
         """Take in an answer; True when the event was delivered and is to be recorded."""
         job, outcome = answer.job, answer.outcome
         self._under_way.discard(job)
+        if outcome is None:
+            self._queue.again(job, answer.at)
+            return False
         self.attempts += 1
         job.attempts += 1
         self.last_answer = answer.at
@@ -195,11 +213,11 @@ class Dispatcher:
         rejected = self._book.rejected(job, outcome)
         most = self._policy.max_rejects
         if most and rejected >= most and not self._book.has_deliveries(job.input):
-            message = (
-                f"the API rejected the first {rejected} events, the last with {outcome.reason}"
+            self._stop(
+                all_rejected(
+                    job.event.record.file, rejected, outcome.reason, self._book.any_delivered
+                )
             )
-            hint = "a field may be mapped wrongly; --max-rejects 0 sends the rest all the same"
-            self._stop(ReoError(ExitCode.INVALID, "all_rejected", message, hint))
 
     def _on_transient(self, job: Job, outcome: Outcome, now: float) -> None:
         if outcome.retry_after is not None and outcome.retry_after > LONGEST_WAIT:
@@ -213,9 +231,8 @@ class Dispatcher:
         if job.charged > self._policy.retries:
             self._book.errored(job, outcome)
             return
-        asked = outcome.retry_after is not None
-        wait = 0.0 if asked else delay(job.failures, self._random, throttled=outcome.throttled)
-        self._queue.again(job, now + wait)
+        wait = delay(job.failures, self._random, throttled=outcome.throttled)
+        self._queue.again(job, now + max(wait, outcome.retry_after or 0.0))
 
     def _counts(self, outcome: Outcome) -> bool:
         """Tell whether a failed attempt counts against its event: an outage is not its fault.

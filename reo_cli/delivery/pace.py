@@ -131,6 +131,11 @@ class Pace:
         return 1 if self._outage or not self._proven else self._limit.value
 
     @property
+    def has_rate(self) -> bool:
+        """True when the user bounds the rate."""
+        return self._rate is not None
+
+    @property
     def outage(self) -> bool:
         """True while nothing gets through and single requests probe for the end of it."""
         return self._outage
@@ -147,6 +152,10 @@ class Pace:
         if self._outage and now < self._probe_at:
             return False
         return self._rate is None or self._refilled(now) >= WHOLE
+
+    def is_closed(self, now: float) -> bool:
+        """Tell whether the server has asked for a wait that is not over."""
+        return now < self._gate
 
     def wake_at(self, now: float) -> float | None:
         """Return when `may_start` may change by time alone; None when only an answer changes it."""
@@ -182,6 +191,7 @@ class Pace:
             return
         if outcome.retry_after is not None:
             self._close_gate(outcome.retry_after, outcome, now)
+        if outcome.retry_after:  # none at all, or a date that is past, is a refusal like others
             self._limit.refused(started, now, quota=True)
             return  # the server is there and says when to come back
         self._failures += 1

@@ -34,6 +34,7 @@ class Silent:
         self.warning = listener.warning
         self.hint = listener.hint
         self.progress = listener.progress
+        self.lists_records = listener.lists_records
         self._settled = listener.settled if settled else None
 
     def settled(self, settled: Settled) -> None:
@@ -95,7 +96,8 @@ class Meter:
             return
         left = (self._total - counts.read) / rate
         most = dispatcher.concurrency
-        if left > LONG and not dispatcher.pace.throttled_ever and most < 256:
+        held = dispatcher.pace.throttled_ever or dispatcher.pace.has_rate
+        if left > LONG and not held and most < 256:
             self._hinted = True
             better = min(256, most * 4)
             self._listener.hint(

@@ -93,18 +93,18 @@ class Rejects:
         self._fd = -1
         self._seen: Seen | None = None
 
-    def check(self, inputs: Sequence[Path] = ()) -> None:
+    def check(self, others: Sequence[Path] = ()) -> None:
         """Make sure, before the first request, that a file named by the user can be written.
 
-        Leaves nothing behind. Raises ReoError: 73 when it cannot be, 2 when it is one of `inputs`.
+        Leaves nothing behind. Raises ReoError: 73 when it cannot be, 2 when it is one of `others`.
         """
         if not self._explicit:
             return
         try:
             if self.path.is_symlink() or self.path.exists():
                 os.close(_checked(os.open(self.path, _FLAGS | os.O_NONBLOCK | os.O_CLOEXEC)))
-                if any(self.path.samefile(each) for each in inputs if each.exists()):
-                    message = f"`{self.path}` is an input: it cannot take the rejects too"
+                if any(self.path.samefile(each) for each in others if each.exists()):
+                    message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
                     raise ReoError(ExitCode.USAGE, "rejects_is_input", message)
             else:
                 _probe(self.path)

@@ -1,13 +1,22 @@
 """SIGINT, SIGTERM and SIGHUP: an orderly end, whatever the run is doing when they come."""
 
+import os
+import select
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from reo_cli.delivery.policy import FINISH_WITHIN
 from reo_cli.delivery.stops import interrupted
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+GRACE = 0.7
+"""Seconds for the last words, after which the process is ended all the same."""
 
 
 class Signals:
@@ -19,6 +28,8 @@ class Signals:
     def __init__(self) -> None:
         self._post: Callable[[int], None] | None = None
         self._before: dict[signal.Signals, Any] = {}
+        self._told: socket.socket | None = None
+        self._came = False
 
     def __enter__(self) -> "Signals":
         for number in HANDLED:
@@ -31,12 +42,48 @@ class Signals:
     def __exit__(self, *exc: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
+        if self._told is not None and not self._came:
+            signal.set_wakeup_fd(-1)
+            self._told.close()
 
     def post_to(self, post: Callable[[int], None] | None) -> None:
         """Hand signals to `post` from now on; None lets them raise again."""
         self._post = post
 
+    def ignore(self) -> None:
+        """Let signals do nothing: the work is done, and its result is about to be told."""
+        self._post = lambda _number: None
+
+    def guard(self) -> None:
+        """Make sure that signals end the process in time, even while it cannot run handlers.
+
+        It may wait for a reader of its output that has stopped, or for others at the ledger. Ending
+        it then is no worse than `kill -9`: what was acknowledged is recorded.
+        """
+        heard, self._told = socket.socketpair()
+        self._told.setblocking(False)
+        signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=_watch, args=(heard,), name="reo-signals", daemon=True).start()
+
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._came = True
         if self._post is None:
             raise interrupted(number)
         self._post(number)
+
+
+def _watch(heard: socket.socket) -> None:
+    """End the process when the time after a signal is over; a second one shortens it."""
+    first, end = 0, 0.0
+    while True:
+        patience = max(0.0, end - time.monotonic()) if first else None
+        if not select.select([heard], [], [], patience)[0]:
+            os._exit(128 + first)
+        numbers = heard.recv(64)
+        if not numbers:  # the run is over, and no signal came
+            heard.close()
+            return
+        for number in numbers:
+            if number in HANDLED:
+                end = time.monotonic() + GRACE + (0 if first else FINISH_WITHIN)
+                first = first or number

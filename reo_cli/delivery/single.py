@@ -53,12 +53,26 @@ class Watch:
     waiting: Callable[[str], None]
 
 
+FLAGS = {
+    "activity_type": "give it with -a, or once and for all with REO_ACTIVITY_TYPE",
+    "count": "give it with -n",
+    "product_id": "give it with -p, or once and for all with REO_PRODUCT_ID",
+}
+"""What to do about a required field that is missing."""
+
+
 def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
     """Send one event; what goes wrong is in the result, never raised. Only bugs raise."""
     result = SendResult("failed", ExitCode.OK, endpoint=order.endpoint)
-    event, issues = Checker(order.rules).check(order.record)
+    event, issues = Checker(order.rules, FLAGS).check(order.record)
     if event is None:
-        return replace(result, status="invalid", exit_code=ExitCode.INVALID, issues=issues)
+        return replace(
+            result,
+            status="invalid",
+            exit_code=ExitCode.INVALID,
+            issues=issues,
+            elapsed_ms=_elapsed_ms(order),
+        )
     event_id = event.event_id if event.event_id is not None else uuid.uuid4().hex
     payload = {"event_id": event_id} | {k: v for k, v in event.payload.items() if k != "event_id"}
     result = replace(result, event_id=event_id, payload=payload, issues=issues)
@@ -133,16 +147,26 @@ class _Single:
             return self._end("already_delivered", ExitCode.OK)
         outcome = self._attempt_all(order.target)
         if outcome.verdict is Verdict.DELIVERED:
-            if event.event_id is not None:
-                order.memory.record(event)
-            return self._end("delivered", ExitCode.OK)
+            return self._recorded(event)
         if outcome.verdict is Verdict.REJECTED:
             hint = outcome.hint or "change the data: the API will refuse it again"
             return self._end("rejected", ExitCode.DATA, outcome.reason, hint)
         if outcome.verdict is Verdict.TRANSIENT:
-            hint = outcome.hint or "run it again later"
+            hint = outcome.hint or self._again()
             return self._end("errored", ExitCode.UNAVAILABLE, outcome.reason, hint)
         return self.stopped(fatal(outcome.verdict, outcome))
+
+    def _recorded(self, event: Event) -> SendResult:
+        """Remember a delivery; that it can't be does not undo it."""
+        try:
+            if event.event_id is not None:
+                self._order.memory.record(event)
+        except ReoError as fault:
+            message = f"the event was delivered, but that could not be recorded: {fault.message}"
+            hint = "a second send of it would not know"
+            error = ReoError(fault.exit_code, fault.reason, message, hint)
+            return replace(self._end("delivered", fault.exit_code), error=error)
+        return self._end("delivered", ExitCode.OK)
 
     def stopped(self, error: ReoError) -> SendResult:
         """Return the result of a run that was stopped."""
@@ -154,20 +178,38 @@ class _Single:
         connection = Connection(target)
         body = request_body(self._result.event_id or "", self._event.content)
         while True:
-            outcome = connection.attempt(body)
-            self._last = outcome
             self._attempts += 1
+            outcome = connection.attempt(body, self._time_left(target.timeout))
+            self._last = outcome
             self._watch.attempted(self._result.event_id or "", self._attempts, outcome)
-            if outcome.verdict is not Verdict.TRANSIENT or self._attempts > self._order.retries:
+            if outcome.verdict is not Verdict.TRANSIENT:
+                return outcome
+            if self._is_over() and self._order.max_time is not None:
+                raise timed_out(self._order.max_time)
+            if self._attempts > self._order.retries:
                 return outcome
             self._wait(outcome)
+
+    def _time_left(self, timeout: float) -> float:
+        """Return the seconds that an attempt may take; raises ReoError 75 when there are none."""
+        most = self._order.max_time
+        if most is None:
+            return timeout
+        left = self._order.started + most - time.monotonic()
+        if left <= 0:
+            raise timed_out(most)
+        return min(timeout, left)
+
+    def _is_over(self) -> bool:
+        most = self._order.max_time
+        return most is not None and time.monotonic() - self._order.started >= most
 
     def _wait(self, outcome: Outcome) -> None:
         asked = outcome.retry_after
         if asked is not None and asked > LONGEST_WAIT:
             raise asked_to_come_back(asked)
         jitter = delay(self._attempts, self._random, throttled=outcome.throttled, cap=CAP_ONE)
-        wait = jitter if asked is None else asked
+        wait = max(jitter, asked or 0.0)
         most = self._order.max_time
         if most is not None and time.monotonic() + wait - self._order.started >= most:
             raise timed_out(most)
@@ -186,6 +228,17 @@ class _Single:
             http_status=last.http_status if last else None,
             response=last.response if last else None,
             attempts=self._attempts,
-            elapsed_ms=round((time.monotonic() - self._order.started) * 1000),
+            elapsed_ms=_elapsed_ms(self._order),
             error=error,
         )
+
+    def _again(self) -> str:
+        """Say how to send the same event again, also where its id was not the user's."""
+        if self._event.event_id is not None:
+            return "run it again later"
+        given = f"--event-id {self._result.event_id} --event-at {self._event.payload['event_at']}"
+        return f"it may have arrived: to send the same event later, add {given}"
+
+
+def _elapsed_ms(order: SingleOrder) -> int:
+    return round((time.monotonic() - order.started) * 1000)

@@ -52,9 +52,12 @@ def gave_up(seconds: float, reason: str) -> ReoError:
     )
 
 
-def invalid_input(invalid: int, read: int) -> ReoError:
-    """Return the error for inputs that failed the check before the first request."""
-    if invalid:
+def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:
+    """Return the error for inputs that failed the check; `skip_invalid` then is a dry run."""
+    if invalid and skip_invalid:
+        message = f"{invalid:,} of {read:,} records would go to the rejects file"
+        hint = "without --dry-run the others are sent, and the exit code is 1"
+    elif invalid:
         verb = "is" if invalid == 1 else "are"
         message = f"{invalid:,} of {read:,} records {verb} invalid: nothing was sent"
         hint = "mend them, or add --skip-invalid to send the others"
@@ -69,6 +72,14 @@ def not_all_read(delivered: bool) -> ReoError:
     code = ExitCode.DATA if delivered else ExitCode.INVALID
     hint = "mend it and run the same command again: what was delivered is not sent twice"
     return ReoError(code, "input_not_read", "an input could not be read to its end", hint)
+
+
+def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoError:
+    """Return the error for an input of which the API takes nothing; `delivered`: of another."""
+    code = ExitCode.DATA if delivered else ExitCode.INVALID
+    message = f"the API rejected the first {rejected} events of {file}, the last with {reason}"
+    hint = "a field may be mapped wrongly; --max-rejects 0 sends the rest all the same"
+    return ReoError(code, "all_rejected", message, hint)
 
 
 def other_key(where: str, delivered_at: int) -> ReoError:

@@ -90,9 +90,13 @@ class Summary:
     error: ReoError | None = None
     dry_run: bool = False
     bodies: Sequence[str] = ()
+    to_send: int = 0
+    """Events that a dry run would have sent."""
     endpoint: str = ""
     resume: str = ""
     """The command that goes on from here, or empty when nothing is left to do."""
+    cut_pipe: bool = False
+    """Whether a pipe was not read to its end."""
     allow_failure: bool = False
 
     @property

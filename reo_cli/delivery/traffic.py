@@ -1,6 +1,7 @@
 """What a run is told of while it waits: answers, signals, and that there is more to read."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -11,10 +12,10 @@ from reo_cli.outcome import Outcome
 
 
 class Answer(NamedTuple):
-    """What an attempt came to, and when (monotonic seconds)."""
+    """What an attempt came to, and when (monotonic seconds); None: nothing was sent after all."""
 
     job: Job
-    outcome: Outcome
+    outcome: Outcome | None
     at: float
 
 
@@ -47,6 +48,10 @@ class Traffic:
     def submit(self, job: Job) -> None:
         """Start an attempt."""
         self._pool.start(job, job.body)
+
+    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
+        """Have `may_send` asked when a request has waited for its connection."""
+        self._pool.may_send = may_send
 
     def post(self, message: Signal | Wake) -> None:
         """Put a message into the inbox; safe in signal handlers and other threads."""

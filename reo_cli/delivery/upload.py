@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from reo_cli.delivery.order import Order
 from reo_cli.delivery.progress import Meter, Silent, sum_of
 from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
-from reo_cli.delivery.stops import invalid_input, not_all_read
+from reo_cli.delivery.stops import invalid_input, not_all_read, timed_out
 from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
 from reo_cli.delivery.traffic import Signal, Traffic, Wake
 from reo_cli.errors import ExitCode, ReoError
@@ -35,6 +35,9 @@ from reo_cli.issues import IssueLog
 from reo_cli.readers import read
 from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN
+
+HOPELESS = ("invalid_input", "all_rejected", "delivered_under_another_key")
+"""Why the same command, run again, would stop in the same place."""
 
 CHECKED_AT_ONCE = 256
 """Records that are checked between two looks at the clock."""
@@ -51,6 +54,7 @@ def upload(order: Order, log: IssueLog, listener: Listener) -> Summary:
     run = _Run(order, log, listener)
     try:
         with Signals() as signals, ExitStack() as stack:
+            signals.guard()
             run.go(stack, signals)
     except ReoError as fault:
         run.error = run.error or fault
@@ -72,6 +76,7 @@ class _Run:
         self._ledger: Ledger | None = None
         self._ledger_summary: LedgerSummary | None = None
         self._bodies: list[str] = []
+        self._to_send = 0
         self._meter = Meter(listener, time.monotonic)
         self.error: ReoError | None = None
 
@@ -100,7 +105,8 @@ class _Run:
         order = self._order
         if order.rejects is not None:
             shared = Rejects(order.rejects, explicit=True)
-            shared.check([Path(each.path) for each in self._sources if not each.streamed])
+            taken = [Path(each.path) for each in self._sources if not each.streamed]
+            shared.check([*taken, *([order.ledger.path] if order.ledger.path else [])])
             files = [shared] * len(self._sources)
         else:
             files = [Rejects(default_path(each.path, order.state)) for each in self._sources]
@@ -111,6 +117,7 @@ class _Run:
     def _lock(self, stack: ExitStack) -> None:
         order = self._order
         paths = [Path(each.path) for each in self._sources if not each.streamed]
+        left = self._time_left()
         context = lock(
             paths,
             folder=order.state / "locks",
@@ -118,9 +125,19 @@ class _Run:
             sleep=time.sleep,
             name=order.lock_name,
             share=str(order.identity.shard) if order.identity.shard else None,
-            wait=order.wait,
+            wait=order.wait if left is None else min(order.wait, left),
         )
         stack.enter_context(context)
+
+    def _time_left(self) -> float | None:
+        """Return the seconds left of `--max-time`, None without it; raises ReoError 75."""
+        most = self._order.policy.max_time
+        if most is None:
+            return None
+        left = self._order.started + most - time.monotonic()
+        if left <= 0:
+            raise timed_out(most)
+        return left
 
     def _open_ledger(self, stack: ExitStack) -> Memory:
         """Open the ledger, and one for this run only where the other is not looked into."""
@@ -153,7 +170,8 @@ class _Run:
                 return None  # there is none yet
             raise
         self._note_ledger()
-        return Memory(self._ledger.scope(order.endpoint, order.key, options.account))
+        scope = self._ledger.scope(order.endpoint, order.key, options.account)
+        return Memory(scope.as_if_adopted() if options.key_rotated else scope)
 
     def _note_ledger(self) -> None:
         ledger = self._ledger
@@ -164,30 +182,55 @@ class _Run:
         """Check inputs to their ends without sending; False when something is wrong with them."""
         order = self._order
         dry_run = order.target is None
-        decider = Decider(order.identity, memory)
         silent = Silent(self._listener, settled=dry_run)
         book = Book(self._inputs, self._log, silent, clock=time.time)
-        inputs = [self._input(at, self._sources[at], None) for at in which]
-        intake = Intake(inputs, self._checker, decider, book, order.identity.shard)
 
         def settle(job: Job) -> None:
+            self._to_send += 1
             body = job.body.decode() if dry_run else ""
             if body and len(self._bodies) < BODIES_SHOWN:
                 self._bodies.append(body)
             book.unsent(job, "dry run" if dry_run else "", body=body)
 
-        while not intake.done:
-            intake.take_some(CHECKED_AT_ONCE, settle)
-            self._meter.checking(book)
-        decider.close()
+        self._check(memory, which, book, settle)
         self._surveyed = self._inputs
         counts = sum_of(self._inputs)
         if counts.invalid or book.broken:
-            self.error = invalid_input(counts.invalid, counts.read)
+            self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            if self._listener.lists_records and not dry_run:
+                self._list_unsent(memory, which)
             return False
         if not dry_run:
             self._inputs = [InputSummary(name) for name in order.names]
         return True
+
+    def _check(
+        self,
+        memory: Memory | None,
+        which: Collection[int],
+        book: Book,
+        settle: Callable[[Job], None],
+    ) -> None:
+        """Take inputs through reading, check and decision, and give what could be sent to settle.
+
+        Raises ReoError for what stops it, `--max-time` (75) among it.
+        """
+        order = self._order
+        decider = Decider(order.identity, memory)
+        inputs = [self._input(at, self._sources[at], None) for at in which]
+        limit = order.policy.limit if order.target is None else None
+        intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)
+        while not intake.done:
+            self._time_left()
+            intake.take_some(CHECKED_AT_ONCE, settle)
+            self._meter.checking(book)
+        decider.close()
+
+    def _list_unsent(self, memory: Memory | None, which: Collection[int]) -> None:
+        """Tell of every record that nothing was sent, which is known only when all are checked."""
+        inputs = [InputSummary(name) for name in self._order.names]
+        book = Book(inputs, IssueLog(0), self._listener, clock=time.time)
+        self._check(memory, which, book, lambda job: book.unsent(job, "nothing was sent"))
 
     def _send(
         self,
@@ -276,25 +319,28 @@ class _Run:
             error=self.error,
             dry_run=order.target is None,
             bodies=self._bodies,
+            to_send=self._to_send,
             endpoint=order.endpoint,
             resume=order.command if self._is_unfinished() else "",
+            cut_pipe=any(each.streamed and not each.ended for each in self._sources),
             allow_failure=order.allow_failure,
         )
 
     def _is_unfinished(self) -> bool:
         """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
-        if self._order.target is None or (self.error and self.error.exit_code is ExitCode.CONFIG):
+        if self._order.target is None or (self.error and self.error.reason in HOPELESS):
             return False
-        return bool(counts.errored or (counts.unsent and not counts.invalid))
+        return bool(counts.errored or counts.unsent)
 
 
 def origin_of(source: Source) -> bytes:
     """Return what stands for an input where its events have no time of their own.
 
-    A regular file's absolute path, size and modification time; a random id for a pipe.
+    A regular file's path (links followed), size and modification time; a random id for a pipe.
     """
     if source.streamed:
         return secrets.token_bytes(16)
     _, _, size, mtime = source.snapshot
-    return b"\x00".join([os.fsencode(Path(source.path).absolute()), b"%d" % size, b"%d" % mtime])
+    path = os.fsencode(Path(source.path).resolve())
+    return b"\x00".join([path, b"%d" % size, b"%d" % mtime])

@@ -213,7 +213,8 @@ class _Comma:
 def _no_payload(envelope: dict[str, Any]) -> tuple[str, str]:
     payload = envelope["payload"]
     if payload is None and "raw" in envelope:
-        return "could not be read the first time: `payload` is null", "mend it where it came from"
+        hint = "put the event in place of null, or remove the line"
+        return "could not be read the first time: `payload` is null", hint
     return f"`payload` is {kind_of(payload)}, not an object", ""
 
 

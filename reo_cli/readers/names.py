@@ -20,7 +20,7 @@ class NameRules(NamedTuple):
 
     `columns` maps a field to the column or key it is read from. `given` are the fields that
     `--set`, `--default`, the short flags or the settings supply. `command` is the command line
-    that a suggestion repeats.
+    that a suggestion repeats; where it is empty there are no such options.
     """
 
     columns: Mapping[str, str] = MappingProxyType({})

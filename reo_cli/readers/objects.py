@@ -16,6 +16,7 @@ class KeyPlan:
 
     def __init__(self, keys: tuple[str, ...], rules: NameRules) -> None:
         self._plan = plan(keys, rules, header=False)
+        self._has_options = bool(rules.command)
         self.plain = self._plan.targets == keys and all(key in NAMES for key in keys)
 
     def filled(self, record: Record, value: Mapping[str, Any]) -> Record:
@@ -45,6 +46,8 @@ class KeyPlan:
 
     def _hint(self, key: str) -> str:
         meant = suggestion(key)
+        if not self._has_options:
+            return f"did you mean {meant}?" if meant else "other keys belong in `meta`"
         if meant and meant not in self._plan.targets:
             return f"add {_option('--map', f'{meant}={key}')}"
         return f"add {_leave(key)}, or --extra meta to keep it"

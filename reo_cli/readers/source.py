@@ -42,6 +42,8 @@ class Source:
         self.streamed = streamed
         self.snapshot = snapshot
         self.head = b""
+        self.ended = False
+        """Whether it was read to its end."""
         self.guarded = False
         self.stopped = False
 
@@ -79,6 +81,7 @@ class Source:
             raise read_error(self.name, fault) from fault
         if self.guarded:
             self.verify_unchanged()
+        self.ended = not data
         return data
 
     def peek(self, size: int) -> bytes:
@@ -133,7 +136,7 @@ def _snapshot(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _open_error(name: str, fault: OSError | ValueError) -> ReoError:
-    hint = "check the path; the current folder is `.`"
+    hint = f"check the path; the working folder is `{_working_folder()}`"
     why = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
     if isinstance(fault, IsADirectoryError):
         hint = f"name the files in it, such as {name.rstrip('/')}/*.csv"
@@ -142,6 +145,13 @@ def _open_error(name: str, fault: OSError | ValueError) -> ReoError:
     elif isinstance(fault, PermissionError):
         hint = "make it readable for the user that runs reo"
     return ReoError(ExitCode.NO_INPUT, "no_input", f"cannot read `{name}`: {why.lower()}", hint)
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text for a message
+    except OSError:  # it has been removed
+        return "."
 
 
 def read_error(name: str, fault: OSError) -> ReoError:

@@ -74,10 +74,15 @@ def _finite(value: object) -> object:
     return value
 
 
+def name_of(file: str) -> str:
+    """A file's name as JSON can hold it: bytes of it that are no UTF-8 as `\\xff`."""
+    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def issue_shape(issue: Issue) -> Shape:
     """One of `issues[]`."""
     return {
-        "file": issue.file,
+        "file": name_of(issue.file),
         "line": issue.line,
         "record": issue.record,
         "field": issue.field,

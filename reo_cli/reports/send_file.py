@@ -1,6 +1,7 @@
 """What a run of `send-file` is to programs (its JSON) and to people (its content)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
 from reo_cli.reports.content import Cell, Closing, Column, Content, Fact, Grid
-from reo_cli.reports.machine import Shape, error_shape, issue_shape
+from reo_cli.reports.machine import Shape, error_shape, issue_shape, name_of
 from reo_cli.reports.words import count_of, duration, number, rate
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def _counts_shape(counts: "Counts") -> dict[str, int]:
 
 
 def _input_shape(each: "InputSummary") -> Shape:
-    rejects = None if each.rejects_file is None else str(each.rejects_file)
-    return {"file": each.file, **_counts_shape(each.counts), "rejects_file": rejects}
+    rejects = None if each.rejects_file is None else name_of(str(each.rejects_file))
+    return {"file": name_of(each.file), **_counts_shape(each.counts), "rejects_file": rejects}
 
 
 def _ledger_shape(ledger: "LedgerSummary | None") -> Shape | None:
@@ -71,7 +72,7 @@ def _ledger_shape(ledger: "LedgerSummary | None") -> Shape | None:
 def settled_shape(settled: "Settled") -> Shape:
     """A line of `-o ndjson`; a dry run adds the `payload`."""
     line: Shape = {
-        "file": settled.file,
+        "file": name_of(settled.file),
         "line": settled.line,
         "record": settled.record,
         "status": settled.outcome,
@@ -113,8 +114,8 @@ def _facts(summary: "Summary") -> list[Fact]:
         facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
     if summary.dry_run:
         facts.append(Fact("endpoint", summary.endpoint))
-        bodies, unsent = len(summary.bodies), summary.counts.unsent
-        facts.append(Fact("bodies", f"{number(bodies)} of {number(unsent)}"))
+        bodies, to_send = len(summary.bodies), summary.to_send
+        facts.append(Fact("bodies", f"{number(bodies)} of {number(to_send)}"))
     elif summary.attempts:
         facts.append(Fact("time", _time(summary)))
     if summary.ledger is not None:
@@ -136,7 +137,7 @@ def _result(summary: "Summary") -> str:
     if not counts.read:
         return "no events in the input" if _is_well(summary) else "nothing was sent"
     if summary.dry_run:
-        return f"dry run: {count_of(counts.unsent, 'event')} would be sent, nothing was"
+        return f"dry run: {count_of(summary.to_send, 'event')} would be sent, nothing was"
     held, earlier = counts.delivered + counts.already_delivered, counts.already_delivered
     share = "" if held == counts.read else f"{number(held)} of "
     when = f", {number(earlier)} of them earlier" if earlier else ""
@@ -164,12 +165,27 @@ def closing(summary: "Summary") -> Closing:
 
 def _next_steps(summary: "Summary") -> list[str]:
     hints = []
-    if summary.resume and not (summary.error and summary.resume in summary.error.hint):
-        hints.append(f"to go on, `{summary.resume}`")
-    rejects = [quote(str(each.rejects_file)) for each in summary.inputs if each.rejects_file]
-    if rejects:
-        hints.append(f"mend what is in the rejects file, then `reo send-file {' '.join(rejects)}`")
+    counts, error = summary.counts, summary.error
+    if summary.resume and summary.cut_pipe:
+        again = f"to go on, run the whole pipe again: `… | {summary.resume}`"
+        hints.append(f"{again}; what was delivered is not sent twice")
+    elif summary.resume and not (error and summary.resume in error.hint):
+        first = "then, " if error and error.exit_code in MENDED_FIRST else ""
+        hints.append(f"{first}to go on, `{summary.resume}`")
+    rejects = [_path(each.rejects_file) for each in summary.inputs if each.rejects_file]
+    if rejects and (counts.invalid or counts.rejected or not summary.cut_pipe):
+        mend = "mend what is in the rejects file, then " if counts.invalid + counts.rejected else ""
+        hints.append(f"{mend or 'to send what was read, '}`reo send-file {' '.join(rejects)}`")
     return hints
+
+
+MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
+"""Ends after which the same command helps only when something else was mended."""
+
+
+def _path(path: Path) -> str:
+    """A path as a command takes it, also one that begins like an option."""
+    return quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def _undelivered(counts: "Counts") -> str:

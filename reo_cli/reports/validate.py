@@ -7,7 +7,7 @@ from reo_cli.errors import ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
 from reo_cli.reports.content import Chart, Closing, Column, Content, Fact, Grid
-from reo_cli.reports.machine import Shape, error_shape, issue_shape
+from reo_cli.reports.machine import Shape, error_shape, issue_shape, name_of
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _totals_shape(totals: "Totals") -> Shape:
 
 def _file_shape(each: "FileResult") -> Shape:
     counts = {name: getattr(each, name) for name in _COUNTS}
-    return {"file": each.file, **counts, "totals": _totals_shape(each.totals)}
+    return {"file": name_of(each.file), **counts, "totals": _totals_shape(each.totals)}
 
 
 def issues_of(result: "Validation") -> tuple[Sequence[Issue], int, int]:
@@ -95,7 +95,7 @@ def _facts(result: "Validation") -> list[Fact]:
     totals = result.totals
     facts = [
         Fact("result", _result(result), "good" if result.status == "valid" else "bad"),
-        Fact("count", f"{number(totals.sum_of_count)} in all valid events"),
+        Fact("count", f"{number(totals.sum_of_count)} in all {_which(result)}"),
         Fact("domains", _distinct(totals.domains)),
         Fact("IPs", _distinct(totals.ips)),
     ]
@@ -115,6 +115,13 @@ def _result(result: "Validation") -> str:
     if not invalid:  # the header, the encoding, what stands between the values
         return f"invalid: {count_of(sum(each.errors for each in result.files), 'error')}"
     return f"invalid: {number(invalid)} of {count_of(read, 'record')}"
+
+
+def _which(result: "Validation") -> str:
+    """Say of which events the totals are: of repeats it is known only in the end that they are."""
+    if result.repeats:
+        return f"events, {number(result.repeats)} with a repeated event_id among them"
+    return "valid events"
 
 
 def _distinct(distinct: "Distinct") -> str:

@@ -87,6 +87,9 @@ class VirtualTransport:
     def now(self) -> float:
         return self.time
 
+    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
+        pass
+
     def submit(self, job: Job) -> None:
         under_way = self._serving
         times = self._times[job.event_id] = self._times.get(job.event_id, 0) + 1
@@ -117,6 +120,8 @@ class VirtualTransport:
 
 class Ears:
     """A listener that keeps what it hears."""
+
+    lists_records = False
 
     def __init__(self) -> None:
         self.ends: list[Settled] = []

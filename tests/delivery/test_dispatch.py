@@ -229,6 +229,12 @@ def test_retry_after_closes_the_gate_for_all(asked: float) -> None:
     assert done.requests == 501
 
 
+def test_a_wait_of_no_time_is_no_reason_to_hurry() -> None:
+    done = run(always(come_back_after(0.0), 0.01), 20, give_up_after=60)
+    assert done.stopped_by == (69, "gave_up")
+    assert done.requests < 60, "an outage like any other, met with backoff"
+
+
 def test_waits_that_the_api_asks_for_again_and_again_do_not_count_as_no_progress() -> None:
     done = run(
         lambda each: (0.1, come_back_after(60) if 2 < each.at < 600 else DELIVERED),

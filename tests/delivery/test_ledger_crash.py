@@ -151,7 +151,7 @@ def test_a_failing_write_is_a_clear_error_and_loses_nothing(
 @pytest.mark.slow
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_a_kill_at_every_write_loses_nothing(path: Path) -> None:
-    points = range(1, max(8, int(110 * SCALE)))
+    points = range(1, max(24, int(110 * SCALE)))
     said: list[str] = []
     for point in points:
         before = tampering(f"signal=KILL:when={point}")

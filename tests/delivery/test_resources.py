@@ -1,9 +1,11 @@
 """R1, R4, R7, R8: memory, signals, and a world with things missing (reliability.md section 4)."""
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -462,3 +464,97 @@ print(before, left())
     assert done.returncode == 0, done.stderr
     assert before.strip("()") == after.strip("()"), done.stdout
     assert before.startswith("(1,")
+
+
+# What else may hold a run up
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_r7_a_reader_that_has_stopped_reading_holds_up_no_signal(desk: Desk, signals: int) -> None:
+    file = desk.csv(rows(6000))
+    read, write = os.pipe()
+    process = desk.start(file, "-o", "ndjson", stdout=write, quiet=False)
+    os.close(write)
+    seen = -1
+    while len(desk.server.requests) != seen:  # until it stands still, the pipe being full
+        seen = len(desk.server.requests)
+        time.sleep(0.3)
+    assert process.poll() is None
+    began = time.monotonic()
+    for _ in range(signals):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert process.wait(20) == 128 + signal.SIGTERM
+    assert time.monotonic() - began < (6.5 if signals == 1 else 2)
+    os.close(read)
+    assert desk.send(file).code == 0
+    assert assert_complete(desk.server, rows(6000)).repeats <= 8
+
+
+def test_r7_a_ledger_that_another_process_keeps_holds_up_no_signal(desk: Desk) -> None:
+    file = desk.csv(rows(400))
+    desk.send(file, "--limit", "1")
+    process = desk.start(file)
+    wait_until(lambda: len(desk.server.requests) > 20, process)
+    path = desk.world.home / ".local/state/reo/ledger.db"
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+        assert time.monotonic() - began < 6.5
+        other.execute("ROLLBACK")
+    other.close()
+    assert desk.send(file).code == 0
+    assert_complete(desk.server, rows(400))
+
+
+def test_a_process_that_was_stopped_takes_the_answers_that_came_in_time(world: World) -> None:
+    with FaultServer(late(0.3)) as server:
+        desk = Desk(world, server, ["--timeout", "1", "--concurrency", "8"])
+        file = desk.csv(rows(40))
+        process = desk.start(file)
+        wait_until(lambda: len(server.requests) > 8, process)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(30) == 0
+        assert assert_complete(server, rows(40)).repeats == 0
+
+
+def test_max_time_ends_the_check_and_the_waiting_for_a_lock(desk: Desk) -> None:
+    file = desk.csv(rows(60_000))
+    began = time.monotonic()
+    run = desk.send(file, "--max-time", "0.6")
+    assert (run.code, run.json["error"]["reason"]) == (75, "max_time")
+    assert time.monotonic() - began < 3
+    assert not desk.server.requests
+    small = desk.csv(rows(2), "small.csv")
+    with small.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+        assert desk.send(small, "--wait", "20", "--max-time", "1").code == 75
+        assert time.monotonic() - began < 5
+
+
+def test_a_full_disk_is_found_before_the_first_request(desk: Desk) -> None:
+    """A system that says so stands for the disk: a real one needs rights to be mounted."""
+    file = desk.csv(rows(5))
+    code = (
+        "import os; disk = os.statvfs\n"
+        "def full(path):\n"
+        "    found = list(disk(path)); found[4] = 3\n"
+        "    return os.statvfs_result(found)\n"
+        "os.statvfs = full\n"
+        "from reo_cli.cli import main; main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, "send-file", str(file)],
+        env=desk.world.environ(desk.environ()),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 73
+    assert "the disk of the ledger" in run.stderr
+    assert not desk.server.requests

@@ -24,7 +24,16 @@ from tests.delivery.harness import (
     wait_until,
     write_csv,
 )
-from tests.faults import Action, FaultServer, Request, failure, late, success, throttled
+from tests.faults import (
+    Action,
+    FaultServer,
+    Request,
+    failure,
+    late,
+    success,
+    throttled,
+    wrong_key,
+)
 
 OTHER_KEY = "canary-key-the-second-one"
 
@@ -498,3 +507,80 @@ def test_a_dry_run_needs_no_lock_and_the_sandbox_neither(desk: Desk) -> None:
     assert desk.send(file).code == 75
     process.kill()
     process.communicate()
+
+
+def test_the_command_to_go_on_is_given_though_a_record_is_invalid(desk: Desk) -> None:
+    events = [*rows(30), row(31, count="x")]
+    stopped = desk.send(desk.csv(events), "--skip-invalid", "--limit", "4")
+    assert counts(stopped) == {"delivered": 4, "invalid": 1, "unsent": 26}
+    assert "to go on, `reo send-file" in stopped.stderr
+
+
+def test_a_pipe_that_was_cut_is_to_be_run_again_whole(desk: Desk) -> None:
+    desk.server.script = wrong_key()
+    stopped = desk.send("-", input=ndjson(rows(6000)))
+    assert stopped.code == 77
+    assert stopped.json["read"] < 6000
+    assert "run the whole pipe again: `… | reo send-file - " in stopped.stderr
+    assert "mend what is in the rejects file" not in stopped.stderr
+
+
+def test_now_is_the_same_file_by_whatever_path(desk: Desk) -> None:
+    events = [{k: v for k, v in each.items() if k != "event_at"} for each in rows(3)]
+    file = desk.csv(events)
+    link = desk.world.folder / "link.csv"
+    link.symlink_to(file)
+    now = ("--default", "event_at=now")
+    assert counts(desk.send(file, *now)) == {"delivered": 3}
+    for path in (link, Path(file.name), file.parent / ".." / file.parent.name / file.name):
+        assert counts(desk.send(path, *now)) == {"already_delivered": 3}
+
+
+def test_a_dry_run_says_what_a_run_would_do(desk: Desk) -> None:
+    file = desk.csv(rows(6))
+    text = desk.world.run("send-file", str(file), "--dry-run", "--limit", "2", env=desk.environ())
+    assert "dry run: 2 events would be sent" in text.stdout
+    assert "bodies: 2 of 2" in text.stdout
+    desk.send(file, "--limit", "4")
+    rotated = {"REO_API_KEY": OTHER_KEY}
+    dry = desk.send(file, "--dry-run", "--key-rotated", env=rotated)
+    assert counts(dry) == {"already_delivered": 4, "unsent": 2}
+    assert desk.send(file, env=rotated).code == 78, "a dry run adopts nothing"
+    bad = desk.csv([*rows(2), row(3, count="x")], "bad.csv")
+    dry = desk.send(bad, "--dry-run", "--skip-invalid")
+    assert dry.code == 65
+    assert "add --skip-invalid" not in dry.json["error"]["hint"]
+
+
+def test_every_record_has_its_line_also_when_the_check_fails(desk: Desk) -> None:
+    file = desk.csv([*rows(2), row(3, count="x"), row(4)])
+    run = desk.world.run("send-file", str(file), "-o", "ndjson", env=desk.environ())
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [each.get("status") for each in lines] == ["unsent", "unsent", "invalid", "unsent", None]
+    assert lines[-1]["summary"]["exit_code"] == run.code == 65
+
+
+def test_another_input_s_deliveries_make_all_rejected_a_matter_of_data(desk: Desk) -> None:
+    def script(_: int, request: Request) -> Action:
+        bad = request.json["payload"]["domain"] == "bad.com"
+        return failure(400) if bad else success()
+
+    good, bad = desk.csv(rows(5)), desk.csv([row(n, domain="bad.com") for n in range(9)], "bad.csv")
+    desk.server.script = script
+    run = desk.send(good, bad, "--max-rejects", "3", "--concurrency", "1")
+    assert (run.code, run.json["error"]["reason"]) == (1, "all_rejected")
+    assert "first 3 events of" in run.json["error"]["message"]
+    assert desk.send(bad, "--max-rejects", "3", "--concurrency", "1").code == 65
+
+
+def test_the_ledger_takes_no_rejects(desk: Desk) -> None:
+    file = desk.csv(rows(2))
+    desk.send(file, "--ledger", "l.db")
+    assert (
+        desk.world.run(
+            *("send-file", str(file), "--ledger", "l.db", "--rejects", "l.db"), env=desk.environ()
+        ).code
+        == 2
+    )
+    for option in (("--lock", ""), ("--rejects", "-")):
+        assert desk.world.run("send-file", str(file), *option, env=desk.environ()).code == 2

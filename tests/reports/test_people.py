@@ -238,7 +238,14 @@ def test_a_dry_run_of_a_file_shows_endpoint_and_bodies() -> None:
     inputs = [InputSummary("usage.csv", Counts(unsent=9))]
     body = json.dumps({"payload": {"user_agent": "x" * 500, "domain": "[/x]"}})
     dry = success().__class__(
-        inputs, 0, 0.1, 0.0, dry_run=True, bodies=[body], endpoint="https://ingest.reo.dev/api"
+        inputs,
+        0,
+        0.1,
+        0.0,
+        dry_run=True,
+        bodies=[body],
+        to_send=9,
+        endpoint="https://ingest.reo.dev/api",
     )
     screen = on_screen(send_file(dry))
     assert " result    dry run: 9 events would be sent, nothing was\n" in screen

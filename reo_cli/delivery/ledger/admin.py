@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reo_cli.delivery.ledger import scopes as scopes
+from reo_cli.delivery.ledger.faults import WAY_OUT, refused
 from reo_cli.delivery.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -97,6 +98,14 @@ def merge(ledger: Ledger, source: Ledger) -> Merged:
                 taken += connection.total_changes - before
             read += len(rows)
     return Merged(read, taken)
+
+
+def require_sound(ledger: Ledger) -> None:
+    """Read a ledger as a whole; raises ReoError 73 when it is damaged."""
+    with ledger.reading() as connection:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found[0] != "ok":
+        raise refused("ledger_damaged", f"the ledger `{ledger.path}` is damaged", WAY_OUT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x52654C31
 SCHEMA_VERSION = 1
 
+ROOM = 1024 * 1024
+"""Bytes that must be free on the disk of a ledger: some 5,000 acknowledgements."""
+
 NOT_REGULAR = "not a regular file"
 
 _MAGIC = b"SQLite format 3\x00"
@@ -80,6 +83,21 @@ def make(path: Path, now: int) -> bool:
             os.close(fd)
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
+
+
+def require_room(path: Path) -> None:
+    """Raise ReoError 73 unless the disk has room for more than a few acknowledgements.
+
+    A run on a full disk would deliver its first events and forget them, every time.
+    """
+    try:
+        disk = os.statvfs(path)
+    except OSError:  # a file system that does not tell
+        return
+    if disk.f_bavail * disk.f_frsize < ROOM:
+        raise refused(
+            "ledger_full", f"the disk of the ledger `{path}` is full", f"make room, or {ANOTHER}"
+        )
 
 
 def connect_to_write(path: Path) -> "sqlite3.Connection":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from reo_cli.delivery.ledger.admin import Merged, count_older, merge, meta, prune
+from reo_cli.delivery.ledger.admin import Merged, count_older, merge, meta, prune, require_sound
 from reo_cli.delivery.ledger.store import Ledger
 from reo_cli.errors import ExitCode, ReoError
 
@@ -131,8 +131,12 @@ def merged(path: Path, other: Path, clock: Callable[[], float]) -> LedgerResult:
 
 def _source(other: Path) -> Ledger:
     try:
-        return Ledger.view(other)
+        source = Ledger.view(other)
+        require_sound(source)
+        return source
     except ReoError as error:
+        if error.exit_code is ExitCode.NO_INPUT:
+            raise replace(error, hint="check the path; FILE is the other ledger") from None
         if error.exit_code is ExitCode.CANT_CREATE:
             raise replace(error, exit_code=ExitCode.INVALID) from None
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.delivery.ledger import scopes as scopes
 from reo_cli.delivery.ledger.faults import explain
-from reo_cli.delivery.ledger.file import connect_to_read, connect_to_write, make
+from reo_cli.delivery.ledger.file import connect_to_read, connect_to_write, make, require_room
 from reo_cli.identity import id_key
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Ledger:
         """
         now = int(clock())
         created = make(path, now)
+        require_room(path)
         ledger = cls(path, connect_to_write(path), created)
         try:
             with ledger.writing(opening=True) as connection:
@@ -199,16 +200,27 @@ class Scope:
         From now on these keys count as the same account, whichever of them is used. Returns
         how many keys were taken over; raises ReoError (73 to 75).
         """
-        endpoint, _, account = self._who
         with self._ledger.writing(opening=True) as connection:
             own = self._own(connection)
-            others = scopes.resolve(connection, *self._who).others
-            if account:
-                others = scopes.resolve(connection, endpoint, None, None).own
-            foreign = [scope for scope in others if scope not in own]
+            foreign = self._foreign(connection, own)
             own = scopes.unite(connection, [*own, *foreign])
         self._members = scopes.Members(own, ())
         return len(foreign)
+
+    def as_if_adopted(self) -> "Scope":
+        """Return what `adopt` would make of this scope, and change nothing: for a dry run."""
+        with self._ledger.reading() as connection:
+            own = self._members.own
+            own = (*own, *self._foreign(connection, own))
+        return Scope(self._ledger, *self._who, scopes.Members(own, ()))
+
+    def _foreign(self, connection: "sqlite3.Connection", own: Sequence[int]) -> Sequence[int]:
+        """Return the scopes of other keys without a name."""
+        endpoint, _, account = self._who
+        others = scopes.resolve(connection, *self._who).others
+        if account:
+            others = scopes.resolve(connection, endpoint, None, None).own
+        return [scope for scope in others if scope not in own]
 
     def record(self, acknowledged: Iterable[Acknowledged]) -> None:
         """Record acknowledged events in one transaction, which is committed on return.
