@@ -475,6 +475,7 @@ def test_r7_a_reader_that_has_stopped_reading_holds_up_no_signal(desk: Desk, sig
     read, write = os.pipe()
     process = desk.start(file, "-o", "ndjson", stdout=write, quiet=False)
     os.close(write)
+    wait_until(lambda: len(desk.server.requests) > 100, process)
     seen = -1
     while len(desk.server.requests) != seen:  # until it stands still, the pipe being full
         seen = len(desk.server.requests)
@@ -515,9 +516,10 @@ def test_a_process_that_was_stopped_takes_the_answers_that_came_in_time(world: W
         desk = Desk(world, server, ["--timeout", "1", "--concurrency", "8"])
         file = desk.csv(rows(40))
         process = desk.start(file)
-        wait_until(lambda: len(server.requests) > 8, process)
+        wait_until(lambda: len(server.requests) > 12, process)
+        time.sleep(0.1)
         process.send_signal(signal.SIGSTOP)
-        time.sleep(1.5)
+        time.sleep(2)
         process.send_signal(signal.SIGCONT)
         assert process.wait(30) == 0
         assert assert_complete(server, rows(40)).repeats == 0
