@@ -4,7 +4,6 @@ A `ReoError` says what happened, where, and what to do next, and carries the exi
 process. Bad data is not an error but a value (`records.Issue`); any other exception is a bug (70).
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -29,7 +28,6 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-@dataclass(eq=False)
 class ReoError(Exception):
     """Something a user can cause or mend.
 
@@ -37,10 +35,27 @@ class ReoError(Exception):
     full stop, `hint` what to do next or empty. None of them ever holds the key.
     """
 
-    exit_code: ExitCode
-    reason: str
-    message: str
-    hint: str = ""
+    def __init__(self, exit_code: ExitCode, reason: str, message: str, hint: str = "") -> None:
+        super().__init__(exit_code, reason, message, hint)
+        self.exit_code = exit_code
+        self.reason = reason
+        self.message = message
+        self.hint = hint
+
+    def changed(
+        self,
+        *,
+        exit_code: ExitCode | None = None,
+        message: str | None = None,
+        hint: str | None = None,
+    ) -> "ReoError":
+        """Return the same error with other words, or another code."""
+        return ReoError(
+            self.exit_code if exit_code is None else exit_code,
+            self.reason,
+            self.message if message is None else message,
+            self.hint if hint is None else hint,
+        )
 
     def __str__(self) -> str:
         return self.message

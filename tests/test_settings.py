@@ -4,7 +4,6 @@ import os
 import pwd
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,15 +87,15 @@ def lay_out(files: Files, key: str, highest: int) -> Sources:
     else:
         toml += "[profiles.p]\n"
     files.write_config(toml)
-    sources = replace(files.sources(), profile="p")
+    sources = files.sources()._replace(profile="p")
     if "env_file" in texts:
         path = files.write_env(f"{BY_KEY[key].variable}={texts['env_file']}")
-        sources = replace(sources, env_file=path)
+        sources = sources._replace(env_file=path)
     if "environment" in texts:
         environ = {**sources.environ, BY_KEY[key].variable: texts["environment"]}
-        sources = replace(sources, environ=environ)
+        sources = sources._replace(environ=environ)
     if "flag" in texts:
-        sources = replace(sources, flags={key: texts["flag"]})
+        sources = sources._replace(flags={key: texts["flag"]})
     return sources
 
 
@@ -222,7 +221,7 @@ BAD = [
 def test_bad_values_name_their_source(files: Files, key: str, text: str, problem: str) -> None:
     setting = BY_KEY[key]
     with pytest.raises(ReoError, match=f"flag {setting.flag}: ") as of_flag:
-        resolve(replace(files.sources(), flags={key: text}))
+        resolve(files.sources()._replace(flags={key: text}))
     assert of_flag.value.exit_code is ExitCode.USAGE
     assert problem in of_flag.value.message
     with pytest.raises(ReoError, match=f"environment {setting.variable}: ") as of_variable:
@@ -238,13 +237,13 @@ def test_bad_values_name_their_source(files: Files, key: str, text: str, problem
 @pytest.mark.parametrize("key", ["account", "endpoint", "ledger", "product_id"])
 def test_an_empty_flag_is_wrong_usage(files: Files, key: str) -> None:
     with pytest.raises(ReoError, match="is empty") as caught:
-        resolve(replace(files.sources(), flags={key: ""}))
+        resolve(files.sources()._replace(flags={key: ""}))
     assert caught.value.exit_code is ExitCode.USAGE
 
 
 def test_paths_are_relative_to_where_they_are_written(files: Files) -> None:
     files.write_config('ledger = "l.db"\n[profiles.p]\nca_bundle = "~/ca.pem"\n')
-    sources = replace(files.sources(REO_API_KEY_FILE="key.txt"), profile="p")
+    sources = files.sources(REO_API_KEY_FILE="key.txt")._replace(profile="p")
     settings = resolve(sources)
     assert settings.ledger == files.config.parent / "l.db"
     assert settings.ca_bundle == Path("~/ca.pem").expanduser()
@@ -285,7 +284,7 @@ def test_within_one_level_the_key_comes_before_its_file(files: Files) -> None:
 
 def test_a_higher_level_wins_in_whatever_way_it_gives_the_key(files: Files) -> None:
     (files.cwd / "key").write_text(f"{OTHER_KEY}\n")
-    sources = replace(files.sources(REO_API_KEY=KEY), flags={"api_key_file": "key"})
+    sources = files.sources(REO_API_KEY=KEY)._replace(flags={"api_key_file": "key"})
     settings = resolve(sources)
     assert settings.require_key() == OTHER_KEY
     assert settings.api_key is None
@@ -338,13 +337,13 @@ def test_a_key_given_as_the_name_of_its_file_is_not_shown(files: Files) -> None:
 def test_with_an_explicit_profile_a_key_from_elsewhere_is_a_warning(files: Files) -> None:
     files.write_config(f'[profiles.prod]\napi_key = "{OTHER_KEY}"\n')
     for sources in (
-        replace(files.sources(REO_API_KEY=KEY), profile="prod"),
+        files.sources(REO_API_KEY=KEY)._replace(profile="prod"),
         files.sources(REO_API_KEY=KEY, REO_PROFILE="prod"),
     ):
         [warning] = resolve(sources).warnings
         assert "environment REO_API_KEY" in warning
         assert f"profile prod in {files.config}" in warning
-    assert resolve(replace(files.sources(), profile="prod")).warnings == ()
+    assert resolve(files.sources()._replace(profile="prod")).warnings == ()
 
 
 def test_blanks_around_a_key_are_removed_and_said(files: Files) -> None:
@@ -407,7 +406,7 @@ def test_5_6_key_syntax(files: Files, key: str, source: str) -> None:
 def test_an_unknown_profile_lists_the_known_ones(files: Files) -> None:
     files.write_config("[profiles.prod]\n[profiles.staging]\n")
     with pytest.raises(ReoError, match="no profile `x`") as caught:
-        resolve(replace(files.sources(), profile="x"))
+        resolve(files.sources()._replace(profile="x"))
     assert caught.value.exit_code is ExitCode.CONFIG
     assert caught.value.hint == "the profiles there are `prod`, `staging`"
 
@@ -421,10 +420,10 @@ def test_a_profile_without_a_config_file(files: Files) -> None:
 
 def test_the_flag_chooses_the_profile_before_the_variable(files: Files) -> None:
     files.write_config("[profiles.a]\nretries = 1\n[profiles.b]\nretries = 2\n")
-    sources = replace(files.sources(REO_PROFILE="a"), profile="b")
+    sources = files.sources(REO_PROFILE="a")._replace(profile="b")
     assert (resolve(sources).retries, resolve(sources).profile) == (2, "b")
     with pytest.raises(ReoError, match="empty") as caught:
-        resolve(replace(sources, profile=""))
+        resolve(sources._replace(profile=""))
     assert caught.value.exit_code is ExitCode.USAGE
 
 
@@ -440,7 +439,7 @@ def test_a_profile_says_how_files_are_read(files: Files) -> None:
         default.count = 1
         """
     )
-    settings = resolve(replace(files.sources(), profile="downloads"))
+    settings = resolve(files.sources()._replace(profile="downloads"))
     assert settings.map == {"domain": "Company Domain", "meta.plan": "Plan"}
     assert settings.set == {"activity_type": "DOWNLOAD"}
     assert settings.default == {"count": "1"}
@@ -468,7 +467,7 @@ def test_5_8_an_automatic_env_file_names_no_file(files: Files, key: str) -> None
 def test_5_8_no_env_file_sets_a_proxy_or_a_ca(files: Files, name: str, named: bool) -> None:
     path = files.write_env(f"{name}=http://evil.example:3128")
     before = dict(os.environ)
-    settings = resolve(replace(files.sources(), env_file=path if named else None))
+    settings = resolve(files.sources()._replace(env_file=path if named else None))
     assert dict(os.environ) == before
     [warning] = settings.warnings
     assert f"`{name}`" in warning
@@ -480,7 +479,7 @@ def test_5_8_an_automatic_env_file_chooses_no_config(files: Files, name: str) ->
     files.write_env(f"{name}={'evil' if name == 'REO_PROFILE' else 'evil.toml'}")
     (files.cwd / "evil.toml").write_text('endpoint = "https://evil.example"\n')
     environ = {key: text for key, text in files.sources().environ.items() if key != name}
-    settings = resolve(replace(files.sources(), environ=environ))
+    settings = resolve(files.sources()._replace(environ=environ))
     assert settings.values["endpoint"].source == "default"
     assert any(f"`{name}`" in warning for warning in settings.warnings)
 
@@ -490,14 +489,14 @@ def give_key(files: Files, source: str) -> Sources:
     (files.cwd / "key").write_text(KEY)
     match source:
         case "flag":
-            return replace(files.sources(), flags={"api_key_file": "key"})
+            return files.sources()._replace(flags={"api_key_file": "key"})
         case "environment":
             return files.sources(REO_API_KEY=KEY)
         case "environment file":
             return files.sources(REO_API_KEY_FILE="key")
         case "profile":
             files.write_config(f'[profiles.p]\napi_key = "{KEY}"\n')
-            return replace(files.sources(), profile="p")
+            return files.sources()._replace(profile="p")
         case _:
             files.write_config(f'api_key = "{KEY}"\n')
             return files.sources()
@@ -510,7 +509,7 @@ def test_5_8_an_endpoint_needs_the_key_of_the_same_file(files: Files, source: st
     with pytest.raises(ReoError) as caught:
         resolve(sources)
     assert (caught.value.exit_code, caught.value.reason) == (ExitCode.CONFIG, "foreign_endpoint")
-    settings = resolve(replace(sources, offline=True))
+    settings = resolve(sources._replace(offline=True))
     key = "api_key" if settings.api_key else "api_key_file"
     assert str(files.cwd / ".env") in caught.value.message
     assert settings.values[key].source in caught.value.message
@@ -556,7 +555,7 @@ def test_5_8_an_env_file_above_is_not_read(files: Files) -> None:
     files.write_env(f"REO_API_KEY={KEY}")
     below = files.cwd / "below"
     below.mkdir()
-    settings = resolve(replace(files.sources(), cwd=below))
+    settings = resolve(files.sources()._replace(cwd=below))
     assert settings.api_key is None
 
 
@@ -569,7 +568,7 @@ def test_5_8_a_pipe_in_place_of_the_env_file_is_not_waited_for(files: Files) -> 
     os.mkfifo(files.cwd / ".env")
     with pytest.raises(ReoError, match="not a regular file"):
         files.resolve()
-    assert resolve(replace(files.sources(), use_env_file=False)).api_key is None
+    assert resolve(files.sources()._replace(use_env_file=False)).api_key is None
 
 
 def test_a_named_env_file_is_trusted(files: Files) -> None:
@@ -578,7 +577,7 @@ def test_a_named_env_file_is_trusted(files: Files) -> None:
     path = files.cwd / "prod.env"
     path.write_text("REO_ENDPOINT=https://mine.example\nREO_LEDGER=l.db\nREO_PROFILE=p\n")
     files.write_env("REO_TIMEOUT=99")
-    settings = resolve(replace(files.sources(REO_API_KEY=KEY), env_file=Path("prod.env")))
+    settings = resolve(files.sources(REO_API_KEY=KEY)._replace(env_file=Path("prod.env")))
     assert settings.endpoint == "https://mine.example"
     assert settings.ledger == files.cwd / "l.db"
     assert settings.retries == 1
@@ -589,7 +588,7 @@ def test_a_named_env_file_is_trusted(files: Files) -> None:
 def test_a_real_variable_comes_before_a_named_env_file(files: Files) -> None:
     files.write_config("[profiles.real]\nretries = 1\n")
     (files.cwd / "prod.env").write_text("REO_PROFILE=other\nREO_CONFIG=other.toml\n")
-    sources = replace(files.sources(REO_PROFILE="real"), env_file=Path("prod.env"))
+    sources = files.sources(REO_PROFILE="real")._replace(env_file=Path("prod.env"))
     assert resolve(sources).retries == 1
 
 
@@ -604,10 +603,10 @@ def test_a_relative_config_path_starts_at_the_working_folder(
 
 def test_a_named_env_file_has_to_be_there(files: Files) -> None:
     with pytest.raises(ReoError, match="cannot be read") as caught:
-        resolve(replace(files.sources(), env_file=Path("missing.env")))
+        resolve(files.sources()._replace(env_file=Path("missing.env")))
     assert caught.value.exit_code is ExitCode.CONFIG
     with pytest.raises(ReoError, match="exclude") as both:
-        resolve(replace(files.sources(), env_file=Path("x"), use_env_file=False))
+        resolve(files.sources()._replace(env_file=Path("x"), use_env_file=False))
     assert both.value.exit_code is ExitCode.USAGE
 
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -258,6 +257,8 @@ def state_folder() -> Path:
 
 def forgiven(result: "SendResult", talk: "Talk") -> "SendResult":
     """Return the result with the exit code that `--allow-failure` makes of it, and say so."""
+    from dataclasses import replace
+
     from reo_cli.delivery.summary import FORGIVEN
 
     if result.exit_code not in FORGIVEN:

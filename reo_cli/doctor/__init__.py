@@ -5,7 +5,7 @@ client's own parts, up to an answer to `HEAD /`. Findings are values; `reports` 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from reo_cli.errors import ExitCode, ReoError
@@ -66,7 +66,7 @@ def _settings(sources: Sources) -> tuple[Settings | None, ReoError | None]:
     except ReoError as error:
         if error.reason != "foreign_endpoint":
             return None, error
-        return resolve(replace(sources, offline=True)), error
+        return resolve(sources._replace(offline=True)), error
 
 
 def verdict(checks: Sequence[Check]) -> tuple[Status, ExitCode]:

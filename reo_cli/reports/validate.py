@@ -7,10 +7,10 @@ from reo_cli.errors import ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
 from reo_cli.reports.content import Chart, Closing, Column, Content, Fact, Grid
-from reo_cli.reports.machine import Shape, error_shape, issue_shape, name_of
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
+    from reo_cli.reports.machine import Shape
     from reo_cli.validation import Distinct, FileResult, Totals, Validation
 
 SCHEMA = "reo.validate/1"
@@ -33,8 +33,10 @@ def blank(error: ReoError) -> "Validation":
     return Validation((), Totals(), error=error)
 
 
-def shape(result: "Validation") -> Shape:
+def shape(result: "Validation") -> "Shape":
     """The JSON of a run (design.md, Output); `files` and `error` are added to what it lists."""
+    from reo_cli.reports.machine import error_shape, issue_shape
+
     return {
         "schema": SCHEMA,
         "status": result.status,
@@ -50,7 +52,7 @@ def shape(result: "Validation") -> Shape:
     }
 
 
-def _totals_shape(totals: "Totals") -> Shape:
+def _totals_shape(totals: "Totals") -> "Shape":
     return {
         "count": totals.sum_of_count,
         "domains": totals.domains.number,
@@ -62,7 +64,9 @@ def _totals_shape(totals: "Totals") -> Shape:
     }
 
 
-def _file_shape(each: "FileResult") -> Shape:
+def _file_shape(each: "FileResult") -> "Shape":
+    from reo_cli.reports.machine import name_of
+
     counts = {name: getattr(each, name) for name in _COUNTS}
     return {"file": name_of(each.file), **counts, "totals": _totals_shape(each.totals)}
 

@@ -4,7 +4,6 @@ Here the files are found and read; which value wins is the part of `resolve`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,8 +28,7 @@ KEYS = ("api_key", "api_key_file")
 """The two ways to give a key; within one level the first comes first."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sources:
+class Sources(NamedTuple):
     """Where values may come from.
 
     `flags` maps setting keys to the text as typed, None where a flag was not given. `env_file` is
@@ -40,29 +38,34 @@ class Sources:
     """
 
     flags: Mapping[str, str | None]
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     cwd: Path
     env_file: Path | None = None
     use_env_file: bool = True
     profile: str | None = None
     offline: bool = False
 
+    def __repr__(self) -> str:
+        return "Sources(…)"  # never the key
 
-@dataclass(frozen=True, eq=False)
-class Level:
+
+class Level(NamedTuple):
     """One step of the precedence: texts by setting key, and how to speak of them.
 
     `label` is the source in words; where it holds `{}`, the name of the flag or variable goes in.
     Relative paths start at `base`. `is_found` marks a `.env` that nobody named.
     """
 
-    texts: Mapping[str, str] = field(repr=False)
+    texts: Mapping[str, str]
     label: str
     base: Path
     code: ExitCode = ExitCode.CONFIG
     file: Path | None = None
     is_profile: bool = False
     is_found: bool = False
+
+    def __repr__(self) -> str:
+        return f"Level({self.label})"  # never the key
 
     def source(self, key: str) -> str:
         """Say where this level has a setting from: `environment REO_TIMEOUT`."""

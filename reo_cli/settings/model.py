@@ -4,7 +4,6 @@ Named tuples where a class is small: these are made at every start, and cost a t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -43,15 +42,14 @@ class Reading(NamedTuple):
     date_format: str | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
+class Settings(NamedTuple):
     """Every setting, resolved; see `table.SETTINGS` for what they mean.
 
     `timeout` is in seconds, `rate` in events a second. At most one of `api_key` and `api_key_file`
     is set: the one in use. `warnings` are for everyone, `notes` for `-v`.
     """
 
-    api_key: str | None = field(repr=False)
+    api_key: str | None
     api_key_file: Path | None
     account: str | None
     endpoint: str
@@ -76,6 +74,9 @@ class Settings:
     notes: tuple[str, ...]
     profile: str | None
     config_path: Path
+
+    def __repr__(self) -> str:
+        return "Settings(…)"  # never the key
 
     @property
     def ledger(self) -> Path:
@@ -142,7 +143,7 @@ class Settings:
     def _located(self, error: ReoError, key: str) -> ReoError:
         """Return the error with the source of the value it is about."""
         message = f"{error.message} (`{key}` from {self.values[key].source})"
-        return replace(error, message=message)
+        return error.changed(message=message)
 
 
 NO_KEY = (

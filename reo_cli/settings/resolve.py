@@ -5,7 +5,6 @@ is asked for (`Settings.require_key`).
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _without_foreign_endpoint(found: Levels, key_level: Level | None, offline: b
             raise ReoError(ExitCode.CONFIG, "foreign_endpoint", message, hint)
         message += ": nothing would be sent"
     texts = {key: text for key, text in level.texts.items() if key != "endpoint"}
-    levels = [replace(each, texts=texts) if each is level else each for each in found.levels]
+    levels = [each._replace(texts=texts) if each is level else each for each in found.levels]
     warnings = (*found.warnings, message)
     return found._replace(levels=tuple(levels), warnings=warnings)
 

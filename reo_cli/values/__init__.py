@@ -4,7 +4,6 @@ Every parser takes the raw value (text from CSV and flags, any JSON value from J
 `Checked`. They are pure, never raise, and know nothing of files, records or other fields.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -45,9 +44,15 @@ def warned(value: Any, message: str, hint: str = "") -> Checked:
 
 def shown(raw: Any, limit: int = 60) -> str:
     """Quote a value for a message: as JSON, cut at `limit` characters."""
-    text = raw if isinstance(raw, str) else json.dumps(raw, default=str)
+    text = raw if isinstance(raw, str) else _as_json(raw)
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return f'"{text}"' if isinstance(raw, str) else text
+
+
+def _as_json(raw: Any) -> str:
+    import json
+
+    return json.dumps(raw, default=str)
 
 
 def kind_of(raw: Any) -> str:

@@ -4,9 +4,9 @@ Ranges follow the IANA special-purpose address registries (RFC 6890 and its upda
 """
 
 import re
+from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from bisect import bisect_right
 from functools import lru_cache
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from reo_cli.values import ABSENT, Checked, error, not_a, shown, warned

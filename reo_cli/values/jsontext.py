@@ -1,11 +1,12 @@
 """JSON text ↔ values, exactly: what Python's `json` lets through or changes is found here.
 
 RFC 8259 decides. NaN, repeated keys, numbers out of range and 5,000-digit integers become faults
-instead of values, and numbers that a double would change keep their text.
+instead of values, and numbers that a double would change keep their text. `json` itself, 2 ms, is
+loaded when something is decoded: CSV is only encoded.
 """
 
-import json
 import math
+from _json import encode_basestring, make_encoder
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Decoder:
         """
 
     def _scanner(self, parse_int: Callable[[str], Any]) -> Callable[[str, int], tuple[Any, int]]:
+        import json
+
         decoder: Any = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_float=self._float,
@@ -53,6 +56,8 @@ class Decoder:
 
     def raw_decode(self, text: str, start: int) -> tuple[Any, int]:
         """Like `scan`, but JSONDecodeError where no value starts."""
+        import json
+
         try:
             return self.scan(text, start)
         except StopIteration as fault:
@@ -67,6 +72,8 @@ class Decoder:
 
     def decode(self, text: str) -> Any:
         """Decode a whole text; raises ValueError (JSONDecodeError) and RecursionError."""
+        import json
+
         self.faults.clear()
         text = text.strip(WHITE_SPACE)
         value, end = self.raw_decode(text, 0)
@@ -79,7 +86,7 @@ class Decoder:
         if len(value) != len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            quoted = json.dumps(twice)
+            quoted = encode_plain(twice)
             self.faults.append(Fault(f"the key {quoted[:60]} stands there twice", quoted))
         return value
 
@@ -100,8 +107,16 @@ def _integer(text: str) -> int | ExactFloat:
     return ExactFloat(text) if text == "-0" else int(text)
 
 
-_c_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
-    None, None, json.encoder.encode_basestring, None, ":", ",", False, False, False
+_c_encode: Callable[[Any, int], tuple[str, ...]] = make_encoder(
+    None,  # no look for circles
+    None,  # type: ignore[arg-type]
+    encode_basestring,
+    None,
+    ":",
+    ",",
+    False,
+    False,
+    False,
 )
 
 

@@ -1,6 +1,5 @@
 """`meta`: an object of anything else, with its keys in order so that equal objects are equal."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -28,6 +27,8 @@ def meta_object(raw: Any) -> Checked:
         return not_a("an object", raw)
     if not raw.strip():
         return ABSENT
+    import json
+
     decoder = Decoder()
     hint = 'such as {"plan": "pro"}, or use one column a key: meta.plan'
     try:

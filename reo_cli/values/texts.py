@@ -1,6 +1,5 @@
 """Texts, identifiers and the two enumerations."""
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,8 @@ from reo_cli.values.numbers import EXACT_LIMIT, exact_integer
 def text(raw: Any) -> Checked:
     """Check a text: case and inner spaces count, blank is absent."""
     if not isinstance(raw, str):
+        import json
+
         plain = json.dumps(raw) if isinstance(raw, int | float) else ""
         return not_a("a string", raw, plain and f'put it in quotes: "{plain[:40]}"')
     stripped = raw.strip()

@@ -1,7 +1,7 @@
 """What a ledger holds, and the three commands of `reo ledger` as plain functions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -136,9 +136,9 @@ def _source(other: Path) -> Ledger:
         return source
     except ReoError as error:
         if error.exit_code is ExitCode.NO_INPUT:
-            raise replace(error, hint="check the path; FILE is the other ledger") from None
+            raise error.changed(hint="check the path; FILE is the other ledger") from None
         if error.exit_code is ExitCode.CANT_CREATE:
-            raise replace(error, exit_code=ExitCode.INVALID) from None
+            raise error.changed(exit_code=ExitCode.INVALID) from None
         raise
 
 
