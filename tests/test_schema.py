@@ -158,6 +158,24 @@ def test_the_schema_is_one() -> None:
     assert list(event_schema()["properties"]) == [field.name for field in FIELDS]
 
 
+def patterns(schema: object) -> Iterator[str]:
+    """Give every pattern of a schema."""
+    if isinstance(schema, dict):
+        yield from (text for key, text in schema.items() if key == "pattern")
+        yield from (found for each in schema.values() for found in patterns(each))
+    elif isinstance(schema, list):
+        yield from (found for each in schema for found in patterns(each))
+
+
+def test_the_patterns_are_those_of_javascript_too() -> None:
+    """JSON Schema's are ECMA-262's, where only syntax characters and classes may be escaped."""
+    found = list(patterns(event_schema()))
+    assert len(found) > 10
+    for pattern in found:
+        for escaped in re.findall(r"\\(.)", pattern):
+            assert escaped in r"^$\.*+?()[]{}|/dDwWsSbBtrnvfx", pattern
+
+
 def test_it_is_printed(world: World) -> None:
     run = world.run("validate", "--print-schema")
     assert run.code == 0
