@@ -93,17 +93,28 @@ def _special(packed: bytes) -> str | None:
     return whys[at] if at >= 0 and number <= ends[at] else None
 
 
-@lru_cache(maxsize=1024, typed=True)
 def ip_address(raw: Any) -> Checked:
-    """Check an IP address, v4 or v6; special-purpose ranges are warnings."""
+    """Check an IP address, v4 or v6; special-purpose ranges are warnings.
+
+    The plain case comes first and is not remembered: the addresses of a large file differ.
+    """
+    if raw.__class__ is str:
+        try:
+            if inet_pton(AF_INET, raw)[0] not in _SPECIAL_OCTETS:
+                return raw, ()
+        except (OSError, ValueError):
+            return _other_address(raw)
+    return _other_address(raw)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _other_address(raw: Any) -> Checked:
     if not isinstance(raw, str):
         return not_a("a string", raw)
     try:
         packed = parsed(raw)
     except ValueError:
         return _not_an_ip(raw) if raw.strip() else ABSENT
-    if len(packed) == 4 and packed[0] not in _SPECIAL_OCTETS:
-        return raw, ()
     if packed[:12] in _TRANSLATED:
         packed = packed[12:]
         if _special(packed) is None:

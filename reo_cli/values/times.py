@@ -40,13 +40,17 @@ def moment(now: int, date_format: str | None = None) -> Parser:
     by_format = format_parser(date_format) if date_format else None
     latest = now + DAY
 
-    @lru_cache(maxsize=1024, typed=True)
     def parse(raw: Any) -> Checked:
+        # The plain case, at once and not remembered: the times of a large file differ.
+        if by_format is None and raw.__class__ is str and len(raw) == 10 and raw.isdecimal():
+            seconds = int(raw)
+            if FIRST_PLAUSIBLE <= seconds <= latest and raw.isascii():
+                return seconds, ()
+        return other(raw)
+
+    @lru_cache(maxsize=1024, typed=True)
+    def other(raw: Any) -> Checked:
         if isinstance(raw, str):
-            if len(raw) == 10 and raw.isdecimal() and raw.isascii() and by_format is None:
-                seconds = int(raw)  # the plain case, at once
-                if FIRST_PLAUSIBLE <= seconds <= latest:
-                    return seconds, ()
             stripped = raw.strip()
             if not stripped:
                 return ABSENT
