@@ -95,7 +95,11 @@ def test_what_cannot_be_opened(reo: Reo, name: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
-@pytest.mark.parametrize("data", [rows(1), LINE.format(1), gzip.compress(rows(1).encode())])
+@pytest.mark.parametrize(
+    "data",
+    [rows(1), LINE.format(1), gzip.compress(rows(1).encode(), mtime=0)],
+    ids=["csv", "ndjson", "gzip"],
+)
 def test_standard_input(reo: Reo, name: str, data: str | bytes) -> None:
     run = reo("validate", name, "-o", "json", input=data)
     assert (run.code, run.json["read"]) == (0, 1)
