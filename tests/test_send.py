@@ -394,4 +394,6 @@ def test_an_interrupted_send_counts_the_attempt_under_way(world: World) -> None:
         process.send_signal(signal.SIGINT)
         shown = process.communicate(timeout=30)[0]
     assert process.returncode == 130
-    assert json.loads(shown)["attempts"] == 1
+    result = json.loads(shown)
+    assert result["attempts"] == 1
+    assert f"add --event-id {result['event_id']} --event-at" in result["error"]["hint"]

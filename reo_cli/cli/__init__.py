@@ -4,6 +4,8 @@
 """
 
 import gc
+import os
+import sys
 import time
 
 STARTED = time.monotonic()
@@ -18,6 +20,12 @@ imported takes a twentieth of the start-up time."""
 def main() -> None:
     """Run reo with the arguments of the process and exit with its code."""
     gc.set_threshold(*GC_THRESHOLDS)
+    if sys.stdout is None:  # it was closed: what is written to it is meant for nobody
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1)
+        if sink != 1:
+            os.close(sink)
+        sys.stdout = os.fdopen(1, "w")
     try:
         from reo_cli.cli.app import run
 

@@ -169,6 +169,8 @@ def run() -> int:
         return ExitCode.INTERRUPTED
     except USAGE_ERROR as error:
         return _usage(error)
+    except SystemExit:  # Typer's end when the reader of its help has gone
+        return _unwritten(OSError(errno.EPIPE, ""))
     except OSError as fault:
         return (
             _unwritten(fault) if fault.errno in NOT_WRITTEN and not fault.filename else _bug(fault)
@@ -208,8 +210,7 @@ def _written(code: int) -> int:
         fault = Streams.standard().out.fault
         return _unwritten(fault) if fault and code == ExitCode.OK else code
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         return _unwritten(error)
     return code

@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -188,6 +188,24 @@ def id_from(text: str | None, settings: "Settings") -> tuple[str, ...]:
 def command_line() -> str:
     """Return the command line as it can be pasted into a shell."""
     return shlex.join(["reo", *sys.argv[1:]])
+
+
+_WHERE = (
+    *("--endpoint", "--api-key-file", "--ca-bundle", "--profile", "--env-file"),
+    *("--ledger", "--account"),
+)
+_WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
+
+
+def where_words(words: Sequence[str]) -> str:
+    """Return the options that say where events go and what is remembered, to be pasted."""
+    kept: list[str] = []
+    for at, word in enumerate(words):
+        if word in _WHERE:
+            kept += words[at : at + 2]
+        elif word in _WHERE_FLAGS or word.partition("=")[0] in _WHERE:
+            kept.append(word)
+    return shlex.join(kept)
 
 
 class Goal(NamedTuple):

@@ -334,6 +334,8 @@ def _order(
     stack: "ExitStack",
 ) -> "Order":
     """Put together what the run is asked to do; raises ReoError 2 or 78."""
+    import sys
+
     from reo_cli.cli import STARTED, gather
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.order import LedgerOptions, Order
@@ -374,6 +376,7 @@ def _order(
         state=gather.state_folder(),
         started=STARTED,
         command=gather.command_line(),
+        where=gather.where_words(sys.argv[1:]),
         rejects=sending.rejects,
         lock_name=sending.lock_name,
         locked=not (sending.dry_run or sending.sandbox),

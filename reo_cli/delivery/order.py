@@ -28,7 +28,8 @@ class Order:
 
     `target` is None for a dry run, `key` None for a dry run without one. `started` is the process's
     start in monotonic seconds. `state` is the user's state folder. `command` is the command line
-    that resumes the run.
+    that resumes the run, `where` those of its options that say where events go and what is
+    remembered of them.
     """
 
     names: Sequence[str]
@@ -50,3 +51,4 @@ class Order:
     skip_invalid: bool = False
     dry_run: bool = False
     allow_failure: bool = False
+    where: str = ""

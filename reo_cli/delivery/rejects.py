@@ -100,12 +100,13 @@ class Rejects:
         """
         if not self._explicit:
             return
+        if any(self.path.resolve() == each.resolve() for each in others):
+            raise self._taken()
         try:
             if self.path.is_symlink() or self.path.exists():
                 os.close(_checked(os.open(self.path, _FLAGS | os.O_NONBLOCK | os.O_CLOEXEC)))
                 if any(self.path.samefile(each) for each in others if each.exists()):
-                    message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
-                    raise ReoError(ExitCode.USAGE, "rejects_is_input", message)
+                    raise self._taken()
             else:
                 _probe(self.path)
         except OSError as error:
@@ -173,6 +174,10 @@ class Rejects:
                 seen.load(file)
         self._seen = seen
         return seen
+
+    def _taken(self) -> ReoError:
+        message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
+        return ReoError(ExitCode.USAGE, "rejects_is_input", message)
 
     def _fault(self, error: OSError, code: ExitCode) -> ReoError:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -15,7 +16,7 @@ from reo_cli.delivery.stops import interrupted
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-GRACE = 0.7
+GRACE = 0.5
 """Seconds for the last words, after which the process is ended all the same."""
 
 
@@ -72,12 +73,20 @@ class Signals:
         self._post(number)
 
 
+def _say(text: str) -> None:
+    """Write to standard error, unless it takes nothing either."""
+    with suppress(OSError, ValueError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, text.encode())
+
+
 def _watch(heard: socket.socket) -> None:
     """End the process when the time after a signal is over; a second one shortens it."""
     first, end = 0, 0.0
     while True:
         patience = max(0.0, end - time.monotonic()) if first else None
         if not select.select([heard], [], [], patience)[0]:
+            _say(f"error: stopped by {signal.Signals(first).name}, at once\n")
             os._exit(128 + first)
         numbers = heard.recv(64)
         if not numbers:  # the run is over, and no signal came

@@ -171,6 +171,8 @@ class _Single:
     def stopped(self, error: ReoError) -> SendResult:
         """Return the result of a run that was stopped."""
         status = "invalid" if error.exit_code is ExitCode.INVALID else "failed"
+        if self._attempts and error.reason in ("max_time", "interrupted", "retry_after"):
+            error = error.changed(hint="; ".join(filter(None, (error.hint, self._again()))))
         return replace(self._end(status, error.exit_code), error=error)
 
     def _attempt_all(self, target: Target) -> Outcome:
@@ -185,7 +187,7 @@ class _Single:
             if outcome.verdict is not Verdict.TRANSIENT:
                 return outcome
             if self._is_over() and self._order.max_time is not None:
-                raise timed_out(self._order.max_time)
+                raise timed_out(self._order.max_time, "")
             if self._attempts > self._order.retries:
                 return outcome
             self._wait(outcome)
@@ -197,7 +199,7 @@ class _Single:
             return timeout
         left = self._order.started + most - time.monotonic()
         if left <= 0:
-            raise timed_out(most)
+            raise timed_out(most, "")
         return min(timeout, left)
 
     def _is_over(self) -> bool:
@@ -212,7 +214,7 @@ class _Single:
         wait = max(jitter, asked or 0.0)
         most = self._order.max_time
         if most is not None and time.monotonic() + wait - self._order.started >= most:
-            raise timed_out(most)
+            raise timed_out(most, "")
         self._watch.waiting(f"{outcome.reason}: trying again in {wait:.1f} s")
         time.sleep(wait)
 

@@ -37,10 +37,10 @@ def interrupted(number: int) -> ReoError:
     return ReoError(code, "interrupted", f"stopped by {signal.Signals(number).name}")
 
 
-def timed_out(seconds: float) -> ReoError:
+def timed_out(seconds: float, hint: str = "run it again to go on") -> ReoError:
     """Return the error for a run whose `--max-time` is over."""
     message = f"the time is over: --max-time {seconds:g}"
-    return ReoError(ExitCode.TRY_LATER, "max_time", message, "run it again to go on")
+    return ReoError(ExitCode.TRY_LATER, "max_time", message, hint)
 
 
 def gave_up(seconds: float, reason: str) -> ReoError:
@@ -59,7 +59,8 @@ def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:
         hint = "without --dry-run the others are sent, and the exit code is 1"
     elif invalid:
         verb = "is" if invalid == 1 else "are"
-        message = f"{invalid:,} of {read:,} records {verb} invalid: nothing was sent"
+        records = "record" if read == 1 else "records"
+        message = f"{invalid:,} of {read:,} {records} {verb} invalid: nothing was sent"
         hint = "mend them, or add --skip-invalid to send the others"
     else:
         message = "an input cannot be read: nothing was sent"

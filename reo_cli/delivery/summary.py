@@ -95,6 +95,8 @@ class Summary:
     endpoint: str = ""
     resume: str = ""
     """The command that goes on from here, or empty when nothing is left to do."""
+    where: str = ""
+    """The options of the command that a run over the rejects needs too."""
     cut_pipe: bool = False
     """Whether a pipe was not read to its end."""
     allow_failure: bool = False

@@ -20,7 +20,7 @@ from reo_cli.delivery.dispatch import Dispatcher
 from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import Input, Intake
-from reo_cli.delivery.ledger import Ledger
+from reo_cli.delivery.ledger import Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.order import Order
@@ -106,7 +106,7 @@ class _Run:
         if order.rejects is not None:
             shared = Rejects(order.rejects, explicit=True)
             taken = [Path(each.path) for each in self._sources if not each.streamed]
-            shared.check([*taken, *([order.ledger.path] if order.ledger.path else [])])
+            shared.check([*taken, *files_of(order.ledger.path)])
             files = [shared] * len(self._sources)
         else:
             files = [Rejects(default_path(each.path, order.state)) for each in self._sources]
@@ -322,6 +322,7 @@ class _Run:
             to_send=self._to_send,
             endpoint=order.endpoint,
             resume=order.command if self._is_unfinished() else "",
+            where=order.where,
             cut_pipe=any(each.streamed and not each.ended for each in self._sources),
             allow_failure=order.allow_failure,
         )
@@ -329,7 +330,10 @@ class _Run:
     def _is_unfinished(self) -> bool:
         """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
-        if self._order.target is None or (self.error and self.error.reason in HOPELESS):
+        order = self._order
+        if order.target is None or order.ledger.path is None or order.ledger.resend:
+            return False  # it would start from the first record
+        if self.error and self.error.reason in HOPELESS:
             return False
         return bool(counts.errored or counts.unsent)
 

@@ -58,11 +58,8 @@ class Values:
                 if problem:
                     yield self._issue(*problem)
                 buffer.advance(buffer.at + 1)
-            elif self._in_array and here == "]":
-                if comma.trails:
-                    yield self._issue("a comma stands before the end of the array", "remove it")
-                buffer.advance(buffer.at + 1)
-                self._in_array = False
+            elif here == "]":
+                yield from self._end_array(comma)
                 comma = _Comma()
             elif here == "[" and not self._in_array:
                 buffer.advance(buffer.at + 1)
@@ -83,6 +80,15 @@ class Values:
             for field, key in self._unmapped.items():
                 message = f"no record has the key {shown(key)}, which --map names for {field}"
                 yield Issue(self._file, 1, 0, "", "warning", message, "is it misspelt?")
+
+    def _end_array(self, comma: "_Comma") -> Iterator[Issue]:
+        """Take a closing bracket; yield what is wrong with it."""
+        if not self._in_array:
+            yield self._issue("a closing bracket without an opening one", "remove it")
+        elif comma.trails:
+            yield self._issue("a comma stands before the end of the array", "remove it")
+        self._buffer.advance(self._buffer.at + 1)
+        self._in_array = False
 
     def _issue(self, message: str, hint: str = "") -> Issue:
         return Issue(self._file, self.line, 0, "", "error", message, hint)

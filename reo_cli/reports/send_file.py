@@ -153,6 +153,8 @@ def _time(summary: "Summary") -> str:
 def closing(summary: "Summary") -> Closing:
     """Why the run is no success, and what leads to one."""
     error, hints = summary.error, _next_steps(summary)
+    if error is not None and error.reason == "max_time" and summary.resume:
+        error = error.changed(hint=hints.pop(0))
     if error is None and not _is_well(summary):
         # The hint of an error is printed under `-q` too.
         hint = hints.pop(0) if hints else ""
@@ -175,7 +177,8 @@ def _next_steps(summary: "Summary") -> list[str]:
     rejects = [_path(each.rejects_file) for each in summary.inputs if each.rejects_file]
     if rejects and (counts.invalid or counts.rejected or not summary.cut_pipe):
         mend = "mend what is in the rejects file, then " if counts.invalid + counts.rejected else ""
-        hints.append(f"{mend or 'to send what was read, '}`reo send-file {' '.join(rejects)}`")
+        command = " ".join(filter(None, ("reo send-file", *rejects, summary.where)))
+        hints.append(f"{mend or 'to send what was read, '}`{command}`")
     return hints
 
 

@@ -582,5 +582,20 @@ def test_the_ledger_takes_no_rejects(desk: Desk) -> None:
         ).code
         == 2
     )
+    for name in ("new.db", "new.db-wal"):
+        new = ("--ledger", "new.db", "--rejects", name)
+        assert desk.world.run("send-file", str(file), *new, env=desk.environ()).code == 2
     for option in (("--lock", ""), ("--rejects", "-")):
         assert desk.world.run("send-file", str(file), *option, env=desk.environ()).code == 2
+
+
+def test_the_command_for_the_rejects_goes_to_the_same_place(desk: Desk) -> None:
+    file = desk.csv([*rows(2), row(3, count="x")])
+    where = ("--endpoint", desk.server.url, "--ledger=own.db")
+    run = desk.send(file, "--skip-invalid", *where)
+    assert run.code == 1
+    command = run.stderr.partition("rejects file, then `")[2].partition("`")[0]
+    assert (
+        command == f"reo send-file {file}.reo-rejects --endpoint {desk.server.url} --ledger=own.db"
+    )
+    assert "to go on" not in desk.send(file, "--skip-invalid", "--no-ledger", "--limit", "1").stderr

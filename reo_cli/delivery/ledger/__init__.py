@@ -4,6 +4,6 @@
 `admin` and `info` are for `reo ledger`, `faults` has the words for what goes wrong.
 """
 
-from reo_cli.delivery.ledger.store import Acknowledged, Known, Ledger, Scope
+from reo_cli.delivery.ledger.store import Acknowledged, Known, Ledger, Scope, files_of
 
-__all__ = ["Acknowledged", "Known", "Ledger", "Scope"]
+__all__ = ["Acknowledged", "Known", "Ledger", "Scope", "files_of"]

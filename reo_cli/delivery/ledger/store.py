@@ -35,6 +35,12 @@ class Acknowledged(NamedTuple):
     at: float
 
 
+def files_of(path: Path | None) -> list[Path]:
+    """Return the files of a ledger: its own, and those that SQLite keeps beside it."""
+    ends = ("", "-wal", "-shm", "-journal") if path is not None else ()
+    return [path.with_name(path.name + end) for end in ends if path is not None]
+
+
 _FIND = "SELECT content, at FROM event WHERE scope = ? AND id = ?"
 
 _RECORD = (

@@ -1,0 +1,59 @@
+"""What becomes of commands whose standard output is full, closed, or read by nobody."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import World
+
+COMMANDS = [
+    ["--version"],
+    ["--help"],
+    ["validate", "--print-schema"],
+    ["--show-completion", "bash"],
+    ["config", "list"],
+    ["config", "get", "endpoint"],
+]
+
+
+def run(world: World, words: list[str], redirection: str) -> tuple[int, bytes]:
+    """Run reo in a shell with its output redirected; give its code and what it says."""
+    line = f'"{sys.executable}" -m reo_cli {" ".join(words)} {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", line], env=world.environ(), cwd=world.folder, capture_output=True
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_full_output_is_an_error(world: World, words: list[str]) -> None:
+    code, said = run(world, words, ">/dev/full")
+    assert code == 74
+    assert b"standard output cannot be written: No space left" in said
+    assert said.count(b"error:") == 1
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_closed_output_and_a_reader_that_has_gone_are_not(world: World, words: list[str]) -> None:
+    assert run(world, words, ">&-") == (0, b"")
+    assert run(world, words, "| true; exit ${PIPESTATUS[0]}") == (0, b"")
+
+
+def test_ctrl_c_while_modules_are_imported(world: World) -> None:
+    code = (
+        "import signal, sys, builtins\n"
+        "import reo_cli.cli\n"
+        "real = builtins.__import__\n"
+        "def slow(name, *rest):\n"
+        "    if name == 'reo_cli.cli.app': signal.raise_signal(signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = slow\n"
+        "reo_cli.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], env=world.environ(), capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
