@@ -42,6 +42,8 @@ def moment(now: int, date_format: str | None = None) -> Parser:
 
     def parse(raw: Any) -> Checked:
         # The plain case, at once and not remembered: the times of a large file differ.
+        if raw.__class__ is int and FIRST_PLAUSIBLE <= raw <= latest:
+            return raw, ()
         if by_format is None and raw.__class__ is str and len(raw) == 10 and raw.isdecimal():
             seconds = int(raw)
             if FIRST_PLAUSIBLE <= seconds <= latest and raw.isascii():
