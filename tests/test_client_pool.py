@@ -79,7 +79,8 @@ def test_an_attempt_that_hangs_holds_up_no_other() -> None:
     with FaultServer(script) as server:
         pool: Pool[int] = Pool(target_for(server.url, 3))
         pool.start(-1, body_of(-1))
-        time.sleep(0.1)
+        while not server.requests:
+            assert not pool.wait(0.05)
         for token in range(50):
             pool.start(token, body_of(token))
             assert ends(pool, 1, 2) == {token: Verdict.DELIVERED}
