@@ -142,7 +142,9 @@ class Checker:
             if any(issue.severity == "error" for issue in issues):
                 return Result(None, issues)
         timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
-        return Result(Event(record, payload, content, event_id, timeless), issues)
+        event = _new(Event, (record, payload, content, event_id, timeless))
+        result: Result = _new(Result, (event, issues))
+        return result
 
     def as_far_as_good(self, record: Record) -> dict[str, Any] | None:
         """Return the payload of a record with errors: checked values where good, others as read.
@@ -226,6 +228,9 @@ def _meta_keys(given: Mapping[str, str]) -> dict[str, str]:
     """Return the single keys of `meta` that rules give."""
     return {name[5:]: text for name, text in given.items() if name.startswith("meta.")}
 
+
+_new: Any = tuple.__new__
+"""Makes a named tuple in half the time of its own constructor; two are made for each record."""
 
 _PLANS_KEPT = 1000
 _REQUIRED = frozenset(each.name for each in FIELDS if each.required)

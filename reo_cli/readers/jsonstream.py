@@ -22,6 +22,9 @@ _NEAR_END = 10
 
 _PLANS_KEPT = 1000
 
+_new: Any = tuple.__new__
+"""Makes a named tuple in half the time of its own constructor: one is made for each line."""
+
 _CUT_OFF = "the input ends in the middle of a value"
 _CUT_OFF_HINT = "was it cut off? export it again"
 _TOO_LONG = "the record is longer than 1 MiB"
@@ -143,7 +146,9 @@ class Values:
         keys = tuple(value)
         known = self._plans.get(keys) or self._plan(keys)
         if known.plain and value.get("count").__class__ is not str:
-            return Record(self._file, line, self._number, value, NO_META, text, self._locate)
+            place = (self._file, line, self._number)
+            plain: Record = _new(Record, (*place, value, NO_META, text, self._locate, ()))
+            return plain
         record = Record(self._file, line, self._number, None, NO_META, text, self._locate)
         return known.filled(record, value)
 
