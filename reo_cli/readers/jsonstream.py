@@ -75,7 +75,7 @@ class Values:
                 if self._in_array and comma.wanted:
                     yield self._issue("a comma is missing between two values of the array")
                 record = self._next_value()
-                comma = _Comma(wanted=record.fields is not None, tolerant=record.fields is None)
+                comma.follows(record.fields is not None)
                 yield record
         if self._in_array and not buffer.end_skipped:
             yield self._issue("the array is not closed", _CUT_OFF_HINT)
@@ -204,10 +204,16 @@ class _Comma:
     After a broken value it is unknown whether its comma was skipped with it.
     """
 
-    def __init__(self, *, wanted: bool = False, tolerant: bool = False) -> None:
-        self.wanted = wanted
+    def __init__(self) -> None:
+        self.wanted = False
         self.trails = False
-        self._tolerant = tolerant
+        self._tolerant = False
+
+    def follows(self, is_good: bool) -> None:
+        """Go on behind a value; `is_good` unless it was broken."""
+        self.wanted = is_good
+        self.trails = False
+        self._tolerant = not is_good
 
     def found(self, in_array: bool) -> tuple[str, str] | None:
         """Take a comma; return what is wrong with it."""
