@@ -16,7 +16,7 @@ from reo_cli.delivery.stops import interrupted
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-GRACE = 0.5
+GRACE = 0.8
 """Seconds for the last words, after which the process is ended all the same."""
 
 
@@ -43,7 +43,9 @@ class Signals:
     def __exit__(self, *exc: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
-        if self._told is not None and not self._came:
+        if self._told is not None and self._came:
+            self._told.detach()  # the guard goes on while the last words are written
+        elif self._told is not None:
             signal.set_wakeup_fd(-1)
             self._told.close()
 
