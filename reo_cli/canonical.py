@@ -37,7 +37,7 @@ def content_of(
     except UnicodeEncodeError:
         content = b""
         found += [(name, _surrogate(encode(value))) for name, value in _unencodable(payload)]
-    if event_id.__class__ is str and not _is_encodable(event_id):
+    if event_id.__class__ is str and not is_encodable(event_id):
         found.append(("event_id", Finding("error", _SURROGATE, "write the character itself")))
     elif len(content) > BODY_LIMIT // 2:
         _check_size(payload, content, event_id, found)
@@ -56,7 +56,7 @@ def _check_size(
 
 
 def _unencodable(payload: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in payload.items() if not _is_encodable(encode(value))]
+    return [(name, value) for name, value in payload.items() if not is_encodable(encode(value))]
 
 
 def _surrogate(text: str) -> Finding:
@@ -65,7 +65,8 @@ def _surrogate(text: str) -> Finding:
     return Finding("error", message, "write the character itself")
 
 
-def _is_encodable(text: Any) -> bool:
+def is_encodable(text: Any) -> bool:
+    """Tell whether a text is made of characters only, without half a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -118,9 +118,9 @@ class Checker:
         keys = tuple(fields)
         plan = self._plans.get(keys) or self._plan(keys)
         forms = plan.forms
-        if forms is None or record.meta or record.faults:
+        if forms is None or record.faults:
             return self._whole(record, fields, plan)
-        filled = forms.filled(fields)
+        filled = forms.filled(record, fields)
         if filled is not None:
             payload, content, event_id = filled
             timeless = payload["event_at"] == self._now and self._is_now(fields.get("event_at"))
@@ -210,7 +210,8 @@ class Checker:
         given = any((self._meta_always, self._meta_absent, *self._meta_whole))
         has_meta = "meta" in keys or given
         read = [name for name, parse, _ in steps if parse is not None]
-        is_full = has_meta or "event_id" in self._always or "event_id" in self._default
+        read += ["meta"] if "meta" in keys else []
+        is_full = given or "event_id" in self._always or "event_id" in self._default
         forms = None if is_full else Forms(read, self._parsers)
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()

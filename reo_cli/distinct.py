@@ -1,6 +1,5 @@
 """How many different values there are: exactly at first, then estimated in constant memory."""
 
-from bisect import insort
 from collections.abc import Iterable
 from zlib import crc32
 
@@ -55,11 +54,9 @@ class DistinctCounter:
 
     def _sample(self, hashes: Iterable[int]) -> None:
         largest = self._largest_kept
-        for hashed in [each for each in hashes if each < largest]:
-            if hashed >= self._largest_kept or hashed in self._smallest:
-                continue
-            insort(self._smallest, hashed)
-            del self._smallest[SAMPLE:]
+        smaller = {each for each in hashes if each < largest}
+        if smaller:
+            self._smallest = sorted(smaller.union(self._smallest))[:SAMPLE]
             if len(self._smallest) == SAMPLE:
                 self._largest_kept = self._smallest[-1]
 

@@ -8,8 +8,11 @@ of the form with those put in: in all half of the time.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from reo_cli.canonical import is_encodable
+from reo_cli.records import Record
 from reo_cli.values import Parser
-from reo_cli.values.jsontext import encode_plain
+from reo_cli.values.jsontext import encode, encode_plain
+from reo_cli.values.metadata import normal
 
 _PLACES = {"count": "%d", "ip_addr": '"%s"', "domain": '"%s"', "event_at": "%d"}
 """The fields that vary, in the order of the table, and how they stand in JSON.
@@ -20,15 +23,18 @@ What their parsers return without a finding never needs an escape.
 Filled = tuple[dict[str, Any], bytes, str | int | None]
 """Payload, canonical content and id of an event."""
 
-FORMS_KEPT = 1000
-"""Forms for records with the same keys; those with more different texts are checked in full."""
+_APART = {*_PLACES, "event_id", "meta"}
+"""Fields that are no part of what events of a form have in common."""
+
+FORMS_KEPT = 4096
+"""Different texts of records with the same keys; those with more are checked in full."""
 
 _LONGEST = 10_000
 """Characters of a form's JSON: far from the limit of a body."""
 
 
 class Form(NamedTuple):
-    """A payload and its canonical JSON, with places for the values that vary."""
+    """A payload without `meta`, and its JSON up to there, with places for the values that vary."""
 
     payload: dict[str, Any]
     text: str
@@ -39,18 +45,21 @@ class Forms:
 
     def __init__(self, keys: Sequence[str], parsers: Mapping[str, Parser]) -> None:
         self._varying = [(name, parsers[name]) for name in _PLACES if name in keys]
-        self._same = [name for name in keys if name not in _PLACES and name != "event_id"]
+        self._same = [name for name in keys if name not in _APART]
         self._identifier = parsers["event_id"] if "event_id" in keys else None
-        self._known: dict[tuple[Any, ...], Form] = {}
+        self._has_meta = "meta" in keys
+        self._known: dict[tuple[Any, ...], dict[tuple[str, ...], Form]] = {}
+        """By the texts that are the same, then by the names of the values there are."""
 
-    def filled(self, fields: Mapping[str, Any]) -> Filled | None:
-        """Return the event that a record is; None when it needs the whole check."""
+    def filled(self, record: Record, fields: Mapping[str, Any]) -> Filled | None:
+        """Return the event that a record with these fields is; None when it needs a whole check."""
         event_id = None
         try:
-            values = self._values(fields)
-            if values is None:
+            known = self._known.get(tuple([fields[name] for name in self._same]))
+            values = self._values(fields) if known else None
+            if known is None or values is None:
                 return None
-            form = self._known.get((*[fields[name] for name in self._same], *values))
+            form = known.get(tuple(values))
             if form is None:
                 return None
             if self._identifier is not None:
@@ -61,9 +70,15 @@ class Forms:
             return None
         payload = form.payload.copy()
         payload.update(values)
+        text = form.text % (*values.values(),)
+        if self._has_meta or record.meta:
+            literal = self._add_meta(record.meta, fields.get("meta"), payload)
+            if literal is None:
+                return None
+            text = f'{text},"meta":{literal}'
         if event_id is not None:
             payload["event_id"] = event_id
-        return payload, (form.text % (*values.values(),)).encode(), event_id
+        return payload, f"{text}}}".encode(), event_id
 
     def _values(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the checked values of the fields that vary; None when something is to be said."""
@@ -76,19 +91,32 @@ class Forms:
                 values[name] = value
         return values
 
+    def _add_meta(
+        self, single: Mapping[str, Any], whole: Any, payload: dict[str, Any]
+    ) -> str | None:
+        """Add `meta` to the payload and return its JSON; None when something is to be said."""
+        if self._has_meta and (single or whole.__class__ is not dict):
+            return None
+        meta, exact, findings = normal(whole if self._has_meta else single)
+        literal = (encode if exact else encode_plain)(meta)
+        if findings or len(literal) > _LONGEST or not is_encodable(literal):
+            return None
+        payload["meta"] = meta
+        return literal
+
     def learn(self, fields: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         """Remember the form of an event that passed the check of these fields without a finding."""
         if len(self._known) >= FORMS_KEPT:
             return
         values = self._values(fields) or {}
-        kept = {name: value for name, value in payload.items() if name != "event_id"}
+        kept = {name: value for name, value in payload.items() if name not in ("event_id", "meta")}
         text = ",".join(
             f'"{name}":{_PLACES[name] if name in values else _literal(value)}'
             for name, value in kept.items()
         )
         if len(text) < _LONGEST:
-            texts = [fields[name] for name in self._same]
-            self._known[(*texts, *values)] = Form(kept, f"{{{text}}}")
+            texts = tuple(fields[name] for name in self._same)
+            self._known.setdefault(texts, {})[tuple(values)] = Form(kept, f"{{{text}")
 
 
 def _literal(value: Any) -> str:

@@ -23,8 +23,10 @@ RUN = 4096
 BUCKETS = 1024
 """Parts, by the first bits of the key, in which the entries are looked through."""
 
-_PLACE = Struct(">IQQ")
-_KEY, _CONTENT, _SIZE = 16, 32, 32 + _PLACE.size
+_ROW = Struct(">16s16sIQQ")
+"""Key, content, file, line and record of an event."""
+
+_KEY, _SIZE = 16, _ROW.size
 _NO_CONTENT = bytes(16)
 _BOUNDS = [(at << 6).to_bytes(2, "big") for at in range(BUCKETS)]
 
@@ -68,13 +70,14 @@ class Repeats:
     def add(self, event: Event) -> None:
         """Remember an event by its digests; ReoError 74 when the disk is full."""
         record = event.record
-        place = _PLACE.pack(len(self._files) - 1, record.line, record.number)
         if event.event_id is None:
-            key = blake2b(event.content, digest_size=16, salt=self._salt).digest() + _NO_CONTENT
+            key = blake2b(event.content, digest_size=16, salt=self._salt).digest()
+            content = _NO_CONTENT
         else:
-            key = id_key(event.event_id) + content_digest(event, b"")
-        self._rows.append(key + place)
-        if len(self._rows) >= RUN:
+            key, content = id_key(event.event_id), content_digest(event, b"")
+        rows = self._rows
+        rows.append(_ROW.pack(key, content, len(self._files) - 1, record.line, record.number))
+        if len(rows) >= RUN:
             self._write()
 
     def _write(self) -> None:
@@ -113,7 +116,7 @@ class Repeats:
             keys = [data[at : at + _KEY] for at in range(0, len(data), _SIZE)]
             if len(set(keys)) == len(keys):
                 continue
-            entries = sorted(_entry(data[at : at + _SIZE]) for at in range(0, len(data), _SIZE))
+            entries = sorted(_entry(*row) for row in _ROW.iter_unpack(data))
             first = entries[0]
             for entry in entries[1:]:
                 if entry.key == first.key:
@@ -144,10 +147,8 @@ class Repeats:
         return repeat_issue(file, later.line, later.record, where, later.content, first.content)
 
 
-def _entry(row: bytes) -> _Entry:
-    content = row[_KEY:_CONTENT]
-    file, line, record = _PLACE.unpack(row[_CONTENT:])
-    return _Entry(row[:_KEY], file, line, record, None if content == _NO_CONTENT else content)
+def _entry(key: bytes, content: bytes, file: int, line: int, record: int) -> _Entry:
+    return _Entry(key, file, line, record, None if content == _NO_CONTENT else content)
 
 
 def _place(pair: tuple[_Entry, _Entry]) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Forms: an event made from what is remembered of others is the one that the whole check makes."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -26,12 +27,18 @@ VALUES: dict[str, list[Any]] = {
     "ip_addr": ["156.59.87.83", "10.0.0.1", "2a00:1450::8a", "", "1.2.3.4/8", {}],
     "domain": ["acme.com", "ACME.com", "gmail.com", "", "100%.com", None],
     "event_at": [1790000000, "1790000000", NOW, "now", "", "2026-01-31", "x"],
+    "meta": [
+        *({"b": 1, "a": "100%"}, {}, None, "", '{"a": 1}', "{", [1], {"a": ExactFloat("1.00")}),
+        *({"a": 2**60}, {"a": "\ud800"}, {"a": ["x", {"d": 1, "c": None}]}, {"a": "x" * 300_000}),
+    ],
     "event_id": ["a", "", "ü", "\ud800", 7, 7.5, None, "i" * 300_000],
 }
 
 RULES = [
     Rules(NOW),
     Rules(NOW, absent={"count": "5", "event_at": "now"}),
+    Rules(NOW, absent={"meta.a": "x", "meta.c": "y"}),
+    Rules(NOW, always={"meta": '{"a": 1}'}),
     Rules(NOW, always={"domain": "reo.dev", "event_id": "one"}, fallback={"product_id": "100%"}),
 ]
 
@@ -42,7 +49,11 @@ def records(draw: st.DrawFn) -> list[Record]:
     keys = draw(st.lists(st.sampled_from(list(VALUES)), min_size=5, unique=True))
     like = {name: st.sampled_from(draw(st.permutations(VALUES[name]))[:2]) for name in keys}
     drawn = draw(st.lists(st.fixed_dictionaries(like), min_size=1, max_size=8))
-    return [Record("x", at, at, fields, {}, "") for at, fields in enumerate([*drawn, *drawn], 1)]
+    single = draw(st.sampled_from([{}, {"b": "2", "a": "%"}, {"a": "\ud800"}]))
+    return [
+        Record("x", at, at, fields, single if at % 2 else {}, "")
+        for at, fields in enumerate([*drawn, *drawn, *drawn], 1)
+    ]
 
 
 def told(result: Result) -> Any:
@@ -62,8 +73,9 @@ def test_what_is_remembered_changes_nothing(drawn: list[Record], rules: Rules) -
 def test_one_odd_value_among_good_ones(name: str, rules: Rules) -> None:
     remembers = Checker(rules)
     odd = [good(**{name: value}) for value in VALUES[name]]
-    for at, fields in enumerate([good(), *odd, *odd]):
-        record = Record("x", at, at, fields, {}, "")
+    every = itertools.product([good(), *odd, *odd], [{}, {"b": "2"}])
+    for at, (fields, single) in enumerate(every, 1):
+        record = Record("x", at, at, fields, single, "")
         assert told(remembers.check(record)) == told(Checker(rules).check(record))
 
 
@@ -91,4 +103,6 @@ def test_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None
     known = Forms(["activity_type"], {})
     for each in "abc":
         known.learn({"activity_type": each}, {"activity_type": each})
-    assert [known.filled({"activity_type": each}) is not None for each in "abc"] == [1, 1, 0]
+    records = [Record("x", 1, 1, {"activity_type": each}, {}, "") for each in "abc"]
+    filled = [known.filled(each, each.fields or {}) for each in records]
+    assert [each is not None for each in filled] == [True, True, False]

@@ -16,7 +16,7 @@ from reo_cli.values.patterns import Pattern
 WHITE_SPACE = " \t\r\n"
 """What RFC 8259 allows between values."""
 
-_MINUS_ZERO = Pattern(r"(?<![^\s:,\[])-0(?![0-9.eE])")
+_MINUS_ZERO = Pattern(r"-0(?![0-9.eE])(?<![^\s:,\[]-0)")
 
 
 class Fault(NamedTuple):

@@ -24,11 +24,15 @@ def text(raw: Any) -> Checked:
     return raw, ()
 
 
-@lru_cache(maxsize=4096, typed=True)
 def identifier(raw: Any) -> Checked:
     """Check an `event_id`: a string or an integer, kept as given (api.md)."""
-    if isinstance(raw, str):
+    if raw.__class__ is str:
         return (raw, ()) if raw.strip() else ABSENT
+    return _other_id(raw)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _other_id(raw: Any) -> Checked:
     if isinstance(raw, float):
         number = exact_integer(raw)
         if number is None:

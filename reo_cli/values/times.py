@@ -44,9 +44,9 @@ def moment(now: int, date_format: str | None = None) -> Parser:
         # The plain case, at once and not remembered: the times of a large file differ.
         if raw.__class__ is int and FIRST_PLAUSIBLE <= raw <= latest:
             return raw, ()
-        if by_format is None and raw.__class__ is str and len(raw) == 10 and raw.isdecimal():
-            seconds = int(raw)
-            if FIRST_PLAUSIBLE <= seconds <= latest and raw.isascii():
+        if by_format is None and raw.__class__ is str:
+            seconds = _seconds_at_once(raw)
+            if FIRST_PLAUSIBLE <= seconds <= latest:
                 return seconds, ()
         return other(raw)
 
@@ -64,6 +64,18 @@ def moment(now: int, date_format: str | None = None) -> Parser:
         return _plausible(_from_number(raw), raw, latest)
 
     return parse
+
+
+def _seconds_at_once(raw: str) -> int:
+    """Return epoch seconds for `1790000000` and `2026-01-31T12:00:00Z`, 0 for anything else."""
+    if len(raw) == 10 and raw.isdecimal() and raw.isascii():
+        return int(raw)
+    if raw[4:5] == "-" and raw[10:11] == "T":
+        try:
+            return _seconds_of_iso(raw)
+        except (ValueError, OverflowError):
+            return 0
+    return 0
 
 
 def check_date_format(date_format: str) -> str | None:
@@ -171,17 +183,20 @@ def _fraction_hint(text: str) -> str:
 
 def _from_iso(raw: str) -> Checked:
     try:
-        value = datetime.fromisoformat(raw.upper())
+        return _seconds_of_iso(raw.upper()), ()
+    except OverflowError:
+        return error(f"{shown(raw)} is out of range", _EXAMPLE)
     except ValueError as fault:
         why = str(fault).partition(":")[0].lower()
         why = f": {why}" if why.startswith(_PARTS_OF_TIME) else ""
         return error(f"{shown(raw)} is not a date{why}", format_hint(raw) or _EXAMPLE)
+
+
+def _seconds_of_iso(raw: str) -> int:
+    value = datetime.fromisoformat(raw)
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    try:
-        return int(value.timestamp() // 1), ()
-    except OverflowError:
-        return error(f"{shown(raw)} is out of range", _EXAMPLE)
+    return int(value.timestamp() // 1)
 
 
 _PARTS_OF_TIME = ("year", "month", "day", "hour", "minute", "second")
