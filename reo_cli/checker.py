@@ -93,7 +93,10 @@ class Checker:
     """
 
     def __init__(self, rules: Rules, hints: Mapping[str, str] | None = None) -> None:
-        self._hints = MISSING_HINTS if hints is None else hints
+        self._hints = dict(MISSING_HINTS if hints is None else hints)
+        for name, text in rules.always.items():
+            if not text.strip():
+                self._hints[name] = f"`--set {name}=` empties it in every record"
         defaults = {each.name: each.default for each in FIELDS if each.default}
         defaults.update(rules.fallback)
         defaults.update(rules.absent)
@@ -151,7 +154,7 @@ class Checker:
         if plan.has_meta or record.meta:
             exact = self._add_meta(fields.get("meta"), record.meta, payload, found)
         if not payload.keys() >= _REQUIRED or not ("domain" in payload or "ip_addr" in payload):
-            _require(payload, found, self._hints)
+            _require(payload, found, _meant(record), self._hints)
         event_id = payload.pop("event_id", None)
         content = content_of(payload, event_id, exact, found)
         if event_id is not None:
@@ -260,17 +263,31 @@ _REQUIRED = frozenset(each.name for each in FIELDS if each.required)
 MISSING_HINTS = {
     "mode": "leave it out of --set to get DOMAIN",
     "source": "leave it out of --set to get TELEMETRY",
-    "activity_type": "-a ACTIVITY_TYPE gives all records one",
+    "activity_type": "--default activity_type=ACTIVITY_TYPE fills it in where it is missing",
     "count": "--default count=1 if each record is one event",
     "event_at": "--default event_at=now gives the moment of the upload",
-    "product_id": "-p PRODUCT_ID gives all records one",
+    "product_id": "--default product_id=PRODUCT_ID fills it in where it is missing",
 }
 """What to do about a required field that no column, key or setting gives."""
 
 
-def _require(payload: dict[str, Any], found: Found, hints: Mapping[str, str]) -> None:
-    """Report the required fields that are absent, but not those that have an error already."""
-    wrong = {name for name, finding in found if finding.severity == "error"}
+def _meant(record: Record) -> set[str]:
+    """Return the fields that keys of the record are meant for, most likely, by another name."""
+    if not record.faults:
+        return set()
+    from reo_cli.suggestions import suggestions
+
+    return set(suggestions([fault.field for fault in record.faults if fault.field]).values())
+
+
+def _require(
+    payload: dict[str, Any], found: Found, meant: set[str], hints: Mapping[str, str]
+) -> None:
+    """Report the required fields that are absent, but not those that have an error already.
+
+    A field that is `meant` by another key has its error there.
+    """
+    wrong = meant.union(name for name, finding in found if finding.severity == "error")
     for name in MISSING_HINTS:
         if name not in payload and name not in wrong:
             found.append((name, Finding("error", "is missing", hints.get(name, ""))))

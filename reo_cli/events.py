@@ -101,6 +101,17 @@ NAMES = tuple(each.name for each in FIELDS)
 BY_NAME = {each.name: each for each in FIELDS}
 
 
+def folded(name: str) -> str:
+    """Return a name as headers are compared: without case, spaces, `_` and `-`."""
+    return name.casefold().translate(_DROPPED)
+
+
+_DROPPED = {ord(each): None for each in " _-\t\u00a0"}
+
+BY_FOLDED = {folded(each.name): each.name for each in FIELDS}
+"""Field names as headers are compared."""
+
+
 def is_field(name: str) -> bool:
     """Tell whether `name` is a field name or names one key of `meta` (`meta.plan`)."""
     return name in BY_NAME or (name.startswith("meta.") and len(name) > len("meta."))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reo_cli.events import FIELDS, Field
-from reo_cli.values.times import MOST_DIGITS, SMALLEST_EPOCH
+from reo_cli.values.times import MOST_DIGITS, SMALLEST_EPOCH, ZONE
 
 Schema = dict[str, Any]
 
@@ -31,8 +31,18 @@ _V6 = "|".join(
 )
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"^(?=.{{1,253}}\.?$)(?:{_LABEL}\.)+(?![0-9]+\.?$){_LABEL}\.?{_END}"
-_NO_MARK = r"""[^\s/@:?#\\<>"'*]"""
-_OTHER_SCRIPT = rf"^{_NO_MARK}*(?![\x00-\x7f]){_NO_MARK}{_NO_MARK}*$"
+_DOT = r"[.\u3002\uff0e\uff61]"
+_IN_LABEL = (
+    r"""[^\s/@:?#\\<>"'*._\u3002\uff0e\uff61\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"""
+)
+_OTHER_LABEL = rf"(?!-){_IN_LABEL}+(?<!-)"
+_OTHER_SCRIPT = (
+    rf"^(?=[\s\S]*[^\x00-\x7f])(?:{_OTHER_LABEL}{_DOT})+(?![0-9]+{_DOT}?$)"
+    rf"{_OTHER_LABEL}{_DOT}?{_END}"
+)
+
+_OBJECT = rf"^[ \t\r\n]*\{{[\s\S]*\}}[ \t\r\n]*{_END}"
+"""Text of a JSON object, from its first brace to its last."""
 
 _YEAR = "(?:19[7-9][0-9]|[2-9][0-9]{3})"
 _MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
@@ -43,16 +53,17 @@ _DATES = (
     f"{_YEAR}-{_WEEK}(?:-[1-7])?",
     f"{_YEAR}{_WEEK}[1-7]?",
 )
+_BEFORE_1970 = "1970-?W01(?:-?[123])?(?:[Tt ]|$)"
 _SIXTIETH = "[0-5][0-9]"
 _CLOCK = (
     rf"(?:[01][0-9]|2[0-3])(?::{_SIXTIETH}(?::{_SIXTIETH}(?:[.,][0-9]+)?)?"
     rf"|{_SIXTIETH}(?:{_SIXTIETH}(?:[.,][0-9]+)?)?)?"
 )
-_ZONE = rf"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?{_SIXTIETH})?)"
 _TIMES = [
     r"^\s*now\s*$",
     rf"^[1-9][0-9]{{{len(str(SMALLEST_EPOCH)) - 1},{MOST_DIGITS - 1}}}(?:\.0+)?{_END}",
-    rf"^(?![0-9]{{8}}$)(?:{'|'.join(_DATES)})(?:[Tt ]{_CLOCK}{_ZONE}?)?{_END}",
+    rf"^(?![0-9]{{8}}$)(?!{_BEFORE_1970})(?:{'|'.join(_DATES)})"
+    rf"(?:[Tt ]{_CLOCK}(?: ?{ZONE})?)?{_END}",
 ]
 
 
@@ -66,7 +77,7 @@ def event_schema() -> Schema:
         "description": "One payload. A null or blank value counts as absent.",
         "type": "object",
         "properties": properties,
-        "patternProperties": {"^meta\\..": True},
+        "patternProperties": {r"^meta\.[\s\S]": True},
         "additionalProperties": False,
         "required": required,
         "anyOf": [{"required": [name], "properties": {name: _FILLED}} for name in _EITHER],
@@ -113,5 +124,5 @@ _KINDS: dict[str, Callable[[Field], Schema]] = {
     "id": lambda _: {"type": ["string", "integer"]},
     "time": _time,
     "enum": _enum,
-    "meta": lambda _: {"anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\s*\{"}]},
+    "meta": lambda _: {"anyOf": [{"type": "object"}, {"type": "string", "pattern": _OBJECT}]},
 }

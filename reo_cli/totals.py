@@ -1,5 +1,6 @@
 """What the valid events of a file add up to, in memory that does not grow with their number."""
 
+from _socket import AF_INET6, inet_ntop, inet_pton
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,7 @@ class TotalsCounter:
 
     def __init__(self) -> None:
         self._batch: list[Mapping[str, Any]] = []
+        self._events = 0
         self._count = 0
         self._domains = DistinctCounter()
         self._ips = DistinctCounter()
@@ -40,12 +42,13 @@ class TotalsCounter:
         if not batch:
             return
         times = [each["event_at"] for each in batch]
+        self._events += len(batch)
         self._count += sum([each["count"] for each in batch])
         self._extend(min(times), max(times))
         for day, events in Counter([at // DAY for at in times]).items():
             self._add_day(day, events)
         self._domains.update({each["domain"] for each in batch if "domain" in each})
-        self._ips.update({each["ip_addr"] for each in batch if "ip_addr" in each})
+        self._ips.update({_one_form(each["ip_addr"]) for each in batch if "ip_addr" in each})
         batch.clear()
 
     def _extend(self, first: int, last: int) -> None:
@@ -60,6 +63,7 @@ class TotalsCounter:
         """Add what another counter has added up."""
         self._add_batch()
         other._add_batch()
+        self._events += other._events
         self._count += other._count
         self._domains.merge(other._domains)
         self._ips.merge(other._ips)
@@ -73,8 +77,13 @@ class TotalsCounter:
         self._add_batch()
         days = self._days if len(self._days) < DAYS_KEPT else {}
         per_day = {_date(day): days[day] for day in sorted(days)}
-        domains, ips = self._domains.result(), self._ips.result()
+        domains, ips = self._domains.result(self._events), self._ips.result(self._events)
         return Totals(self._count, domains, ips, self._first, self._last, per_day)
+
+
+def _one_form(address: str) -> str:
+    """Return an IP address in one of the ways to write it."""
+    return address if ":" not in address else inet_ntop(AF_INET6, inet_pton(AF_INET6, address))
 
 
 def _date(day: int) -> str:

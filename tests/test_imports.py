@@ -29,7 +29,8 @@ HOMES = {
 LAYERS = (
     {"errors"},
     {"answers", "digests", "guard", "progress", "records", "scratch", "values", "version"},
-    {"canonical", "events", "issues", "outcome", "validation"},
+    {"canonical", "commandline", "events", "issues", "outcome", "validation"},
+    {"forms", "suggestions"},
     {"checker", "distinct", "identity", "readers", "schema", "settings"},
     {"client", "repeats", "totals"},
     {"delivery", "validator"},

@@ -93,6 +93,9 @@ def variants() -> Iterator[dict[str, Any]]:
     yield {**EVENT, "Count": 1}
     yield {**EVENT, "meta.a": 1}
     yield {**EVENT, "meta.": 1}
+    yield {**EVENT, "meta.\n": 1}
+    for text in ("{", '{"a": 1}x', "\u00a0{}", ' {"a": 1} ', "{}", "{}{"):
+        yield {**EVENT, "meta": text}
     yield {**EVENT, "meta": {"a": [None, {"b": 1.5}]}}
 
 
@@ -173,7 +176,7 @@ def test_the_patterns_are_those_of_javascript_too() -> None:
     assert len(found) > 10
     for pattern in found:
         for escaped in re.findall(r"\\(.)", pattern):
-            assert escaped in r"^$\.*+?()[]{}|/dDwWsSbBtrnvfx", pattern
+            assert escaped in r"^$\.*+?()[]{}|/dDwWsSbBtrnvfxu", pattern
 
 
 def test_it_is_printed(world: World) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from reo_cli.checker import require_good
 from reo_cli.cli.options import field, pairs, usage
+from reo_cli.commandline import CommandLine, pasted
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
@@ -113,7 +114,9 @@ def date_format_of(flag: str | None, settings: "Settings") -> str | None:
     return chosen
 
 
-def reading(flags: ReadingFlags, settings: "Settings") -> tuple[ReadOptions, Rules]:
+def reading(
+    flags: ReadingFlags, settings: "Settings", inputs: Sequence[str]
+) -> tuple[ReadOptions, Rules]:
     """Return how inputs are read and what the user said about values; raises ReoError 2."""
     short = {
         "activity_type": flags.activity_type,
@@ -121,7 +124,7 @@ def reading(flags: ReadingFlags, settings: "Settings") -> tuple[ReadOptions, Rul
         "environment": flags.environment,
     }
     always = {**settings.set, **pairs("--set", flags.set)}
-    always |= {name: text for name, text in short.items() if text is not None}
+    always |= {name: text for name, text in short.items() if text and text.strip()}
     absent = {**settings.default, **pairs("--default", flags.default)}
     rules = Rules(
         now=int(time.time()),
@@ -138,7 +141,7 @@ def reading(flags: ReadingFlags, settings: "Settings") -> tuple[ReadOptions, Rul
         extra=cast(Extra, flags.extra or settings.extra or "error"),
         ignored=frozenset(flags.ignore or ()),
         given=frozenset({*always, *absent, *rules.fallback}),
-        command=command_line(),
+        command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
     )
     options = ReadOptions(
         format=flags.format,
@@ -187,7 +190,7 @@ def id_from(text: str | None, settings: "Settings") -> tuple[str, ...]:
 
 def command_line() -> str:
     """Return the command line as it can be pasted into a shell."""
-    return shlex.join(["reo", *sys.argv[1:]])
+    return " ".join(map(pasted, ["reo", *sys.argv[1:]]))
 
 
 _WHERE = (

@@ -379,7 +379,7 @@ def field(option_name: str, name: str) -> str:
     plain = name.strip().replace("-", "_") if not name.startswith("meta.") else name
     if is_field(plain):
         return plain
-    from reo_cli.readers.names import suggestion
+    from reo_cli.suggestions import suggestion
 
     near = suggestion(name)
     hint = f"did you mean `{near}`?" if near else f"fields are {', '.join(NAMES)} and meta.NAME"

@@ -253,7 +253,7 @@ def _from_json(text: str) -> "Record":
     from reo_cli.readers.source import open_source
     from reo_cli.records import Issue
 
-    names = NameRules(command="")
+    names = NameRules(command=None)
     if text == "-" or text.startswith("@"):
         source = open_source(text.removeprefix("@"))
         items = list(islice(read(source, ReadOptions(format="json", names=names)), 2))

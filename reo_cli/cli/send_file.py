@@ -341,7 +341,7 @@ def _order(
     from reo_cli.delivery.order import LedgerOptions, Order
     from reo_cli.delivery.policy import Policy
 
-    options, rules = gather.reading(reading, settings)
+    options, rules = gather.reading(reading, settings, files)
     identity = Identity(
         id_from=gather.id_from(sending.id_from, settings),
         on_change=gather.on_change(sending.on_change),

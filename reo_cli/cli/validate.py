@@ -114,7 +114,7 @@ def _validate(
         try:
             settings = settings_of({}, where, offline=True)
             tell(settings, talk)
-            options, rules = reading(flags, settings)
+            options, rules = reading(flags, settings, files)
         except ReoError as error:
             return display.failed(report, error)
 

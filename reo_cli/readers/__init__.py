@@ -4,15 +4,17 @@ Whatever the bytes are, they become records or issues: nothing is raised but a `
 read that fails (74) or an empty pipe (66).
 """
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.readers.headers import extended
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable, decoded, unpacked
 from reo_cli.records import STDIN, Issue, Record
+from reo_cli.values.patterns import Pattern
 
 if TYPE_CHECKING:
     from reo_cli.readers.delimited import Table
@@ -49,9 +51,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
     if source.path.lower().endswith(".gz") and not source.peek(1):
         yield _damaged(source.name, 1, "it is empty")
         return
-    program = next((what for start, what in _OTHERS if source.peek(8).startswith(start)), None)
-    if program:
-        yield Issue(source.name, 1, 0, "", "error", *program)
+    other = _other_kind(source, options)
+    if other:
+        yield Issue(source.name, 1, 0, "", "error", *other)
         return
     blocks = decoded(unpacked(source), options.encoding)
     reader: Table | Values | None = None
@@ -62,7 +64,16 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
             return
         if options.encoding is None and (wide := _unmarked_utf16(first)):
             message = "every second byte is NUL: this seems to be UTF-16 without its mark"
-            yield Issue(source.name, 1, 0, "", "error", message, _try(options, wide))
+            yield Issue(source.name, 1, 0, "", "error", message, _try(options, source.name, wide))
+            return
+        if _MARKUP.match(first):
+            message = "the file holds a web page or XML, not events"
+            yield Issue(source.name, 1, 0, "", "error", message, "did the download fail?")
+            return
+        command = options.names.command
+        if command and kind in ("json", "ndjson") and _is_table(first, options):
+            hint = f"try: {command.extended(source.name, ('--format', 'csv'))}"
+            yield Issue(source.name, 1, 0, "", "error", "the file holds CSV, not JSON", hint)
             return
         reader = _reader(source.name, kind, first, _chain(first, blocks), options)
         yield from reader.records()
@@ -110,11 +121,27 @@ _OTHERS = (
     (b"PAR1", ("is a Parquet file", "export it as CSV or NDJSON")),
     (b"SQLite f", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
     (b"%PDF", ("is a PDF", "export it as CSV")),
-    (b"BZh", ("is compressed with bzip2", "pipe it in: bzcat FILE | reo … -")),
-    (b"\xfd7zXZ", ("is compressed with xz", "pipe it in: xzcat FILE | reo … -")),
-    (b"\x28\xb5\x2f\xfd", ("is compressed with zstd", "pipe it in: zstdcat FILE | reo … -")),
 )
 """How files begin that are neither CSV nor JSON, and what to do with them."""
+
+_COMPRESSED = (
+    (b"BZh", "bzip2", "bzcat"),
+    (b"\xfd7zXZ", "xz", "xzcat"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
+)
+"""How files begin that another program unpacks."""
+
+_MARKUP = Pattern(r"\s*<(?:!doctype|\?xml|html|head|body|!--)", re.IGNORECASE)
+
+
+def _other_kind(source: Source, options: ReadOptions) -> tuple[str, str] | None:
+    """Say what an input is that is neither CSV nor JSON, and what to do with it."""
+    start = source.peek(8)
+    for mark, name, program in _COMPRESSED:
+        if start.startswith(mark):
+            command = options.names.command or CommandLine()
+            return f"is compressed with {name}", f"try: {command.piped(source.name, program)}"
+    return next((what for mark, what in _OTHERS if start.startswith(mark)), None)
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -144,6 +171,16 @@ def _reader(
     return Table(name, blocks, delimiter, options.names)
 
 
+def _is_table(text: str, options: ReadOptions) -> bool:
+    """Tell whether a text that should be JSON is CSV."""
+    start = text.lstrip()
+    if start[:1] in ("{", "[", '"'):
+        return False
+    from reo_cli.readers.delimited import is_header
+
+    return is_header(re.split("[\r\n]", start[:RECORD_LIMIT], maxsplit=1)[0], options.names)
+
+
 def _unmarked_utf16(text: str) -> str | None:
     """Return the encoding of UTF-16 without a mark, seen by the NULs in its ASCII characters."""
     even, odd = text[:200:2], text[1:200:2]
@@ -153,8 +190,9 @@ def _unmarked_utf16(text: str) -> str | None:
     return None
 
 
-def _try(options: ReadOptions, encoding: str) -> str:
-    return f"try: {extended(options.names.command, ['--encoding', encoding])}"
+def _try(options: ReadOptions, file: str, encoding: str) -> str:
+    command = options.names.command
+    return f"try: {command.extended(file, ('--encoding', encoding))}" if command else "save it so"
 
 
 def _undecodable(file: str, line: int, fault: Undecodable, options: ReadOptions) -> Issue:
@@ -168,7 +206,7 @@ def _undecodable(file: str, line: int, fault: Undecodable, options: ReadOptions)
     elif fault.mixed:
         hint = f"the text before it is {name}: mend this line, or name another with --encoding"
     elif fault.encoding == "utf-8" and (word := _as_windows(fault)):
-        hint = f'if it should read "{word}", {_try(options, "cp1252")}'
+        hint = f'if it should read "{word}", {_try(options, file, "cp1252")}'
     return Issue(file, line, 0, "", "error", message, hint)
 
 

@@ -5,20 +5,25 @@ A row that cannot be read costs one record: reading goes on with the next line t
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from reo_cli.readers.headers import header_issue
 from reo_cli.readers.lines import KEPT, Lines, TooLong
 from reo_cli.readers.names import NameRules, Plan, plan
-from reo_cli.readers.text import RECORD_LIMIT
+from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable
 from reo_cli.records import Issue, Record
 from reo_cli.values import shown
 from reo_cli.values.patterns import Pattern
 
 DELIMITERS = (",", ";", "\t", "|")
+OTHER_DELIMITERS = (":", "^", "~", " ")
+"""Some that are never taken without --delimiter."""
+
+HEADER_WITHIN = 20
+"""Lines that are looked at to find a header below a title."""
 
 NO_META: dict[str, str] = {}
 
@@ -49,6 +54,17 @@ def detect_delimiter(line: str, rules: NameRules) -> str:
         return sum(1 for target in found.targets if target), len(names)
 
     return max(DELIMITERS, key=score)
+
+
+def is_header(line: str, rules: NameRules) -> bool:
+    """Tell whether a line is a CSV file's header as it should be."""
+    cells = _cells(line, detect_delimiter(line, rules))
+    return cells is not None and _names_fields(cells, rules)
+
+
+def _names_fields(names: Sequence[str], rules: NameRules) -> bool:
+    """Tell whether two of some names are fields."""
+    return sum(1 for target in plan(names, rules, header=True).targets if target) >= 2
 
 
 @lru_cache(maxsize=8)
@@ -93,9 +109,15 @@ class Table:
             problem = Problem(f"the header: {_explained(fault, len(self._lines.taken)).message}")
         line = self._lines.number
         columns = plan(self._header, self._rules, header=True)
-        if problem is None:
-            wrong = header_issue(self._header, columns, self._rules)
-            problem = Problem(*wrong) if wrong else None
+        if problem is None and not columns.is_good(self._rules.given):
+            from reo_cli.readers.headers import header_issue
+
+            problem = Problem(*header_issue(self._header, columns, self._rules, self._file))
+        if problem is not None and not any(columns.targets):
+            from reo_cli.suggestions import suggestions
+
+            guessed = suggestions(self._header)
+            problem = problem if guessed else self._another_header() or problem
         if problem is not None:
             yield Issue(self._file, line, 0, "", "error", *problem)
             return
@@ -112,7 +134,10 @@ class Table:
                 lines.begin()
                 continue
             if first.lstrip()[:2] in ('{"', "[{"):
-                return Problem("the file holds JSON, not CSV", "add --format json")
+                hint = "pass --format json"
+                if self._rules.command:
+                    hint = f"try: {self._rules.command.extended(self._file, ('--format', 'json'))}"
+                return Problem("the file holds JSON, not CSV", hint)
             found = detect_delimiter(first, self._rules)
             self._delimiter = self._given_delimiter or found
             if self._delimiter not in first and found in first:
@@ -128,6 +153,27 @@ class Table:
             return Problem("the header holds NUL bytes", "the file is damaged: export it again")
         if '"' in text and not _grammar(self._delimiter).match(text):
             return Problem("the header: a quote stands inside a name", _CLOSE_IT)
+        return None
+
+    def _another_header(self) -> Problem | None:
+        """Look for the header in another form, or below the first line."""
+        lines = self._lines
+        first = "".join(lines.taken)
+        for mark in OTHER_DELIMITERS:
+            if _names_fields(first.rstrip("\r\n").split(mark), self._rules):
+                word = "a space" if mark == " " else f"`{mark}`"
+                return Problem(f"{word} separates the columns", f"pass --delimiter '{mark}'")
+        only = self._header[0] if len(self._header) == 1 else ""
+        if any(_names_fields(only.split(mark), self._rules) for mark in DELIMITERS):
+            return Problem("each line is in quotes as a whole", "remove the quotes at its ends")
+        try:
+            for below in itertools.islice(lines, HEADER_WITHIN):
+                if is_header(below, self._rules):
+                    at = lines.number + len(lines.taken) - 1
+                    hint = "remove the lines above it"
+                    return Problem(f"the header seems to be in line {at}", hint)
+        except (TooLong, Undecodable, CutOff):
+            return None
         return None
 
     def _reader(self) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reo_cli.readers.buffer import Buffer
 from reo_cli.readers.names import NameRules
-from reo_cli.readers.objects import NO_META, KeyPlan
+from reo_cli.readers.objects import NO_META, KeyPlan, wrapped
 from reo_cli.readers.places import key_place
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import EXCERPT, Issue, Record
@@ -149,6 +149,8 @@ class Values:
             place = (self._file, line, self._number)
             plain: Record = _new(Record, (*place, value, NO_META, text, self._locate, ()))
             return plain
+        if known.is_strange and (inside := wrapped(value, self._rules, self._file)):
+            return self._faulty(line, text, *inside)
         record = Record(self._file, line, self._number, None, NO_META, text, self._locate)
         return known.filled(record, value)
 

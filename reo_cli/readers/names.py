@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.events import BY_NAME, FIELDS, is_field
+from reo_cli.events import BY_FOLDED, BY_NAME, FIELDS, folded, is_field
 from reo_cli.values import shown
 
 Extra = Literal["error", "meta", "ignore"]
@@ -20,14 +21,14 @@ class NameRules(NamedTuple):
 
     `columns` maps a field to the column or key it is read from. `given` are the fields that
     `--set`, `--default`, the short flags or the settings supply. `command` is the command line
-    that a suggestion repeats; where it is empty there are no such options.
+    that a suggestion repeats; where it is None there are no such options.
     """
 
     columns: Mapping[str, str] = MappingProxyType({})
     extra: Extra = "error"
     ignored: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
-    command: str = "reo send-file FILE"
+    command: CommandLine | None = CommandLine()
 
 
 def require_one_field_each(columns: Mapping[str, str]) -> None:
@@ -54,14 +55,10 @@ class Plan(NamedTuple):
     unmapped: tuple[str, ...] = ()
     twice: tuple[tuple[str, str, str], ...] = ()
 
-
-def folded(name: str) -> str:
-    """Return a name as headers are compared: without case, spaces, `_` and `-`."""
-    return name.casefold().translate(_DROPPED)
-
-
-_DROPPED = {ord(each): None for each in " _-\t\u00a0"}
-_BY_FOLDED = {folded(each.name): each.name for each in FIELDS}
+    def is_good(self, given: frozenset[str]) -> bool:
+        """Tell whether each name stands for something, and no field is missing."""
+        wrong = self.unknown or self.left_over or self.unmapped or self.twice
+        return not wrong and not missing(self, given)
 
 
 def exact_target(name: str) -> str | None:
@@ -71,7 +68,7 @@ def exact_target(name: str) -> str | None:
 
 def header_target(name: str) -> str | None:
     """Return the field that a column's name stands for, or None."""
-    known = _BY_FOLDED.get(folded(name))
+    known = BY_FOLDED.get(folded(name))
     if known:
         return known
     head, dot, key = name.strip().partition(".")
@@ -142,39 +139,3 @@ def missing(plan: Plan, given: frozenset[str]) -> list[str]:
     if not there & {"ip_addr", "domain"}:
         absent.append("ip_addr or domain")
     return absent
-
-
-_ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
-
-
-def suggestion(name: str) -> str | None:
-    """Return the field that a name most likely means, or None."""
-    key = folded(name)
-    exact = _BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s"))
-    if exact or len(key) > _LONGEST:
-        return exact
-    likely = [(word, field) for word, field in _BY_FOLDED.items() if len(word) >= 5]
-    likely += [(word, field) for word, field in _ALSO.items() if len(word) >= 6]
-    near = min(((_distance(key, word), field) for word, field in likely), default=(9, ""))
-    return near[1] if near[0] <= (2 if len(key) >= 8 else 1) and key not in _OTHER_WORDS else None
-
-
-_LONGEST = 30
-_OTHER_WORDS = frozenset({"county", "accounts", "counter"})
-"""Words that look like a misspelt field and are something else."""
-
-
-def _distance(one: str, other: str) -> int:
-    """Count the letters to change, add, drop or swap with their neighbour."""
-    if abs(len(one) - len(other)) > 2:
-        return 9
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one):
-        before, above, row = row, before, [i + 1]
-        for j, wanted in enumerate(other):
-            cost = min(before[j] + (letter != wanted), before[j + 1] + 1, row[j] + 1)
-            if i and j and letter == other[j - 1] and wanted == one[i - 1]:
-                cost = min(cost, above[j - 1] + 1)
-            row.append(cost)
-    return row[-1]

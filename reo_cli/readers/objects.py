@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reo_cli.commandline import pasted
 from reo_cli.events import BY_NAME, NAMES
-from reo_cli.readers.names import NameRules, plan, suggestion
+from reo_cli.readers.names import NameRules, plan
 from reo_cli.records import Issue, Record
-from reo_cli.values import QuotedNumber
+from reo_cli.values import QuotedNumber, shown
+from reo_cli.values.jsontext import encode_plain
+from reo_cli.values.patterns import Pattern
 
 NO_META: dict[str, Any] = {}
+
+_PLAIN = Pattern(r"[A-Za-z_][A-Za-z_0-9]*\Z")
 
 
 class KeyPlan:
@@ -16,8 +21,9 @@ class KeyPlan:
 
     def __init__(self, keys: tuple[str, ...], rules: NameRules) -> None:
         self._plan = plan(keys, rules, header=False)
-        self._has_options = bool(rules.command)
+        self._has_options = rules.command is not None
         self.plain = self._plan.targets == keys and all(key in NAMES for key in keys)
+        self.is_strange = not any(self._plan.targets)
 
     def filled(self, record: Record, value: Mapping[str, Any]) -> Record:
         """Return the record with the fields of an object that has these keys."""
@@ -45,6 +51,8 @@ class KeyPlan:
         return record._replace(faults=tuple(faults)) if faults else record
 
     def _hint(self, key: str) -> str:
+        from reo_cli.suggestions import suggestion
+
         meant = suggestion(key)
         if not self._has_options:
             return f"did you mean {meant}?" if meant else "other keys belong in `meta`"
@@ -53,14 +61,24 @@ class KeyPlan:
         return f"add {_leave(key)}, or --extra meta to keep it"
 
 
+def wrapped(value: Mapping[str, Any], rules: NameRules, file: str) -> tuple[str, str] | None:
+    """Say how to get at the events of an object that holds an array of them, or None."""
+    for key, each in value.items():
+        if isinstance(each, list) and each and all(isinstance(item, dict) for item in each):
+            path = f".{key}" if _PLAIN.match(key) else f".[{encode_plain(key)}]"
+            program = f"jq -c {pasted(f'{path}[]')}"
+            command = rules.command
+            hint = f"try: {command.piped(file, program)}" if command else f"see {program}"
+            return f"the events stand inside {shown(key)}, in an object of their own", hint
+    return None
+
+
 def _leave(key: str) -> str:
     return _option("--ignore", key)
 
 
 def _option(name: str, value: str) -> str:
-    import shlex
-
-    return f"{name} {shlex.quote(value)}"
+    return f"{name} {pasted(value)}"
 
 
 def _fault(record: Record, key: str, message: str, hint: str) -> Issue:

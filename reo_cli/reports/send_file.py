@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
+from reo_cli.commandline import pasted
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
@@ -188,7 +188,7 @@ MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
 
 def _path(path: Path) -> str:
     """A path as a command takes it, also one that begins like an option."""
-    return quote(f"./{path}" if str(path).startswith("-") else str(path))
+    return pasted(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def _undelivered(counts: "Counts") -> str:

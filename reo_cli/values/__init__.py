@@ -55,6 +55,20 @@ def _as_json(raw: Any) -> str:
     return json.dumps(raw, default=str)
 
 
+_NOTHING = frozenset(
+    [
+        *("-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "undefined", "unknown"),
+        *("(none)", "(null)", "(not set)", "(empty)"),
+    ]
+)
+NOTHING_HINT = "leave it empty where it is not known"
+
+
+def stands_for_nothing(text: str) -> bool:
+    """Tell whether a text is how people and programs write that there is no value."""
+    return text.strip().lower() in _NOTHING
+
+
 def kind_of(raw: Any) -> str:
     """Name the JSON type of a value the way JSON's own specification does."""
     match raw:

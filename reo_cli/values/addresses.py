@@ -9,7 +9,16 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
-from reo_cli.values import ABSENT, Checked, error, not_a, shown, warned
+from reo_cli.values import (
+    ABSENT,
+    NOTHING_HINT,
+    Checked,
+    error,
+    not_a,
+    shown,
+    stands_for_nothing,
+    warned,
+)
 from reo_cli.values.patterns import Pattern
 
 _PRIVATE = "a private address, used inside many networks"
@@ -20,6 +29,7 @@ _DOCUMENTATION = "an address for documentation"
 _BENCHMARK = "an address for benchmarks"
 _MULTICAST = "a multicast address, which stands for a group of machines"
 _RESERVED = "a reserved address, assigned to nobody"
+_NO_PLACE = "an identifier for cryptography (ORCHID), which leads nowhere"
 _MAPPED = "an IPv4 address written as IPv6"
 
 _SPECIAL = {
@@ -40,7 +50,10 @@ _SPECIAL = {
     "240.0.0.0/4": _RESERVED,
     # Of IPv6 only 2000::/3 is in use for single machines anywhere in the Internet.
     "::/3": _RESERVED,
+    "2001::/32": "a Teredo address, which a tunnel makes up",
     "2001:2::/48": _BENCHMARK,
+    "2001:10::/28": _NO_PLACE,
+    "2001:20::/28": _NO_PLACE,
     "2001:db8::/32": _DOCUMENTATION,
     "3fff::/20": _DOCUMENTATION,
     "4000::/2": _RESERVED,
@@ -61,6 +74,9 @@ _SPECIAL_OCTETS = frozenset({0, 10, 100, 127, 169, 172, 192, 198, 203, *range(22
 
 _TRANSLATED = (bytes(10) + b"\xff\xff", b"\x00\x64\xff\x9b" + bytes(8))
 """How a v6 address begins that holds a v4 address: mapped (RFC 4291) or by NAT64 (RFC 6052)."""
+
+_6TO4 = b"\x20\x02"
+"""How a v6 address begins in which a v4 address comes next (RFC 3056)."""
 
 _SINGLE = {
     b"\xff\xff\xff\xff": "the broadcast address",
@@ -115,8 +131,8 @@ def _other_address(raw: Any) -> Checked:
         packed = parsed(raw)
     except ValueError:
         return _not_an_ip(raw) if raw.strip() else ABSENT
-    if packed[:12] in _TRANSLATED:
-        packed = packed[12:]
+    if packed[:12] in _TRANSLATED or (len(packed) == 16 and packed[:2] == _6TO4):
+        packed = packed[12:] if packed[:2] != _6TO4 else packed[2:6]
         if _special(packed) is None:
             return warned(raw, f"{raw} is {_MAPPED}", f"write {inet_ntop(AF_INET, packed)}")
     why = _special(packed)
@@ -138,7 +154,8 @@ def parsed(raw: str) -> bytes:
 
 _V4_PORT = Pattern(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):[0-9]+\Z")
 _V6_PORT = Pattern(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?\Z")
-_DOTTED = Pattern(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_DOTTED = Pattern(r"[0-9]{1,9}(?:\.[0-9]{1,9}){3}\Z")
+_NAME = Pattern(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\Z")
 
 
 def _not_an_ip(raw: str) -> Checked:
@@ -149,17 +166,24 @@ def _not_an_ip(raw: str) -> Checked:
         return error(what, f"remove the spaces around it{mended}")
     port = _V4_PORT.match(raw) or _V6_PORT.match(raw)
     if port and _is_address(port[1]):
-        return error(f"{shown(raw)} has a port or brackets", f"write {port[1]}")
+        return error(f"{shown(raw)} has a port or brackets", _written(port[1]))
     for mark, name in (("/", "a network, not an address"), ("%", "an address with a zone id")):
         head, found, tail = raw.partition(mark)
         if found and _is_address(head):
             single = mark == "%" or tail in ("32", "128")
-            hint = f"write {head}" if single else f"write one address of it, such as {head}"
+            hint = _written(head) if single else f"write one address of it, such as {head}"
             return error(f"{shown(raw)} is {name}", hint)
-    several = [each.strip() for each in re.split("[,; ]", raw[:1000]) if each.strip()]
-    if len(several) > 1 and _is_address(several[0]):
-        return error(f"{shown(raw)} holds several addresses", f"keep one, such as {several[0]}")
+    several = [each.strip() for each in re.split("[,; ]", raw[:1000]) if _is_address(each.strip())]
+    if len(several) > 1:
+        best = next((each for each in several if _special(parsed(each)) is None), several[0])
+        return error(f"{shown(raw)} holds several addresses", f"keep one, such as {best}")
     return _not_four_numbers(raw, what) if _DOTTED.match(raw) else error(what, _advice(raw))
+
+
+def _written(address: str) -> str:
+    """Return the hint to write an address, or why that would not help."""
+    why = _special(parsed(address))
+    return f"write {address}" if why is None else f"{address} is {why}: send the public address"
 
 
 def _not_four_numbers(raw: str, what: str) -> Checked:
@@ -171,7 +195,9 @@ def _not_four_numbers(raw: str, what: str) -> Checked:
 
 
 def _advice(raw: str) -> str:
-    if "@" in raw or ("." in raw and ":" not in raw and re.search("[A-Za-z]", raw)):
+    if stands_for_nothing(raw):
+        return NOTHING_HINT
+    if _NAME.match(raw):
         return "a name belongs in `domain`"
     return "such as 156.59.87.83 or 2a00:1450::8a"
 

@@ -1,7 +1,7 @@
 """Dates as people and programs write them, read by a named format: `--date-format`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ _KNOWN = (
     "%d %b %Y",
     "%d %B %Y",
     "%d-%b-%Y",
+    "%d-%b-%y",
     "%d %b %Y %H:%M",
     "%d %b %Y %H:%M:%S",
     "%b %d, %Y",
@@ -31,6 +32,7 @@ _KNOWN = (
     "%a, %d %b %Y %H:%M:%S %z",
     "%a, %d %b %Y %H:%M:%S GMT",
     "%a %b %d %H:%M:%S %Y",
+    "%a %b  %d %H:%M:%S %Y",
     "%d/%b/%Y:%H:%M:%S %z",
 )
 """Formats that exports are known to have, for a hint that names the one that fits."""
@@ -39,28 +41,41 @@ _PARTS = Pattern(
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{2}(?:[0-9]{2})?)"
     r"(?:[ T,]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:\s*([AaPp])\.?[Mm]\.?)?)?\Z"
 )
+_TIME = Pattern(r"([ T,]+)[0-9:]+(\.[0-9]+)?(?:(\s*)[AaPp][Mm])?\Z")
 
 
 def format_hint(raw: str) -> str:
     """Name the `--date-format` that reads a text, or return nothing."""
-    import shlex
-
     parts = _PARTS.match(raw)
     if parts:
-        fits = [
-            each if len(parts[4]) == 4 else _two_digits(each, parts[2])
-            for each in ORDERED
-            if _ordered_parser(each)(raw.replace(f"{parts[2]}{parts[4]}", f"{parts[2]}2024", 1))[0]
-        ]
+        is_short = len(parts[4]) == 2
+        formats = [_two_digits(each, parts) if is_short else each for each in ORDERED]
     else:
-        fits = [each for each in _alike().get(_shape(raw), ()) if format_parser(each)(raw)[0]]
-    return " or ".join(f"pass --date-format {shlex.quote(each)}" for each in fits[:2])
+        formats = _alike().get(_shape(raw), [])
+    return _passed(formats, raw)
 
 
-def _two_digits(order: str, mark: str) -> str:
-    day, month = "%d", "%m"
-    first, second = (day, month) if order == "day-first" else (month, day)
-    return f"{first}{mark}{second}{mark}%y"
+def _passed(formats: Sequence[str], raw: str) -> str:
+    """Return the options for the formats, two at most, that read a text."""
+    import shlex
+
+    fits = [shlex.quote(each) for each in formats if format_parser(each)(raw)[0] is not None]
+    if len(fits) > 1 and fits[0] in ORDERED:
+        return "the day or the month may come first: pass --date-format day-first or month-first"
+    return " or ".join(f"pass --date-format {each}" for each in fits[:2])
+
+
+def _two_digits(order: str, parts: re.Match[str]) -> str:
+    """Return the format of a date whose year has two digits, with its time if it has one."""
+    mark = parts[2]
+    date = f"%d{mark}%m{mark}%y" if order == "day-first" else f"%m{mark}%d{mark}%y"
+    time = _TIME.search(parts.string, parts.end(4))
+    if time is None:
+        return date
+    clock = "%I:%M" if parts[8] else "%H:%M"
+    seconds = (":%S" if parts[7] else "") + (".%f" if time[2] else "")
+    half = f"{time[3]}%p" if parts[8] else ""
+    return f"{date}{time[1]}{clock}{seconds}{half}"
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +122,8 @@ def _ordered_parser(date_format: str) -> Callable[[str], Checked]:
         if parts is None:
             return error(what, f"such as {example}")
         if len(parts[4]) == 2:
-            hint = f"write all four, or pass --date-format {_two_digits(date_format, parts[2])}"
+            pass_it = _passed([_two_digits(date_format, parts)], raw)
+            hint = f"write all four, or {pass_it}" if pass_it else "write all four"
             return error(f"{shown(raw)} has a year of two digits", hint)
         year, month, day = int(parts[4]), int(parts[month_at]), int(parts[day_at])
         try:

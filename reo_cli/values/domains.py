@@ -4,7 +4,16 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from reo_cli.values import ABSENT, Checked, error, not_a, shown, warned
+from reo_cli.values import (
+    ABSENT,
+    NOTHING_HINT,
+    Checked,
+    error,
+    not_a,
+    shown,
+    stands_for_nothing,
+    warned,
+)
 from reo_cli.values.addresses import parsed
 
 MAILBOXES = frozenset(
@@ -50,8 +59,13 @@ def _not_plain(raw: str, name: str) -> Checked:
     is_name = not name.startswith(".") and not re.search(r"[\s/@:?#\\<>\"'*]", name)
     if bare is not None and is_name and not raw.isascii() and name.isprintable():
         return _changed(bare, f"{shown(raw)} is not ASCII")
+    if stands_for_nothing(raw):
+        return error(f"{shown(raw)} is not a domain", NOTHING_HINT)
+    several = [each for each in re.split(r"[,;\s]+", name[:1000]) if each]
+    if len(several) > 1 and (first := _bare(several[0])):
+        return error(f"{shown(raw)} is not a domain", f"one event has one domain, such as {first}")
     kind = _kind(name)
-    return error(f"{shown(raw)} is {kind}", _mend(name, kind, bare))
+    return error(f"{shown(raw)} is {kind}", _mend(name, bare))
 
 
 def _changed(bare: str, message: str) -> Checked:
@@ -61,11 +75,7 @@ def _changed(bare: str, message: str) -> Checked:
 
 
 def _kind(name: str) -> str:
-    try:
-        parsed(name.strip("[] \t").rstrip("."))
-    except ValueError:
-        pass
-    else:
+    if _address(name):
         return "an IP address, not a domain"
     if "@" in name and "/" not in name:
         return "a mail address, not a domain"
@@ -74,14 +84,16 @@ def _kind(name: str) -> str:
     return "not a domain"
 
 
-def _mend(name: str, kind: str, bare: str | None) -> str:
+def _mend(name: str, bare: str | None) -> str:
+    address = _address(name) or _address(_host(name))
+    if address:
+        return f"an address belongs in `ip_addr`: {address}"
+    if bare in MAILBOXES:
+        return f"{bare} is a mailbox provider: leave it out, and send `ip_addr`"
     if bare is not None:
         return f"write {bare}"
-    if kind.startswith("an IP"):
-        return "an address belongs in `ip_addr`"
-    several = [each for each in re.split(r"[,;\s]+", name[:1000]) if each]
-    if len(several) > 1 and _DOMAIN.match(several[0]):
-        return f"one event has one domain, such as {several[0]}"
+    if re.search(r"\S\s+\S", name):
+        return "a name is not enough; write its domain, such as acme.com"
     if "." not in name.strip("."):
         return "a domain has a dot, such as acme.com"
     if "_" in name:
@@ -89,15 +101,28 @@ def _mend(name: str, kind: str, bare: str | None) -> str:
     return "such as acme.com"
 
 
+def _address(text: str) -> str | None:
+    """Return the IP address that a text is, if it is one."""
+    plain = text.strip(" \t").rstrip(".")
+    plain = plain[1:-1] if plain[:1] == "[" and plain[-1:] == "]" else plain
+    try:
+        parsed(plain)
+    except ValueError:
+        return None
+    return plain
+
+
+def _host(name: str) -> str:
+    """Return the part of a URL or a mail address that may be a domain."""
+    text = name[: 4 * LENGTH_LIMIT].strip().strip("<>\"'")
+    text = re.sub(r"\A(?:[a-z][a-z0-9+.-]*:)?//", "", text).removeprefix("mailto:")
+    text = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2]
+    return re.sub(r":[0-9]*\Z", "", text)
+
+
 def _bare(name: str) -> str | None:
     """Return the domain inside a URL, a mail address or an international name, if there is one."""
-    if len(name) > 4 * LENGTH_LIMIT:
-        name = name[: 4 * LENGTH_LIMIT]
-    text = name.strip().strip("<>\"'")
-    text = (text.partition("://")[2] or text).removeprefix("//")
-    text = re.split(r"[/?#\\]", text.removeprefix("mailto:"), maxsplit=1)[0]
-    text = text.rpartition("@")[2]
-    text = re.sub(r":[0-9]*\Z", "", text).strip(". \t").removeprefix("*.")
+    text = _host(name).strip(". \t").removeprefix("*.")
     if "/" in name:
         text = text.removeprefix("www.")
     text = _to_ascii(text)

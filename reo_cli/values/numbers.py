@@ -4,7 +4,15 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from reo_cli.values import ABSENT, Checked, QuotedNumber, error, not_a, shown, warned
+from reo_cli.values import (
+    ABSENT,
+    Checked,
+    QuotedNumber,
+    error,
+    not_a,
+    shown,
+    warned,
+)
 from reo_cli.values.patterns import Pattern
 
 EXACT_LIMIT = 2**53
@@ -15,10 +23,11 @@ DIGITS_LIMIT = 4300
 
 _WHOLE = Pattern(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?\Z")
 _GROUPED = Pattern(
-    r"-?[0-9]{1,3}([.,'_ \u00a0\u202f\u2019])(?:[0-9]{2,3}\1)*[0-9]{3}(?:([.,])([0-9]+))?\Z"
+    r"([1-9][0-9]{0,2}([.,'_ \u00a0\u202f\u2019])(?:[0-9]{2,3}\2)*[0-9]{3})(?:([.,])([0-9]+))?\Z"
 )
+_NEGATIVE = Pattern(r"\s*[-\u2212][0-9]")
 _EXPONENT = Pattern(r"[-+]?[0-9]+(?:[.,][0-9]+)?[eE][-+]?[0-9]+\Z")
-_DECIMAL = Pattern(r"[-+]?([0-9]*)[.,][0-9]+\Z")
+_DECIMAL = Pattern(r"(0|[1-9][0-9]*)?[.,]([0-9]+)\Z")
 
 _SEPARATORS = {
     ",": "comma",
@@ -71,7 +80,7 @@ def _other_count(raw: Any) -> Checked:
     if number is None or number > 0:
         return checked
     if number < 0:
-        return error(f"{shown(raw)} is negative", "a count is zero or more")
+        return _negative(raw)
     return warned(0, "0 says that nothing happened", "leave such rows out")
 
 
@@ -111,21 +120,30 @@ def _from_float(raw: float) -> Checked:
     if number is not None:
         return _bounded(number)
     text = raw.text if isinstance(raw, ExactFloat) else repr(raw)
-    return error(f"{text[:60]} is not a whole number", _rounded(text))
-
-
-def _rounded(text: str) -> str:
+    if raw < 0:
+        return error(f"{text[:60]} is negative", "a count is zero or more")
     decimal = _DECIMAL.match(text)
-    if decimal is None or len(decimal[1]) > 15:
+    hint = _rounded(*decimal.groups()) if decimal else "round it"
+    return error(f"{text[:60]} is not a whole number", hint)
+
+
+def _rounded(whole_part: str | None, decimals: str) -> str:
+    if whole_part and len(whole_part) > 15:
         return "round it"
-    return f"round it, for instance to {round(float(text.replace(',', '.')))}"
+    return f"round it, for instance to {int(whole_part or 0) + (decimals >= '5')}"
 
 
 def _from_quoted(raw: str) -> Checked:
     number, findings = _from_text(raw)
     if number is None:
         return None, findings
-    return error(f"{shown(raw)} is a string, not a number", f"remove the quotes: {number}")
+    if number < 0:
+        return _negative(raw)
+    return error(f"{shown(raw)} is a string, not a number", f"write {number} without quotes")
+
+
+def _negative(raw: Any) -> Checked:
+    return error(f"{shown(raw)} is negative", "a count is zero or more")
 
 
 def _from_text(raw: str) -> Checked:
@@ -147,36 +165,45 @@ def _bounded(number: int) -> Checked:
 
 
 def _not_whole(raw: str) -> Checked:
+    """Say what is wrong with a text, and what to write instead where that can be known."""
+    if _NEGATIVE.match(raw):
+        return _negative(raw)
     what = f"{shown(raw)} is not a whole number"
     text = raw.strip()
-    grouped = _GROUPED.match(text)
-    if grouped and grouped[1] != grouped[2]:
-        return error(what, _ungrouped(text, grouped))
-    if text != raw:
-        mended = f": {text}" if _WHOLE.match(text[:DIGITS_LIMIT]) and len(text) < 40 else ""
-        return error(what, f"remove the spaces around it{mended}")
-    if _EXPONENT.match(raw):
+    bare = text.removeprefix("+")
+    grouped = _GROUPED.match(bare)
+    if grouped and grouped[2] != grouped[3]:
+        return error(what, _ungrouped(grouped))
+    if _EXPONENT.match(bare):
         return error(
             what,
             "a spreadsheet shortened it and digits may be lost: "
             "format the column as a number without decimals and export again",
         )
-    if raw[0] == "+" and raw[1:].isdecimal():
-        return error(what, f"remove the plus sign: {raw[1:41]}")
-    if raw.isdecimal() and raw.isascii():
-        return error(f"{shown(raw)} has leading zeros", f"write {raw.lstrip('0')[:40] or '0'}")
-    if raw.isdecimal():
-        plain = str(int(raw)) if len(raw) <= 40 else "1250"
-        return error(what, f"write it with the digits 0 to 9: {plain}")
-    if _DECIMAL.match(raw):
-        return error(what, _rounded(raw))
+    plain = bare.lstrip("0")[:40] or "0"
+    if bare.isdecimal() and bare.isascii():
+        if text != raw:
+            return error(what, f"remove the spaces around it: {plain}")
+        if bare != text:
+            return error(what, f"remove the plus sign: {plain}")
+        return error(f"{shown(raw)} has leading zeros", f"write {plain}")
+    if bare.isdecimal():
+        return error(what, f"write it with the digits 0 to 9: {int(bare[:40])}")
+    if _WHOLE.match(bare[:DIGITS_LIMIT]):  # such as " 12.0"
+        return error(what, f"write {bare.partition('.')[0][:40]}")
+    decimal = _DECIMAL.match(bare)
+    if decimal:
+        return error(what, _rounded(*decimal.groups()))
     return error(what, "use digits only, such as 1250")
 
 
-def _ungrouped(text: str, grouped: re.Match[str]) -> str:
+def _ungrouped(grouped: re.Match[str]) -> str:
     """Return the hint for a number with thousands separators, and perhaps decimals."""
-    name = _SEPARATORS.get(grouped[1], "space")
-    digits = text[: grouped.start(2)] if grouped[3] else text
-    plain = re.sub("[^-0-9]", "", digits)
-    then = ", and round it" if (grouped[3] or "").strip("0") else ", and the decimals"
-    return f"remove the {name}, the thousands separator{then if grouped[3] else ''}: {plain[:40]}"
+    name = _SEPARATORS.get(grouped[2], "space")
+    number = int(re.sub("[^0-9]", "", grouped[1])[:40])
+    then = ""
+    if grouped[3]:
+        exact = not grouped[4].strip("0")
+        number += grouped[4] >= "5"
+        then = ", and the decimals" if exact else ", and round it"
+    return f"remove the {name}, the thousands separator{then}: {number}"

@@ -20,7 +20,8 @@ def text(raw: Any) -> Checked:
     if not stripped:
         return ABSENT
     if stripped != raw:
-        return warned(raw, f"{shown(raw)} has spaces around it", f'it is not "{stripped[:60]}"')
+        hint = f'to Reo.Dev that is not "{stripped[:60]}": remove them'
+        return warned(raw, f"{shown(raw)} has spaces around it", hint)
     return raw, ()
 
 
@@ -61,7 +62,8 @@ def one_of(documented: Sequence[str], tolerated: Sequence[str]) -> Parser:
         if raw in tolerated:
             what = f"{raw} is documented for product data, not telemetry"
             return warned(raw, what, f"telemetry has {known}")
-        return error(f"{shown(raw)} is not a value of it", f"write {_nearest(raw) or known}")
+        all_known = ", ".join((*documented, *tolerated))
+        return error(f"{shown(raw)} is none of {all_known}", f"write {_nearest(raw) or known}")
 
     def _nearest(raw: str) -> str:
         import difflib

@@ -22,11 +22,21 @@ MOST_DIGITS = 12
 
 DAY = 86_400
 
+ZONE = r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
+"""The offset from UTC at the end of an ISO 8601 time."""
+
 _UNITS = {13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
 _UNIT_NAMES = {13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
 _DIGITS = Pattern(r"(-?[0-9]+)(?:\.0+)?\Z")
 _FRACTION = Pattern(r"([0-9]{1,19})[.,][0-9]+\Z")
 _ISO = Pattern(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?)(?:[Tt ].*)?\Z")
+_WITH_CLOCK = Pattern(
+    r"[^Tt ]+(?:[Tt ][0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
+    rf"|[0-9]{{2}}(?:[0-9]{{2}}(?:[.,][0-9]+)?)?)?(?: ?{ZONE})?)?\Z"
+)
+"""`fromisoformat` takes 12.30 for a fraction of a second, and +01:60 for an offset."""
+
+_PLAIN_ENDS = ("", "Z", "+00:00")
 _SPREADSHEET = Pattern(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
 _EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
 
@@ -70,7 +80,7 @@ def _seconds_at_once(raw: str) -> int:
     """Return epoch seconds for `1790000000` and `2026-01-31T12:00:00Z`, 0 for anything else."""
     if len(raw) == 10 and raw.isdecimal() and raw.isascii():
         return int(raw)
-    if raw[4:5] == "-" and raw[10:11] == "T":
+    if raw[4:5] == "-" and raw[10:11] == "T" and raw[16:17] == ":" and raw[19:] in _PLAIN_ENDS:
         try:
             return _seconds_of_iso(raw)
         except (ValueError, OverflowError):
@@ -98,11 +108,18 @@ def _plausible(checked: Checked, raw: Any, latest: int) -> Checked:
     if seconds < 0:
         return error(f"{shown(raw)} is before 1970", "check the year")
     if seconds < FIRST_PLAUSIBLE:
-        return warned(seconds, f"{shown(raw)} is before 2015 ({_day(seconds)})", "check the year")
+        what = f"{shown(raw)} is before 2015{_on_day(seconds, raw)}"
+        return warned(seconds, what, "check the year")
     if seconds > latest:
-        what = f"{shown(raw)} is over a day in the future ({_day(seconds)})"
+        what = f"{shown(raw)} is over a day in the future{_on_day(seconds, raw)}"
         return warned(seconds, what, "check the year and the clock")
     return checked
+
+
+def _on_day(seconds: int, raw: Any) -> str:
+    """Return the day of a moment in brackets, unless it stands there already."""
+    day = _day(seconds)
+    return "" if str(raw).startswith(day) else f" ({day})"
 
 
 def _day(seconds: int) -> str:
@@ -135,16 +152,17 @@ def _from_text(raw: str, by_format: Callable[[str], Checked] | None) -> Checked:
 
 def _from_digits(digits: str) -> Checked:
     size = len(digits.lstrip("-"))
+    if digits[0] == "0" and size > 1:
+        plain = digits.lstrip("0")
+        is_good = _from_digits(plain)[0] is not None if plain else False
+        hint = f"write {plain}" if is_good else "write a date such as 2026-01-31"
+        return error(f"{shown(digits)} has leading zeros", hint)
     if size in _UNITS and digits[0] != "-":
         seconds = int(digits) // _UNITS[size]
         return error(f"{digits} is in {_UNIT_NAMES[size]}, not seconds", f"write {seconds}")
     if size > MOST_DIGITS:
         return error(f"{shown(digits)} is not a time in epoch seconds", _compact_hint(digits))
     seconds = int(digits)
-    if digits[0] == "0" and size > 1:
-        good = seconds >= SMALLEST_EPOCH
-        hint = f"write {seconds}" if good else "write a date such as 2026-01-31"
-        return error(f"{digits} has leading zeros", hint)
     if 0 <= seconds < SMALLEST_EPOCH:
         return error(f"{digits} is too small for epoch seconds", _small_hint(digits, seconds))
     return seconds, ()
@@ -169,7 +187,9 @@ def _day_of_spreadsheet(number: int) -> str:
 
 def _compact_hint(digits: str) -> str:
     if len(digits) == 14 and format_parser("%Y%m%d%H%M%S")(digits)[0] is not None:
-        return "write it as 2026-01-31T12:00:00, or pass --date-format %Y%m%d%H%M%S"
+        date = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+        time = f"{digits[8:10]}:{digits[10:12]}:{digits[12:]}"
+        return f"write {date}T{time}, or pass --date-format %Y%m%d%H%M%S"
     return "write seconds since 1970 or a date such as 2026-01-31"
 
 
@@ -182,6 +202,9 @@ def _fraction_hint(text: str) -> str:
 
 
 def _from_iso(raw: str) -> Checked:
+    if not _WITH_CLOCK.match(raw):
+        what = f"{shown(raw)} has a time that is not ISO 8601"
+        return error(what, format_hint(raw) or "write it as 12:30, 12:30:15 or 12:30:15+01:00")
     try:
         return _seconds_of_iso(raw.upper()), ()
     except OverflowError:
@@ -206,6 +229,11 @@ def _unknown(raw: str) -> Checked:
     what = f"{shown(raw)} is not a time"
     if raw != raw.strip():
         return error(what, f"remove the spaces around it: {raw.strip()[:40]}")
+    if raw.lower() == "now":
+        return error(what, "write now")
+    plain = raw.removeprefix("+").replace(",", "")
+    if plain != raw and _DIGITS.match(plain) and _from_digits(plain)[0] is not None:
+        return error(what, f"write {plain}")
     if _SPREADSHEET.match(raw):
         return error(
             what,

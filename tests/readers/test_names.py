@@ -1,18 +1,17 @@
 """Columns and keys: what they stand for, and what is suggested where they are no field."""
 
-import shlex
+import os
+import subprocess
 
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
+from reo_cli.commandline import CommandLine, pasted
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.readers.headers import extended, header_issue
-from reo_cli.readers.names import (
-    NameRules,
-    header_target,
-    plan,
-    require_one_field_each,
-    suggestion,
-)
+from reo_cli.readers.headers import header_issue
+from reo_cli.readers.names import NameRules, header_target, plan, require_one_field_each
+from reo_cli.suggestions import suggestion
 
 
 @pytest.mark.parametrize(
@@ -54,6 +53,15 @@ def test_headers_match_whatever_their_case(name: str, target: str | None) -> Non
         ("state", None),
         ("x", None),
         ("y" * 5000, None),
+        ("event_date", "event_at"),
+        ("event_a", "event_at"),
+        ("event_ts", "event_at"),
+        ("activityAt", "event_at"),
+        ("eventat ", "event_at"),
+        ("company_id", None),
+        ("total downloads", "count"),
+        ("client_ip", "ip_addr"),
+        ("email-domain", "domain"),
     ],
 )
 def test_suggestions(name: str, target: str | None) -> None:
@@ -105,18 +113,34 @@ def test_one_column_is_one_field() -> None:
         ("domain,a,b,c,d,e,f", {}),
         ("ip_addr, Country ,count", {}),
         ('domain,it\'s "x"', {}),
+        ("Company\nDomain,Tab\there,count,\u200bevent_at,N\u00a0B", {}),
+        ("domain,count,When,signup_date,event date", {}),
+        ("domain,Company Domain,Count,When", {"count": "Cnt", "event_at": "Wann"}),
+        ("activity_type,count,domain,product_id,Firma", {}),
     ],
 )
 def test_the_command_to_paste_mends_the_header(header: str, given: dict[str, str]) -> None:
     names = header.split(",")
     words = [word for pair in given.items() for word in ("--map", "=".join(pair))]
-    rules = NameRules(given, command=shlex.join(["reo", "validate", "my file.csv", *words]))
-    issue = header_issue(names, plan(names, rules, header=True), rules)
-    assert issue is not None
-    pasted = shlex.split(issue[1].partition("try: ")[2])
-    assert pasted[:3] == ["reo", "validate", "my file.csv"]
-    better = as_rules(pasted[3:])
-    assert header_issue(names, plan(names, better, header=True), better) is None
+    files = ("my file.csv", "other.csv")
+    rules = NameRules(given, command=CommandLine(("reo", "validate", *files, *words), files))
+    columns = plan(names, rules, header=True)
+    assert not columns.is_good(rules.given)
+    _, hint = header_issue(names, columns, rules, "my file.csv")
+    words = as_in_a_shell(hint.partition("try: ")[2])
+    assert words[:3] == ["reo", "validate", "my file.csv"]
+    better = as_rules(words[3:])
+    for name in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN"):
+        names += [name] if name in hint else []
+    assert plan(names, better, header=True).is_good(better.given)
+
+
+def as_in_a_shell(command: str) -> list[str]:
+    """Return the words that a shell makes of a command line."""
+    script = f"printf '%s\\0' {command}"
+    environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env=environ)
+    return done.stdout.decode().split("\0")[:-1]
 
 
 def as_rules(words: list[str]) -> NameRules:
@@ -144,11 +168,31 @@ def as_rules(words: list[str]) -> NameRules:
 
 
 def test_options_go_before_the_names_that_follow_two_dashes() -> None:
-    assert extended("reo validate -- -x.csv", ["-p", "a b"]) == "reo validate -p 'a b' -- -x.csv"
+    line = CommandLine(("reo", "validate", "--", "-x.csv", "y.csv"), ("-x.csv", "y.csv"))
+    assert line.extended("-x.csv", ["-p", "a b"]) == "reo validate -p 'a b' -- -x.csv"
+
+
+@given_any(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_pasted_words_are_the_same(word: str) -> None:
+    text = pasted(word)
+    assert text.isprintable()
+    assert as_in_a_shell(text) == [word]
+
+
+def test_a_name_of_bytes_that_are_no_text_is_pasted() -> None:
+    script = f"printf %s {pasted(chr(0xDCFF) + 'a')}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"\xffa"
+
+
+def test_an_input_is_piped_through_another_program() -> None:
+    line = CommandLine(("reo", "validate", "a b.xz", "c"), ("a b.xz", "c"))
+    assert line.piped("a b.xz", "xzcat") == "xzcat 'a b.xz' | reo validate -"
+    line = CommandLine(("reo", "validate", "-"), ("-",))
+    assert line.piped("-", "xzcat") == "… | xzcat | reo validate -"
 
 
 def test_a_first_line_of_values_is_no_header() -> None:
     names = ["primary", "12", "acme.com"]
-    issue = header_issue(names, plan(names, NameRules(), header=True), NameRules())
-    assert issue is not None
-    assert "holds values" in issue[0]
+    message, _ = header_issue(names, plan(names, NameRules(), header=True), NameRules(), "x")
+    assert "holds values" in message
