@@ -171,9 +171,9 @@ class Checker:
         """Return the payload of a record with errors: checked values where good, others as read.
 
         With what options and settings give, so that it can be mended and sent without them. None
-        for a record that could not be parsed.
+        for a record that could not be parsed, or not as a whole.
         """
-        if record.fields is None:
+        if record.fields is None or not record.is_whole:
             return None
         payload: dict[str, Any] = {}
         for name, parse in self._parsers.items():

@@ -22,7 +22,8 @@ class Record(NamedTuple):
     `fields` maps field names to what was read: text from CSV, any JSON value from JSON; None when
     the entry could not be parsed. `meta` holds the keys given one by one (`meta.NAME` columns,
     extra columns). `line` is where the record starts, `number` its place in the file, both from 1.
-    `text` is what it was read from, `faults` what the reader found wrong.
+    `text` is what it was read from, `faults` what the reader found wrong; `is_whole` says that all
+    of it is in `fields` and `meta`.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Record(NamedTuple):
     text: str
     locate: "Callable[[Record, str], int] | None" = None
     faults: "tuple[Issue, ...]" = ()
+    is_whole: bool = True
 
     def line_of(self, field: str) -> int:
         """Return the line of a field; where that is unknown, the line of the record."""

@@ -11,6 +11,9 @@ _TOKEN = Pattern(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
 _LINE_END = Pattern(r"\r\n?|\n")
 _NEXT_PART = Pattern(r"[,{\]]")
 _NEXT_ITEM = Pattern(r"\}\s*,?\s*(?=\{)")
+_JOINED = Pattern(r"[ \t]*\}(?=[ \t]*,[ \t]*\{)")
+"""The end of an object whose line begins the next one too: `},{`."""
+
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
 
@@ -78,9 +81,9 @@ class Buffer:
         """Go from the start of a broken value to where the next one may begin.
 
         An object that begins its line ends before the next line that is indented no deeper and may
-        begin one. Another ends at `fault` if an object begins there, or where its brackets close,
-        or before any line that begins one. What is no object at all (a note, a word) ends before
-        the next one.
+        begin one, or behind its bracket in a line such as `},{`. Another ends at `fault` if an
+        object begins there, or where its brackets close, or before any line that begins one. What
+        is no object at all (a note, a word) ends before the next one.
         """
         if in_array and self.text[self.at] not in "{[":
             self._skip_stray()
@@ -149,5 +152,8 @@ class Buffer:
             while len(self.text) - self.at <= indent and self.more():
                 pass
             first = self.text[self.at : self.at + indent + 1].lstrip(" \t")[:1]
+            if first == "}" and "{" in allowed and (joined := _JOINED.match(self.text, self.at)):
+                self.advance(joined.end())
+                return
             if first and first not in "\r\n" + barred and (not allowed or first in allowed):
                 return

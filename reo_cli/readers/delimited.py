@@ -207,7 +207,8 @@ class Table:
             fields.pop("", None)
             meta = {key: row[i] for i, key in shape.meta if row[i]} if shape.meta else NO_META
             yield _new(
-                Record, (self._file, lines.number, number, fields, meta, text, shape.locate, ())
+                Record,
+                (self._file, lines.number, number, fields, meta, text, shape.locate, (), True),
             )
 
     def _problem(self, row: list[str], text: str, shape: "_Shape") -> Problem | None:

@@ -15,10 +15,16 @@ from reo_cli.readers.places import key_place
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import EXCERPT, Issue, Record
 from reo_cli.values import kind_of, shown
-from reo_cli.values.jsontext import Decoder
+from reo_cli.values.jsontext import WHITE_SPACE, Decoder, holds
+from reo_cli.values.patterns import Pattern
 
 _NEAR_END = 10
 """A fault this close to the end of the buffer may be a literal or escape that is cut in two."""
+
+_BEGUN = Pattern(
+    r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|\.|[eE][+-]?|\\?u[0-9A-Fa-f]{0,4}|\\)?\Z"
+)
+"""What may be left where an input ends in the middle of a word, a number or an escape."""
 
 _PLANS_KEPT = 1000
 
@@ -113,7 +119,7 @@ class Values:
                     return self._broken((_TOO_LONG, "shorten it, or close it"))
                 if may_go_on and buffer.more():
                     continue
-                if place >= len(text) - 1 or why.startswith("Unterminated"):
+                if why.startswith("Unterminated") or _BEGUN.match(text[place:].strip(WHITE_SPACE)):
                     return self._broken((_CUT_OFF, _CUT_OFF_HINT))
                 problem = _explained(why, text, start, place, self.line)
                 return self._broken(problem, place)
@@ -134,9 +140,13 @@ class Values:
         if end - start > RECORD_LIMIT:
             return self._faulty(line, text[:EXCERPT], _TOO_LONG)
         if self._decoder.faults:
-            return self._faults(line, text)
+            return self._unreadable(line, text, value)
         if "-0" in text:
             value = self._decoder.exact(value, text)
+        return self._object(line, text, value)
+
+    def _object(self, line: int, text: str, value: Any) -> Record:
+        """Return the record of a decoded value."""
         if not isinstance(value, dict):
             return self._faulty(line, text, f"is {kind_of(value)}, not an object with fields")
         if "payload" in value:
@@ -147,7 +157,7 @@ class Values:
         known = self._plans.get(keys) or self._plan(keys)
         if known.plain and value.get("count").__class__ is not str:
             place = (self._file, line, self._number)
-            plain: Record = _new(Record, (*place, value, NO_META, text, self._locate, ()))
+            plain: Record = _new(Record, (*place, value, NO_META, text, self._locate, (), True))
             return plain
         if known.is_strange and (inside := wrapped(value, self._rules, self._file)):
             return self._faulty(line, text, *inside)
@@ -162,15 +172,26 @@ class Values:
         self._plans[keys] = KeyPlan(keys, self._rules)
         return self._plans[keys]
 
-    def _faults(self, line: int, text: str) -> Record:
-        """Return the record of a value that follows the grammar and still can't be kept."""
+    def _unreadable(self, line: int, text: str, value: Any) -> Record:
+        """Return the record of a value that follows the grammar and can't be kept as a whole.
+
+        What is wrong elsewhere in it is found as well: the fields without a fault are read.
+        """
+        found = [*self._decoder.faults]
+        envelope = value if isinstance(value, dict) else {}
+        payload = envelope.get("payload", envelope)
+        inner = payload if isinstance(payload, dict) else {}
+        names = [next((n for n in inner if holds(inner[n], each.place)), "") for each in found]
+        good = {name: each for name, each in inner.items() if name not in names}
         record = Record(self._file, line, self._number, None, NO_META, text)
+        if inner:
+            record = self._object(line, text, good)
         issues = []
-        for message, token in self._decoder.faults:
+        for (message, token, _), name in zip(found, names, strict=True):
             at = line + text.count("\n", 0, max(0, text.rfind(token)))
             excerpt = record.excerpt(at)
-            issues.append(Issue(self._file, at, self._number, "", "error", message, "", excerpt))
-        return record._replace(faults=tuple(issues))
+            issues.append(Issue(self._file, at, self._number, name, "error", message, "", excerpt))
+        return record._replace(faults=(*issues, *record.faults), is_whole=False)
 
     def _faulty(self, line: int, text: str, message: str, hint: str = "") -> Record:
         excerpt = text.partition("\n")[0][:EXCERPT]

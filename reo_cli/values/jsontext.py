@@ -19,11 +19,19 @@ WHITE_SPACE = " \t\r\n"
 _MINUS_ZERO = Pattern(r"-0(?![0-9.eE])(?<![^\s:,\[]-0)")
 
 
+class Unreadable:
+    """Stands where a value was that JSON's grammar allows and nobody can keep."""
+
+
 class Fault(NamedTuple):
-    """What is wrong with a value that JSON's grammar allows; `token` is where that shows."""
+    """What is wrong with a value that JSON's grammar allows.
+
+    `token` is where that shows, `place` what stands for it in the decoded value.
+    """
 
     message: str
     token: str
+    place: Unreadable
 
 
 class Decoder:
@@ -87,20 +95,32 @@ class Decoder:
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
             quoted = encode_plain(twice)
-            self.faults.append(Fault(f"the key {quoted[:60]} stands there twice", quoted))
+            value[twice] = self._faulty(f"the key {quoted[:60]} stands there twice", quoted)
         return value
 
-    def _float(self, text: str) -> float:
+    def _faulty(self, message: str, token: str) -> Any:
+        fault = Fault(message, token, Unreadable())
+        self.faults.append(fault)
+        return fault.place
+
+    def _float(self, text: str) -> Any:
         number = float(text)
         if math.isinf(number):
             what = f"the number {text[:40]} is too large for programs that read JSON"
-            self.faults.append(Fault(what, text))
-            return 0.0
+            return self._faulty(what, text)
         return number if repr(number) == text else ExactFloat(text)
 
-    def _constant(self, name: str) -> float:
-        self.faults.append(Fault(f"{name} is not JSON: leave the field out or write null", name))
-        return 0.0
+    def _constant(self, name: str) -> Any:
+        return self._faulty(f"{name} is not JSON: leave the field out or write null", name)
+
+
+def holds(value: Any, place: Unreadable) -> bool:
+    """Tell whether a decoded value is a certain place of a fault, or holds it somewhere."""
+    if isinstance(value, dict):
+        return any(holds(each, place) for each in value.values())
+    if isinstance(value, list):
+        return any(holds(each, place) for each in value)
+    return value is place
 
 
 def _integer(text: str) -> int | ExactFloat:

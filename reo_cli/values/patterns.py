@@ -20,9 +20,9 @@ class Pattern:
     def _compiled(self) -> "re.Pattern[str]":
         return re.compile(self._text, self._flags)
 
-    def match(self, text: str) -> "re.Match[str] | None":
-        """Match at the start of `text`."""
-        return self._compiled.match(text)
+    def match(self, text: str, start: int = 0) -> "re.Match[str] | None":
+        """Match at `start`."""
+        return self._compiled.match(text, start)
 
     def search(self, text: str, start: int = 0) -> "re.Match[str] | None":
         """Find the first place from `start` on."""

@@ -41,7 +41,7 @@ def fields(found: Iterable[Record | Issue]) -> list[Any]:
     for each in found:
         if isinstance(each, Issue):
             told.append((each.line, each.message))
-        elif each.fields is None:
+        elif each.fields is None or not each.is_whole:
             told += [(issue.line, issue.message) for issue in each.faults]
         else:
             told.append({**each.fields, **each.meta})

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.readers import ReadOptions
+from reo_cli.readers.names import NameRules
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import Issue, Record
 from tests.readers.reading import ALL, fields, items
@@ -94,8 +95,13 @@ def test_a_broken_value_of_several_lines_costs_one_record(
     change: tuple[str, str], indent: int
 ) -> None:
     events = [{"count": n, "meta": {"a": {"b": [1, 2]}}} for n in (5, 7, 6)]
+    array = json.dumps(events, indent=indent)
+    between = "},\n" + " " * indent + "{"
+    assert between in array
     for text in (
-        json.dumps(events, indent=indent),
+        array,
+        array.replace(between, "},{"),
+        array.replace(between, "} , {"),
         "\n".join(json.dumps(each, indent=indent) for each in events),
     ):
         told = fields(read(text.replace(*change)))
@@ -182,3 +188,42 @@ def test_no_value_at_all(text: str, name: str, severity: str) -> None:
     assert isinstance(issue, Issue)
     assert issue.severity == severity
     assert not read("[]", name=name)
+
+
+WHOLE = '{"a": -1.5e3, "b": true, "c": [null, false, {}], "d": "x\\u00e9\\n\\"", "e": {"f": 0}}'
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_cut_is_known_wherever_it_is(end: str) -> None:
+    for size in range(1, len(WHOLE)):
+        ((_, message),) = fields(read(WHOLE[:size] + end))
+        assert "the input ends in the middle of a value" in message, WHOLE[:size]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"count": 1,}', "a comma before a closing bracket"),
+        ('{"count": 1, "meta":}', "no value"),
+        ('[{"count": 1},{"a"}]', "a colon is missing"),
+        ('{"count": 01}', "missing"),
+    ],
+)
+def test_a_fault_at_the_end_is_no_cut(text: str, words: str) -> None:
+    told = [each[1] for each in fields(read(text)) if isinstance(each, tuple)]
+    assert any(words in each for each in told)
+
+
+def test_what_else_is_wrong_is_found_beside_an_unreadable_value() -> None:
+    text = '{"count": NaN, "foo": 1, "meta": {"a": [1e400]}, "domain": "x", "domain": "y"}'
+    options = ReadOptions(names=NameRules())
+    (record,) = items(f'{{"payload": {text}}}'.encode(), options, name="x.json")
+    assert isinstance(record, Record)
+    assert [(issue.field, issue.message.partition(" ")[2][:20]) for issue in record.faults] == [
+        ("count", "is not JSON: leave t"),
+        ("meta", "number 1e400 is too "),
+        ("domain", 'key "domain" stands '),
+        ("foo", "no field"),
+    ]
+    assert record.fields == {}
+    assert not record.is_whole
