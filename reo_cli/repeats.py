@@ -31,6 +31,13 @@ _NO_CONTENT = bytes(16)
 _BOUNDS = [(at << 6).to_bytes(2, "big") for at in range(BUCKETS)]
 
 
+class ScratchFailed(ReoError):
+    """The temporary folder takes no more: that ends the run (74)."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(ExitCode.IO, "scratch_failed", message, hint)
+
+
 class _Entry(NamedTuple):
     """One event: `content` is None when it has no id of its own. Entries sort by place in a key."""
 
@@ -163,7 +170,7 @@ def _on_disk() -> Iterator[None]:
     except OSError as fault:
         message = f"the temporary folder cannot hold what this run must remember: {fault.strerror}"
         hint = "free some space there, or set TMPDIR to another folder"
-        raise ReoError(ExitCode.IO, "scratch_failed", message, hint) from fault
+        raise ScratchFailed(message, hint) from fault
 
 
 def repeat_issue(

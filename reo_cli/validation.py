@@ -42,6 +42,8 @@ class FileResult:
         self.errors = errors
         self.warnings = warnings
         self.totals = Totals()
+        self.error: ReoError | None = None
+        """What kept the input from being read to its end."""
 
     @property
     def valid(self) -> int:
@@ -61,6 +63,12 @@ class Validation(NamedTuple):
     error: ReoError | None = None
     repeats: int = 0
     """Records that are invalid because of another one only: they are in the totals."""
+
+    @property
+    def faults(self) -> Sequence[ReoError]:
+        """What kept inputs from being read to their end, `error` first."""
+        others = [each.error for each in self.files if each.error and each.error is not self.error]
+        return [self.error, *others] if self.error else others
 
     @property
     def exit_code(self) -> ExitCode:

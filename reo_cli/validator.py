@@ -1,14 +1,16 @@
 """Records → `Validation`: the same reading and checks as `send-file`, without network or key."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 from reo_cli.checker import Checker
 from reo_cli.errors import ReoError
+from reo_cli.interrupts import Interrupted
 from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source
 from reo_cli.records import Issue, Record
-from reo_cli.repeats import Repeats
+from reo_cli.repeats import Repeats, ScratchFailed
 from reo_cli.totals import TotalsCounter
 from reo_cli.validation import FileResult, Validation
 
@@ -28,26 +30,22 @@ def validate(
     """Read and check inputs to their end; never raises for what is in them.
 
     An input that cannot be opened or read to its end does not keep the others from being checked;
-    what was wrong with the first such is in `Validation.error`.
+    what was wrong with the first such is in `Validation.error`. A signal ends it with what was
+    found so far.
     """
     run = _Run(options, checker, log, progress)
-    faults: list[ReoError] = []
-    for name in names:
-        try:
-            run.read_file(name)
-        except ReoError as fault:
-            if faults:
-                log.add([_as_issue(name, fault)])
-            faults.append(fault)
+    error: ReoError | None = None
     try:
+        for name in names:
+            fault = run.read_file(name)
+            error = error or fault
         run.find_repeats()
-    except ReoError as fault:
-        faults.append(fault)
+    except ReoError as stop:  # a signal, or no room for what must be remembered
+        error = stop
     places = {name: at for at, name in enumerate(names)}
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    error = faults[0] if faults else None
     return Validation(run.files, run.totals.result(), issues, error, run.repeated)
 
 
@@ -65,21 +63,28 @@ class _Run:
         self.files: list[FileResult] = []
         self.totals = TotalsCounter()
 
-    def read_file(self, name: str) -> None:
-        """Read and check one input; raises ReoError 66 or 74."""
+    def read_file(self, name: str) -> ReoError | None:
+        """Read and check one input; return what kept it from being read to its end (66, 74).
+
+        Raises ReoError for what ends the run.
+        """
         result = FileResult(name)
         self.files.append(result)
         self._repeats.begin_file(name)
         totals = TotalsCounter()
-        source = open_source(name)
         try:
-            self._check_all(read(source, self._options), result, totals)
-            source.verify_unchanged()
+            with closing(open_source(name)) as source:
+                self._check_all(read(source, self._options), result, totals)
+                source.verify_unchanged()
+        except (Interrupted, ScratchFailed):
+            raise
+        except ReoError as fault:
+            result.error = fault
         finally:
-            source.close()
             self._read += result.read
             result.totals = totals.result()
             self.totals.merge(totals)
+        return result.error
 
     def _check_all(
         self, items: Iterator[Record | Issue], result: FileResult, totals: TotalsCounter
@@ -118,7 +123,3 @@ class _Run:
             self.repeated += errors
         errors, warnings = sum(found.errors.values()), sum(found.warnings.values())
         self._log.add_some(found.issues, errors, warnings)
-
-
-def _as_issue(name: str, fault: ReoError) -> Issue:
-    return Issue(name, 0, 0, "", "error", fault.message, fault.hint)

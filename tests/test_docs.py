@@ -115,7 +115,7 @@ def test_the_json_has_the_keys_that_are_explained(reo: Reo) -> None:
     assert list(result) == keys("validate")
     assert set(result["totals"]) == set(keys("validate totals"))
     counts = {"read", "valid", "invalid", "errors", "warnings"}
-    assert set(result["files"][0]) == {"file", *counts, "totals"}
+    assert set(result["files"][0]) == {"file", *counts, "totals", "error"}
     assert result["files"][0]["totals"] == result["totals"]
 
 

@@ -28,7 +28,17 @@ HOMES = {
 
 LAYERS = (
     {"errors"},
-    {"answers", "digests", "guard", "progress", "records", "scratch", "values", "version"},
+    {
+        "answers",
+        "digests",
+        "guard",
+        "interrupts",
+        "progress",
+        "records",
+        "scratch",
+        "values",
+        "version",
+    },
     {"canonical", "commandline", "events", "issues", "outcome", "validation"},
     {"forms", "suggestions"},
     {"checker", "distinct", "identity", "readers", "schema", "settings"},

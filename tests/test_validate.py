@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +84,45 @@ def test_an_unreadable_file_keeps_no_other_from_being_checked(reo: Reo, folder: 
     assert run.code == 66
     assert run.json["read"] == 1
     assert "missing.csv" in run.json["error"]["message"]
-    assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("a.csv", 2), (".", 0)]
+    assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("a.csv", 2)]
+    errors = [each["error"] and each["error"]["reason"] for each in run.json["files"]]
+    assert errors == ["no_input", None, "no_input"]
+    text = reo("validate", "missing.csv", "a.csv", ".")
+    assert text.stderr.count("error: cannot read") == 2
+    assert "missing.csv (not read): 0 read" in text.stdout
+    assert "result: invalid: 1 of 1 record; 2 files not read to the end" in text.stdout
+    github = reo("validate", "missing.csv", "a.csv", ".", "-o", "github")
+    assert github.stdout.count("::error title=reo validate::cannot read") == 2
+
+
+def test_a_missing_file_may_be_misspelt(reo: Reo, folder: Path) -> None:
+    (folder / "usage.csv").write_text(rows(1))
+    assert "did you mean `usage.csv`?" in reo("validate", "usage.cvs").stderr
+    assert "working folder" in reo("validate", "other.csv").stderr
+
+
+def test_standard_input_is_read_once(reo: Reo) -> None:
+    for command in ("validate", "send-file"):
+        run = reo(command, "-", "-", input=rows(1))
+        assert run.code == 2
+        assert "is given twice" in run.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_what_was_found(world: World, number: signal.Signals) -> None:
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with world.start("validate", "-", "-o", "json", **pipes) as process:
+        assert process.stdin is not None
+        process.stdin.write((rows(1, "x") + "\n" * 300_000).encode())
+        process.stdin.flush()
+        process.send_signal(number)
+        process.wait(20)
+        assert process.stdout is not None
+        told = json.loads(process.stdout.read())
+    assert process.returncode == 128 + number
+    assert told["exit_code"] == 128 + number
+    assert told["error"]["reason"] == "interrupted"
+    assert (told["read"], told["invalid"]) == (2, 1)
 
 
 @pytest.mark.parametrize(

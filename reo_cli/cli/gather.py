@@ -17,6 +17,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.names import Extra, NameRules, require_one_field_each
+from reo_cli.records import STDIN
 
 if TYPE_CHECKING:
     from reo_cli.client import Target
@@ -118,6 +119,8 @@ def reading(
     flags: ReadingFlags, settings: "Settings", inputs: Sequence[str]
 ) -> tuple[ReadOptions, Rules]:
     """Return how inputs are read and what the user said about values; raises ReoError 2."""
+    if list(inputs).count(STDIN) > 1:
+        raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
     short = {
         "activity_type": flags.activity_type,
         "product_id": flags.product_id,

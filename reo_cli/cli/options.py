@@ -97,6 +97,15 @@ Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="A line for each attempt.", rich_help_panel=OUTPUT),
 ]
+VerboseCheck = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Notes on settings, and the traceback of a bug.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Profile = Annotated[
     str | None,
     typer.Option(

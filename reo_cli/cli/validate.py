@@ -50,7 +50,7 @@ def validate(
     ] = False,
     output: opt.OutputOption = None,
     quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
+    verbose: opt.VerboseCheck = False,
     profile: opt.Profile = None,
     env_file: opt.EnvFile = None,
     no_env_file: opt.NoEnvFile = False,
@@ -101,6 +101,7 @@ def _validate(
     from reo_cli.checker import Checker
     from reo_cli.cli.gather import reading, settings_of, tell
     from reo_cli.errors import ReoError
+    from reo_cli.interrupts import Interrupts
     from reo_cli.issues import IssueLog
     from reo_cli.progress import Progress
     from reo_cli.reports import validate_report
@@ -123,7 +124,9 @@ def _validate(
             report.progress(Progress(read, None, 0, read / elapsed, 0, elapsed, "checking"))
 
         log = IssueLog(kept, strict=strict, listen=report.issue)
-        return report.finish(validate_files(files, options, Checker(rules), log, progress))
+        with Interrupts():
+            result = validate_files(files, options, Checker(rules), log, progress)
+        return report.finish(result)
 
 
 def _print_schema() -> None:

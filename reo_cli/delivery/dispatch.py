@@ -20,11 +20,11 @@ from reo_cli.delivery.stops import (
     asked_to_come_back,
     fatal,
     gave_up,
-    interrupted,
     timed_out,
 )
 from reo_cli.delivery.traffic import Answer, Message, Signal
 from reo_cli.errors import ReoError
+from reo_cli.interrupts import Interrupted
 from reo_cli.outcome import Outcome, Verdict
 
 TICK = 0.5
@@ -250,7 +250,7 @@ class Dispatcher:
     def _on_signal(self, number: int) -> None:
         self._signals += 1
         if self._stopped_at is None:
-            self._stop(interrupted(number))
+            self._stop(Interrupted(number))
 
     def _stop(self, error: ReoError) -> None:
         """Start nothing more; the first reason stays."""

@@ -9,40 +9,25 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import Any
 
 from reo_cli.delivery.policy import FINISH_WITHIN
-from reo_cli.delivery.stops import interrupted
-
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from reo_cli.interrupts import HANDLED, Interrupted, Interrupts
 
 GRACE = 0.8
 """Seconds for the last words, after which the process is ended all the same."""
 
 
-class Signals:
-    """A context in which signals raise ReoError (129, 130, 143), or are posted to a dispatcher.
-
-    What the caller of the process ignores (`nohup`, a shell's `&`) stays ignored.
-    """
+class Signals(Interrupts):
+    """Signals that raise ReoError (129, 130, 143), or are posted to a dispatcher."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._post: Callable[[int], None] | None = None
-        self._before: dict[signal.Signals, Any] = {}
         self._told: socket.socket | None = None
         self._came = False
 
-    def __enter__(self) -> "Signals":
-        for number in HANDLED:
-            before = signal.getsignal(number)
-            if before is not signal.SIG_IGN:
-                self._before[number] = before
-                signal.signal(number, self._on_signal)
-        return self
-
     def __exit__(self, *exc: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
+        super().__exit__(*exc)
         if self._told is not None and self._came:
             self._told.detach()  # the guard goes on while the last words are written
         elif self._told is not None:
@@ -71,7 +56,7 @@ class Signals:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._came = True
         if self._post is None:
-            raise interrupted(number)
+            raise Interrupted(number)
         self._post(number)
 
 

@@ -25,18 +25,6 @@ def asked_to_come_back(seconds: float, clock: Callable[[], float] = time.time) -
     return ReoError(ExitCode.TRY_LATER, "retry_after", message, f"run it again after {when}")
 
 
-def interrupted(number: int) -> ReoError:
-    """Return the error for a signal."""
-    import signal
-
-    code = {
-        signal.SIGHUP: ExitCode.HANGUP,
-        signal.SIGINT: ExitCode.INTERRUPTED,
-        signal.SIGTERM: ExitCode.TERMINATED,
-    }[signal.Signals(number)]
-    return ReoError(code, "interrupted", f"stopped by {signal.Signals(number).name}")
-
-
 def timed_out(seconds: float, hint: str = "run it again to go on") -> ReoError:
     """Return the error for a run whose `--max-time` is over."""
     message = f"the time is over: --max-time {seconds:g}"

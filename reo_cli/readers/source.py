@@ -3,8 +3,10 @@
 A regular file must stay as it was when it was opened; a pipe can be read only once.
 """
 
+import itertools
 import os
 import stat
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from reo_cli.errors import ExitCode, ReoError
@@ -142,9 +144,24 @@ def _open_error(name: str, fault: OSError | ValueError) -> ReoError:
         hint = f"name the files in it, such as {name.rstrip('/')}/*.csv"
     elif isinstance(fault, FileNotFoundError) and not name.strip():
         hint = "a variable in the command is empty"
+    elif isinstance(fault, FileNotFoundError) and (near := _near(name)):
+        hint = f"did you mean `{near}`?"
     elif isinstance(fault, PermissionError):
         hint = "make it readable for the user that runs reo"
     return ReoError(ExitCode.NO_INPUT, "no_input", f"cannot read `{name}`: {why.lower()}", hint)
+
+
+def _near(name: str) -> str | None:
+    """Return the file beside a missing one whose name is most like it."""
+    import difflib
+
+    path = Path(name)
+    try:
+        others = [each.name for each in itertools.islice(path.parent.iterdir(), 1000)]
+    except (OSError, ValueError):
+        return None
+    found = difflib.get_close_matches(path.name, others, 1, 0.8)
+    return str(path.with_name(found[0])) if found else None
 
 
 def _working_folder() -> str:

@@ -63,6 +63,6 @@ class Content(NamedTuple):
 class Closing(NamedTuple):
     """The last words, on standard error: what went wrong, what to do next, what was forgiven."""
 
-    error: ReoError | None = None
+    errors: Sequence[ReoError] = ()
     hints: Sequence[str] = ()
     warning: str = ""

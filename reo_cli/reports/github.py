@@ -58,9 +58,10 @@ class GithubForm(Generic[ResultT]):
         out = self._streams.out
         workspace = self._streams.environ.get("GITHUB_WORKSPACE", "")
         lines = [annotation(issue, out, workspace) for issue in issues]
-        if closing.error is not None:
+        for error in closing.errors:
             properties = {"title": f"reo {self._command.name}"}
-            lines.append(workflow_command("error", properties, closing.error.message, out))
+            message = f"{error.message} ({error.hint})" if error.hint else error.message
+            lines.append(workflow_command("error", properties, message, out))
         out.write("".join(f"{line}\n" for line in lines))
 
     def _summarize(

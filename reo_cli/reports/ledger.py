@@ -152,4 +152,4 @@ def _who(members: Sequence["ScopeInfo"]) -> str:
 
 def closing(result: "LedgerResult") -> Closing:
     """What went wrong, if anything did."""
-    return Closing(result.error)
+    return Closing([result.error] if result.error else [])

@@ -49,10 +49,10 @@ class Section:
         yield ""
 
     def _closing(self, closing: Closing) -> Iterator[str]:
-        if closing.error is not None:
-            yield f"**error:** {self._text(closing.error.message)}\n"
-            if closing.error.hint:
-                yield f"**hint:** {self._text(closing.error.hint)}\n"
+        for error in closing.errors:
+            yield f"**error:** {self._text(error.message)}\n"
+            if error.hint:
+                yield f"**hint:** {self._text(error.hint)}\n"
         for hint in closing.hints:
             yield f"**hint:** {self._text(hint)}\n"
         if closing.warning:

@@ -95,8 +95,8 @@ class Report(Generic[ResultT]):
         return self.finish(self._command.blank(error))
 
     def _close(self, closing: "Closing") -> None:
-        if closing.error is not None:
-            self.talk.error(closing.error)
+        for error in closing.errors:
+            self.talk.error(error)
         for hint in closing.hints:
             self.talk.hint(hint)
         if closing.warning:

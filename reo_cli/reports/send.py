@@ -73,7 +73,8 @@ def _body(result: "SendResult") -> str:
 def closing(result: "SendResult") -> Closing:
     """Why the event was not delivered, unless its issues have said so."""
     told = any(issue.severity == "error" for issue in result.issues)
-    return Closing(result.error if told else _error(result))
+    error = result.error if told else _error(result)
+    return Closing([error] if error else [])
 
 
 def _error(result: "SendResult") -> ReoError | None:

@@ -162,7 +162,7 @@ def closing(summary: "Summary") -> Closing:
     warning = ""
     if summary.exit_code is not summary.verdict:
         warning = f"`--allow-failure` turns exit code {int(summary.verdict)} into 0"
-    return Closing(error, tuple(hints), warning)
+    return Closing([error] if error else [], hints, warning)
 
 
 def _next_steps(summary: "Summary") -> list[str]:

@@ -65,10 +65,14 @@ def _totals_shape(totals: "Totals") -> "Shape":
 
 
 def _file_shape(each: "FileResult") -> "Shape":
-    from reo_cli.reports.machine import name_of
+    from reo_cli.reports.machine import error_shape, name_of
 
-    counts = {name: getattr(each, name) for name in _COUNTS}
-    return {"file": name_of(each.file), **counts, "totals": _totals_shape(each.totals)}
+    return {
+        "file": name_of(each.file),
+        **{name: getattr(each, name) for name in _COUNTS},
+        "totals": _totals_shape(each.totals),
+        "error": error_shape(each.error),
+    }
 
 
 def issues_of(result: "Validation") -> tuple[Sequence[Issue], int, int]:
@@ -90,9 +94,15 @@ def content(result: "Validation") -> Content:
 
 
 def _grid(files: Sequence["FileResult"]) -> Grid:
-    rows = [(each.file, *(getattr(each, name) for name in _COUNTS)) for each in files]
+    rows = [(_name(each), *(getattr(each, name) for name in _COUNTS)) for each in files]
     sums = (sum(getattr(each, name) for each in files) for name in _COUNTS)
     return Grid(_COLUMNS, rows, ("total", *sums) if len(rows) > 1 else None)
+
+
+def _name(each: "FileResult") -> str:
+    if each.error is None:
+        return each.file
+    return f"{each.file} (not read{' to its end' if each.read else ''})"
 
 
 def _facts(result: "Validation") -> list[Fact]:
@@ -111,21 +121,24 @@ def _facts(result: "Validation") -> list[Fact]:
 
 def _result(result: "Validation") -> str:
     read = sum(each.read for each in result.files)
-    if result.error is not None:
-        return "not read to the end"
-    if result.status == "valid":
-        return f"valid: {count_of(read, 'event')}"
     invalid = sum(each.invalid for each in result.files)
-    if not invalid:  # the header, the encoding, what stands between the values
-        return f"invalid: {count_of(sum(each.errors for each in result.files), 'error')}"
-    return f"invalid: {number(invalid)} of {count_of(read, 'record')}"
+    errors = sum(each.errors for each in result.files)
+    unread = sum(1 for each in result.files if each.error)
+    found = f"valid: {count_of(read, 'event')}" if result.error is None else ""
+    if invalid:
+        found = f"invalid: {number(invalid)} of {count_of(read, 'record')}"
+    elif errors:  # the header, the encoding, what stands between the values
+        found = f"invalid: {count_of(errors, 'error')}"
+    missed = f"{count_of(unread, 'file')} not read to the end" if unread else ""
+    if result.error is not None and not unread:
+        missed = "not finished"
+    return "; ".join(filter(None, (found, missed)))
 
 
 def _which(result: "Validation") -> str:
     """Say of which events the totals are: of repeats it is known only in the end that they are."""
-    if result.repeats:
-        return f"events, {number(result.repeats)} with a repeated event_id among them"
-    return "valid events"
+    repeats = count_of(result.repeats, "repeat")
+    return f"valid events and {repeats}" if result.repeats else "valid events"
 
 
 def _distinct(distinct: "Distinct") -> str:
@@ -141,8 +154,8 @@ def _chart(totals: "Totals") -> Chart | None:
 
 
 def closing(result: "Validation") -> Closing:
-    """What kept an input from being read; the issues speak for themselves."""
-    return Closing(result.error)
+    """What kept inputs from being read; the issues speak for themselves."""
+    return Closing(result.faults)
 
 
 COMMAND = Command("validate", blank, shape, issues_of, content, closing)

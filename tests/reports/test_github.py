@@ -138,7 +138,7 @@ def test_records_the_api_did_not_take_and_the_error_are_annotations(tmp_path: Pa
     assert seen.out == (
         "::error file=usage.csv,line=2,title=reo::rejected: HTTP 400\n"
         "::error file=usage.csv,line=2,title=reo::errored: HTTP 400\n"
-        "::error title=reo send-file::the API refused the key\n"
+        "::error title=reo send-file::the API refused the key (get one)\n"
     )
     assert "… and 2 more issues (`--max-issues 4` shows all)\n" in seen.err
 
@@ -228,7 +228,7 @@ def test_a_step_summary_is_never_too_large_for_github() -> None:
 def test_data_adds_no_markup_to_the_step_summary(text: str) -> None:
     issue = Issue(text, 1, 1, text, "error", text, text)
     content = Content(facts=[Fact("ledger", text)], lines=[text])
-    lines = Section("reo", STREAM).lines(content, Closing(KEY_REFUSED, [text], text), [issue], 0)
+    lines = Section("reo", STREAM).lines(content, Closing([KEY_REFUSED], [text], text), [issue], 0)
     html = MarkdownIt("commonmark").enable("table").render("\n".join(lines))
     tags = set(re.findall(r"<(/?[a-z0-9]+)", html)) - {"/code", "code"}
     known = "h3 p strong table thead tbody tr th td ul li"

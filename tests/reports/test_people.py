@@ -171,8 +171,11 @@ def test_a_valid_file_is_short(tmp_path: Path) -> None:
 
 def test_an_input_that_was_not_read_to_its_end(tmp_path: Path) -> None:
     error = ReoError(ExitCode.IO, "changed", "`usage.csv` changed while it was read")
-    seen = piped(validate(validation(error=error)), tmp_path)
-    assert "result: not read to the end\n" in seen.out
+    result = validation(error=error)
+    result.files[0].error = error
+    seen = piped(validate(result), tmp_path)
+    assert "usage.csv (not read to its end): " in seen.out
+    assert "; 1 file not read to the end\n" in seen.out
     assert seen.err == "error: `usage.csv` changed while it was read\n"
     assert seen.code == 74
 
