@@ -238,7 +238,7 @@ class Checker:
         if whole is None and not findings:
             whole, findings = meta_object(absent)
         found += [("meta", finding) for finding in findings]
-        for name in single.keys() & (whole or {}).keys():
+        for name in [each for each in single if each in (whole or {})]:
             message = "stands there twice: in `meta` and on its own"
             found.append((f"meta.{name}", Finding("error", message, "remove one of them")))
         keys = {**self._meta_absent, **(whole or {}), **single, **self._meta_always}

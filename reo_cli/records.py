@@ -4,8 +4,12 @@ Both are plain values that every other part of reo may read. `Record` is a named
 dataclass because a million of them are made on the way through a large file.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+_LINE_END = re.compile(r"\r\n?|\n")
 
 Severity = Literal["error", "warning"]
 
@@ -14,6 +18,12 @@ EXCERPT = 4096
 
 STDIN = "-"
 """The name of standard input, as on the command line so in every output."""
+
+
+@lru_cache(maxsize=1)
+def line_starts(text: str) -> list[int]:
+    """Return the offsets at which the lines of a text begin; they end with LF, CRLF or CR."""
+    return [0, *(found.end() for found in _LINE_END.finditer(text))]
 
 
 class Record(NamedTuple):
@@ -42,10 +52,10 @@ class Record(NamedTuple):
 
     def excerpt(self, line: int) -> str:
         """Return the start of one of the record's lines, to show a value in its context."""
-        text = self.text
-        if line > self.line:
-            text = "\n".join(text.split("\n", line - self.line)[-1:])
-        return text.partition("\n")[0][:EXCERPT]
+        starts = line_starts(self.text)
+        at = min(max(line - self.line, 0), len(starts) - 1)
+        start = self.text[starts[at] : starts[at] + EXCERPT]
+        return _LINE_END.split(start, maxsplit=1)[0]
 
 
 class Issue(NamedTuple):

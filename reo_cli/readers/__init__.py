@@ -6,6 +6,7 @@ read that fails (74) or an empty pipe (66).
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.commandline import CommandLine
@@ -13,7 +14,8 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable, decoded, unpacked
-from reo_cli.records import STDIN, Issue, Record
+from reo_cli.records import STDIN, Issue, Record, line_starts
+from reo_cli.values.jsontext import WHITE_SPACE
 from reo_cli.values.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
     blocks = decoded(unpacked(source), options.encoding)
     reader: Table | Values | None = None
     try:
-        first = _first_text(blocks)
-        if not first.strip() and kind in ("json", "ndjson"):
+        first, line = _first_text(blocks)
+        if not first and kind in ("json", "ndjson"):
             yield _nothing(source.name, kind)
             return
         if options.encoding is None and (wide := _unmarked_utf16(first)):
@@ -75,7 +77,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
             hint = f"try: {command.extended(source.name, ('--format', 'csv'))}"
             yield Issue(source.name, 1, 0, "", "error", "the file holds CSV, not JSON", hint)
             return
-        reader = _reader(source.name, kind, first, _chain(first, blocks), options)
+        text = chain([first] if first else [], blocks)
+        reader = _reader(source.name, kind or _by_content(first), text, line, options)
         yield from reader.records()
     except Undecodable as fault:
         yield _undecodable(source.name, reader.line if reader else 1, fault, options)
@@ -94,14 +97,14 @@ def _empty_pipe(name: str) -> ReoError:
     return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
 
 
-def _first_text(blocks: Iterator[str]) -> str:
-    """Return the first block, with those before it that hold nothing but white space."""
-    first = ""
+def _first_text(blocks: Iterator[str]) -> tuple[str, int]:
+    """Return the first block that is more than white space, and the line at which it begins."""
+    line = 1
     for block in blocks:
-        first += block
-        if (first and not first.isspace()) or len(first) > RECORD_LIMIT:
-            break
-    return first
+        if block.strip(WHITE_SPACE):
+            return block, line
+        line += len(line_starts(block)) - 1
+    return "", line
 
 
 def _nothing(file: str, kind: str) -> Issue:
@@ -118,14 +121,14 @@ _OTHERS = (
         ("is a spreadsheet or zip file", "export it as CSV UTF-8 from the spreadsheet program"),
     ),
     (b"\xd0\xcf\x11\xe0", ("is an old spreadsheet", "export it as CSV UTF-8")),
-    (b"PAR1", ("is a Parquet file", "export it as CSV or NDJSON")),
-    (b"SQLite f", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
-    (b"%PDF", ("is a PDF", "export it as CSV")),
+    (b"PAR1\x15", ("is a Parquet file", "export it as CSV or NDJSON")),
+    (b"SQLite format 3\0", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
+    (b"%PDF-", ("is a PDF", "export it as CSV")),
 )
 """How files begin that are neither CSV nor JSON, and what to do with them."""
 
 _COMPRESSED = (
-    (b"BZh", "bzip2", "bzcat"),
+    *((b"BZh%d1AY&SY" % level, "bzip2", "bzcat") for level in range(1, 10)),
     (b"\xfd7zXZ", "xz", "xzcat"),
     (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
 )
@@ -136,18 +139,12 @@ _MARKUP = Pattern(r"\s*<(?:!doctype|\?xml|html|head|body|!--)", re.IGNORECASE)
 
 def _other_kind(source: Source, options: ReadOptions) -> tuple[str, str] | None:
     """Say what an input is that is neither CSV nor JSON, and what to do with it."""
-    start = source.peek(8)
+    start = source.peek(16)
     for mark, name, program in _COMPRESSED:
         if start.startswith(mark):
             command = options.names.command or CommandLine()
             return f"is compressed with {name}", f"try: {command.piped(source.name, program)}"
     return next((what for mark, what in _OTHERS if start.startswith(mark)), None)
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    if first:
-        yield first
-    yield from rest
 
 
 def by_suffix(path: str) -> str | None:
@@ -156,19 +153,21 @@ def by_suffix(path: str) -> str | None:
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
+def _by_content(first: str) -> str:
+    return "json" if first.lstrip(WHITE_SPACE)[:1] in ("{", "[") else "csv"
+
+
 def _reader(
-    name: str, kind: str | None, first: str, blocks: Iterator[str], options: ReadOptions
+    name: str, kind: str, blocks: Iterator[str], line: int, options: ReadOptions
 ) -> "Table | Values":
-    if kind is None:
-        kind = "json" if first.lstrip()[:1] in ("{", "[") else "csv"
     if kind in ("json", "ndjson"):
         from reo_cli.readers.jsonstream import Values
 
-        return Values(name, blocks, options.names)
+        return Values(name, blocks, options.names, line)
     from reo_cli.readers.delimited import Table
 
     delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
-    return Table(name, blocks, delimiter, options.names)
+    return Table(name, blocks, delimiter, options.names, line)
 
 
 def _is_table(text: str, options: ReadOptions) -> bool:

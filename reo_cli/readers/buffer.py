@@ -1,7 +1,8 @@
 """The part of a JSON text that is being read: bounded, with the line of the place at hand."""
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.values.patterns import Pattern
@@ -14,6 +15,16 @@ _NEXT_ITEM = Pattern(r"\}\s*,?\s*(?=\{)")
 _JOINED = Pattern(r"[ \t]*\}(?=[ \t]*,[ \t]*\{)")
 """The end of an object whose line begins the next one too: `},{`."""
 
+_MARK = Pattern(r'\\.?|["{}\[\]]', re.DOTALL)
+_CONCATENATED = Pattern(r"\}[ \t]*(?=\{)")
+"""The end of a value that another one follows in the same line."""
+
+PATIENCE = 16 * RECORD_LIMIT
+"""Characters looked through for the brackets that close broken values, in one input."""
+
+CANDIDATES = 20
+"""Objects that are tried to find the one which follows a broken value."""
+
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
 
@@ -21,11 +32,11 @@ _BACK = 256
 class Buffer:
     """Text from `at` on, and a little before it; `more` adds the next block."""
 
-    def __init__(self, blocks: Iterator[str]) -> None:
+    def __init__(self, blocks: Iterator[str], line: int = 1) -> None:
         self._blocks = blocks
         self.text = ""
         self.at = 0
-        self.line = 1
+        self.line = line
         """The line of `at`, from 1."""
         self.taken = 0
         """Characters before `at` in the whole input."""
@@ -34,6 +45,13 @@ class Buffer:
         self.end_skipped = False
         """Whether what was skipped as broken went on to the end of the input."""
         self._has_returns = False
+        self._patience = PATIENCE
+
+    @property
+    def last_line(self) -> int:
+        """The line of the end of `text`, from 1."""
+        found = self.text.count("\n", self.at)
+        return self.line + found + (self._returns(len(self.text)) if self._has_returns else 0)
 
     def more(self) -> bool:
         """Add the next block and drop what was read; False at the end of the input."""
@@ -77,13 +95,14 @@ class Buffer:
         """Go to the next line that may begin a value."""
         self._skip_to_line(_BACK)
 
-    def skip_broken(self, in_array: bool, fault: int) -> None:
+    def skip_broken(self, in_array: bool, fault: int, is_event: Callable[[int], bool]) -> None:
         """Go from the start of a broken value to where the next one may begin.
 
         An object that begins its line ends before the next line that is indented no deeper and may
         begin one, or behind its bracket in a line such as `},{`. Another ends at `fault` if an
         object begins there, or where its brackets close, or before any line that begins one. What
-        is no object at all (a note, a word) ends before the next one.
+        is no object at all (a note, a word) ends before the next one. `is_event` tells whether an
+        event stands at a place of `text`: none is swallowed with a value that doesn't close.
         """
         if in_array and self.text[self.at] not in "{[":
             self._skip_stray()
@@ -94,15 +113,27 @@ class Buffer:
         if not indent.strip():
             if in_array:
                 self._skip_to_line(len(indent), allowed="{],")
-            else:
+            elif not self._skip_in_line(max(fault, self.at)):
                 self._skip_to_line(len(indent), barred="}:]")
+            return
+        if len(self.text) - self.at > RECORD_LIMIT and self._skip_long():
             return
         is_next = fault > self.at and self.text.startswith("{", fault)
         end = fault if is_next else self._end_by_brackets(in_array)
+        end = self._before_event(end, is_event)
         if end is not None:
             self.advance(end)
         else:
             self._skip_to_line(_BACK, allowed="{]," if in_array else "{")
+
+    def _skip_in_line(self, fault: int) -> bool:
+        """Go to a value behind the fault in this line, if values follow one another in it."""
+        line_end = _LINE_END.search(self.text, fault)
+        found = _CONCATENATED.search(self.text, fault)
+        if found is None or (line_end and line_end.start() < found.start()):
+            return False
+        self.advance(found.end())
+        return True
 
     def _skip_stray(self) -> None:
         """Go to the next object, comma or end of the array in this line, else to a line with one.
@@ -121,22 +152,57 @@ class Buffer:
         line = self.text[: self.at].rpartition("\n")[2]
         self.indent = len(line) if not line.strip() else _BACK
 
+    def _before_event(self, end: int | None, is_event: Callable[[int], bool]) -> int | None:
+        """Return the place before the first event that stands before `end`, or else `end`."""
+        places = _NEXT_ITEM.finditer(self.text, self.at)
+        for found in itertools.islice(places, CANDIDATES):
+            if end is not None and found.end() >= end:
+                break
+            if is_event(found.end()):
+                return found.start() + 1
+        return end
+
+    def _skip_long(self) -> bool:
+        """Go behind a value that is too long to be kept, by its brackets; False if that fails."""
+        depth = 0
+        in_text = escapes = False
+        while self._patience > 0:
+            for mark in _MARK.finditer(self.text, self.at + escapes):
+                self._patience -= 1
+                if mark[0] == '"':
+                    in_text = not in_text
+                elif not in_text and mark[0] in "{}[]":
+                    depth += 1 if mark[0] in "{[" else -1
+                    if depth <= 0:
+                        self.advance(mark.end())
+                        return True
+            escapes = self.text.endswith("\\") and mark[0] == "\\"
+            self.advance(len(self.text))
+            if not self.more():
+                self.end_skipped = True
+                return True
+        return False
+
     def _end_by_brackets(self, in_array: bool) -> int | None:
-        while len(self.text) - self.at <= RECORD_LIMIT:
+        while len(self.text) - self.at <= RECORD_LIMIT and self._patience > 0:
             depth = 0
             for token in _TOKEN.finditer(self.text, self.at):
                 depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
                 if depth <= 0 and token[0] in "}]":
+                    self._patience -= token.end() - self.at
                     after = self.text[token.end() :].lstrip(" \t\r\n")[:1]
                     if after and after in (",]" if in_array else "{["):
                         return token.end()
                     break
+            else:
+                self._patience -= len(self.text) - self.at
             follows = _NEXT_ITEM.search(self.text, self.at)
             if follows:
                 return follows.start() + 1
             if not self.more():
                 break
-        return None
+        follows = _NEXT_ITEM.search(self.text, self.at)
+        return follows.start() + 1 if follows else None
 
     def _skip_to_line(self, indent: int, barred: str = "", allowed: str = "") -> None:
         """Go to the next line that is indented by no more than so much and begins as it may."""

@@ -86,10 +86,15 @@ class Table:
     """Reads one CSV input; `records` is the only thing to call, once."""
 
     def __init__(
-        self, file: str, blocks: Iterator[str], delimiter: str | None, rules: NameRules
+        self,
+        file: str,
+        blocks: Iterator[str],
+        delimiter: str | None,
+        rules: NameRules,
+        line: int = 1,
     ) -> None:
         self._file = file
-        self._lines = Lines(blocks)
+        self._lines = Lines(blocks, line)
         self._given_delimiter = delimiter
         self._delimiter = delimiter or ","
         self._rules = rules
@@ -126,25 +131,39 @@ class Table:
     def _read_header(self) -> Problem | None:
         """Read up to the header's end; return what is wrong with it as CSV."""
         lines = self._lines
-        for first in lines:
-            named = re.match(r"sep=(.)\r?\n?\Z", first, re.IGNORECASE)
+        for _ in lines:
+            text = self._logical_line()
+            named = re.match(r"sep=([^\r\n\"])\r?\n?\Z", text, re.IGNORECASE)
             if named:  # a line that Excel writes and reads
                 self._given_delimiter = self._given_delimiter or named[1]
-            if named or not first.strip(' \t\r\n,;|"'):
+            if named or not text.strip(' \t\r\n,;|"'):
                 lines.begin()
                 continue
-            if first.lstrip()[:2] in ('{"', "[{"):
+            if text.lstrip()[:2] in ('{"', "[{"):
                 hint = "pass --format json"
                 if self._rules.command:
                     hint = f"try: {self._rules.command.extended(self._file, ('--format', 'json'))}"
                 return Problem("the file holds JSON, not CSV", hint)
-            found = detect_delimiter(first, self._rules)
+            found = detect_delimiter(text, self._rules)
             self._delimiter = self._given_delimiter or found
-            if self._delimiter not in first and found in first:
+            columns = len(_cells(text, self._delimiter) or [""])
+            if columns == 1 and len(_cells(text, found) or ()) > 1:
                 return _wrong_delimiter(self._delimiter, found)
             lines.give_back(keep=0)
             return self._parse_header()
         return Problem("the file is empty: there is not even a header", "export it again")
+
+    def _logical_line(self) -> str:
+        """Return the line taken, with those that a name with line breaks goes on in."""
+        lines = self._lines
+        first = lines.taken[0]
+        quotes = first.count('"')
+        try:
+            while quotes % 2:
+                quotes += next(lines).count('"')
+        except (StopIteration, TooLong):  # a quote that is not closed
+            return first
+        return "".join(lines.taken)
 
     def _parse_header(self) -> Problem | None:
         self._header = next(self._reader())
@@ -317,8 +336,13 @@ class _Shape:
         return first.removeprefix("\ufeff") == self.first
 
     def is_row(self, line: str) -> bool:
-        """Tell whether a line by itself is a row of this table, as far as its cells tell."""
+        """Tell whether a line by itself is a row of this table, as far as its cells tell.
+
+        The last cell may go on in the next line.
+        """
         cells = _cells(line, self.delimiter)
+        if cells is None and line.count('"') % 2:
+            cells = _cells(line.rstrip("\r\n") + '"', self.delimiter)
         return cells is not None and len(cells) == self.width > 1
 
     def locate(self, record: Record, field: str) -> int:

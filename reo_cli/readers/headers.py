@@ -26,7 +26,7 @@ _COLUMNS = {"count": "COUNT_COLUMN", "event_at": "TIME_COLUMN"}
 def header_issue(header: Sequence[str], plan: Plan, rules: NameRules, file: str) -> tuple[str, str]:
     """Return message and hint for all that is wrong with the header of a file."""
     absent = missing(plan, rules.given)
-    is_strange = plan.unknown and not any(plan.targets) and not any(map(suggestion, header))
+    is_strange = plan.unknown and not any(plan.targets) and not suggestions(header)
     are_values = sum(map(_is_value, header)) * 2 >= len(header)
     if is_strange and (are_values or len(header) == 1):
         what = f"names no columns: {shown(header[0])}"

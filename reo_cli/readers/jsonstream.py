@@ -5,17 +5,19 @@ goes on where the next one begins, by its line or by the brackets.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
+from reo_cli.events import NAMES
 from reo_cli.readers.buffer import Buffer
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.objects import NO_META, KeyPlan, wrapped
-from reo_cli.readers.places import key_place
+from reo_cli.readers.places import key_place, token_place
 from reo_cli.readers.text import RECORD_LIMIT
-from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.records import EXCERPT, Issue, Record, line_starts
 from reo_cli.values import kind_of, shown
-from reo_cli.values.jsontext import WHITE_SPACE, Decoder, holds
+from reo_cli.values.jsontext import WHITE_SPACE, Decoder, unreadable
 from reo_cli.values.patterns import Pattern
 
 _NEAR_END = 10
@@ -40,9 +42,9 @@ _TOO_DEEP = "the value is nested too deeply"
 class Values:
     """Reads one JSON input; `records` is the only thing to call, once."""
 
-    def __init__(self, file: str, blocks: Iterator[str], rules: NameRules) -> None:
+    def __init__(self, file: str, blocks: Iterator[str], rules: NameRules, line: int = 1) -> None:
         self._file = file
-        self._buffer = Buffer(blocks)
+        self._buffer = Buffer(blocks, line)
         self._rules = rules
         self._decoder = Decoder()
         self._plans: dict[tuple[str, ...], KeyPlan] = {}
@@ -53,8 +55,8 @@ class Values:
 
     @property
     def line(self) -> int:
-        """The line of the place that is read next, from 1."""
-        return self._buffer.line
+        """The line that comes behind all that has arrived, from 1."""
+        return self._buffer.last_line
 
     def records(self) -> Iterator[Record | Issue]:
         """Yield a Record for each value, and an Issue for what is wrong between them."""
@@ -100,7 +102,7 @@ class Values:
         self._in_array = False
 
     def _issue(self, message: str, hint: str = "") -> Issue:
-        return Issue(self._file, self.line, 0, "", "error", message, hint)
+        return Issue(self._file, self._buffer.line, 0, "", "error", message, hint)
 
     def _next_value(self) -> Record:
         """Decode the value at hand, with as much more of the input as it needs."""
@@ -121,7 +123,7 @@ class Values:
                     continue
                 if why.startswith("Unterminated") or _BEGUN.match(text[place:].strip(WHITE_SPACE)):
                     return self._broken((_CUT_OFF, _CUT_OFF_HINT))
-                problem = _explained(why, text, start, place, self.line)
+                problem = _explained(why, text, start, place, buffer.line)
                 return self._broken(problem, place)
             except RecursionError:
                 return self._broken((_TOO_DEEP, "an event may have 64 levels"))
@@ -181,14 +183,16 @@ class Values:
         envelope = value if isinstance(value, dict) else {}
         payload = envelope.get("payload", envelope)
         inner = payload if isinstance(payload, dict) else {}
-        names = [next((n for n in inner if holds(inner[n], each.place)), "") for each in found]
-        good = {name: each for name, each in inner.items() if name not in names}
+        owners = {id(place): n for n, each in inner.items() for place in unreadable(each)}
+        damaged = set(owners.values())
+        good = {n: each for n, each in inner.items() if n not in damaged}
         record = Record(self._file, line, self._number, None, NO_META, text)
         if inner:
             record = self._object(line, text, good)
         issues = []
-        for (message, token, _), name in zip(found, names, strict=True):
-            at = line + text.count("\n", 0, max(0, text.rfind(token)))
+        for message, token, place in found:
+            name = owners.get(id(place), "")
+            at = line + _lines_before(text, token_place(text, name, token))
             excerpt = record.excerpt(at)
             issues.append(Issue(self._file, at, self._number, name, "error", message, "", excerpt))
         return record._replace(faults=(*issues, *record.faults), is_whole=False)
@@ -209,16 +213,30 @@ class Values:
             self._in_array = False
             buffer.skip_line()
         else:
-            buffer.skip_broken(self._in_array, fault)
+            buffer.skip_broken(self._in_array, fault, self._is_event)
         text = text[: buffer.taken - before].rstrip()
         return self._faulty(line, text, *problem)
 
+    def _is_event(self, place: int) -> bool:
+        """Tell whether an object stands at a place of the buffer that looks like a record."""
+        try:
+            value, _ = self._decoder.scan(self._buffer.text, place)
+        except (StopIteration, ValueError, RecursionError):
+            return False
+        keys = tuple(value) if isinstance(value, dict) else ()
+        return keys in self._plans or "payload" in keys or len(set(keys).intersection(NAMES)) > 1
+
     def _locate(self, record: Record, field: str) -> int:
         """Return the line of a field's key, or of its record."""
-        if "\n" not in record.text:
+        if len(line_starts(record.text)) == 1:
             return record.line
         place = key_place(record.text, field, self._rules.columns.get(field, field))
-        return record.line + record.text.count("\n", 0, place)
+        return record.line + _lines_before(record.text, place)
+
+
+def _lines_before(text: str, place: int) -> int:
+    """Count the lines that end before a place."""
+    return bisect_right(line_starts(text), place) - 1
 
 
 class _Comma:

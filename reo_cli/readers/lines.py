@@ -21,13 +21,13 @@ class TooLong(Exception):
 class Lines:
     """Physical lines with their ends (LF, CRLF or CR), and those taken since the last `begin`."""
 
-    def __init__(self, blocks: Iterator[str]) -> None:
+    def __init__(self, blocks: Iterator[str], number: int = 1) -> None:
         self._blocks = blocks
         self._lines: Iterator[str] = iter(())
         self._again: deque[str] = deque()
         self._size = 0
         self.taken: list[str] = []
-        self.number = 1
+        self.number = number
         """The number of the first line taken, or of the next if none is; from 1."""
 
     def begin(self) -> None:
@@ -81,11 +81,11 @@ class Lines:
         size = len(line)
         for block in self._blocks:
             self._lines = io.StringIO(block, newline="")
-            part = next(self._lines)
+            part = next(self._lines, "")
             if size <= RECORD_LIMIT:
                 parts.append(part)
                 size += len(part)
-            if part[-1] in "\r\n":
+            if part[-1:] in ("\r", "\n"):
                 break
         whole = "".join(parts)
         return whole if size <= RECORD_LIMIT else whole[: RECORD_LIMIT + 1]

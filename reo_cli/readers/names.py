@@ -79,10 +79,11 @@ def plan(names: Sequence[str], rules: NameRules, *, header: bool) -> Plan:
     """Decide what each name stands for; `header` says that they are a CSV file's columns."""
     target_of = header_target if header else exact_target
     mapped = _mapped(names, rules, header)
-    read_elsewhere = set(mapped.values())
+    # Keys vary from record to record: what `--map` names may be absent in this one.
+    read_elsewhere = set(mapped.values() if header else rules.columns)
     targets: list[str | None] = []
-    unknown: list[str] = []
-    left_over: list[str] = []
+    unknown: dict[str, None] = {}
+    left_over: dict[str, None] = {}
     for name in names:
         target = mapped.get(name)
         if target is None and not _is_left_out(name, rules, header):
@@ -92,8 +93,8 @@ def plan(names: Sequence[str], rules: NameRules, *, header: bool) -> Plan:
                 target = None
                 if rules.extra == "meta":
                     target = f"meta.{name.strip() if header else name}"
-                elif rules.extra == "error" and name not in odd:
-                    odd.append(name)
+                elif rules.extra == "error":
+                    odd[name] = None
         targets.append(target)
     read = set(mapped.values())
     unmapped = [each for each in rules.columns if header and each not in read]

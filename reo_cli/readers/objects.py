@@ -21,6 +21,7 @@ class KeyPlan:
 
     def __init__(self, keys: tuple[str, ...], rules: NameRules) -> None:
         self._plan = plan(keys, rules, header=False)
+        self._meant: dict[str, str] | None = None
         self._has_options = rules.command is not None
         self.plain = self._plan.targets == keys and all(key in NAMES for key in keys)
         self.is_strange = not any(self._plan.targets)
@@ -51,9 +52,11 @@ class KeyPlan:
         return record._replace(faults=tuple(faults)) if faults else record
 
     def _hint(self, key: str) -> str:
-        from reo_cli.suggestions import suggestion
+        if self._meant is None:
+            from reo_cli.suggestions import suggestions
 
-        meant = suggestion(key)
+            self._meant = suggestions(self._plan.unknown)
+        meant = self._meant.get(key)
         if not self._has_options:
             return f"did you mean {meant}?" if meant else "other keys belong in `meta`"
         if meant and meant not in self._plan.targets:

@@ -81,8 +81,8 @@ def _gunzipped(source: Source) -> Iterator[bytes]:
 def decoded(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
     """Yield text in blocks that end with a line's end where there is one; raises Undecodable.
 
-    A byte order mark decides, then `encoding`, then UTF-8. What has arrived is passed on at once: a
-    slow pipe is never waited for to fill a block.
+    None is empty. A byte order mark decides, then `encoding`, then UTF-8. What has arrived is
+    passed on at once: a slow pipe is never waited for to fill a block.
     """
     first = next(chunks, b"")
     while len(first) < 4 and (more := next(chunks, b"")):
@@ -101,7 +101,8 @@ def decoded(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
         except UnicodeError as fault:
             good, problem = _undecodable(name, data, offset, fault, mixed)
             text = carry + good
-            yield text[: last_end(text)]
+            if whole := text[: last_end(text + "\0")]:  # a CR before the fault ends its line
+                yield whole
             raise problem from fault
         mixed = mixed or not text.isascii()
         offset += len(data)
@@ -138,4 +139,4 @@ def _undecodable(
 
 def last_end(text: str) -> int:
     """Return the place behind the last line's end, 0 when there is none."""
-    return text.rfind("\n") + 1 or text.rfind("\r", 0, len(text) - 1) + 1
+    return max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1

@@ -136,5 +136,5 @@ def _to_ascii(name: str) -> str:
 
     try:
         return idna.encode(name, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
+    except (idna.IDNAError, UnicodeError, OverflowError):
         return ""

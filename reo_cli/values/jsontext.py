@@ -7,7 +7,7 @@ loaded when something is decoded: CSV is only encoded.
 
 import math
 from _json import encode_basestring, make_encoder
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reo_cli.values.numbers import ExactFloat
@@ -92,8 +92,7 @@ class Decoder:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = _twice(pairs)
             quoted = encode_plain(twice)
             value[twice] = self._faulty(f"the key {quoted[:60]} stands there twice", quoted)
         return value
@@ -114,13 +113,23 @@ class Decoder:
         return self._faulty(f"{name} is not JSON: leave the field out or write null", name)
 
 
-def holds(value: Any, place: Unreadable) -> bool:
-    """Tell whether a decoded value is a certain place of a fault, or holds it somewhere."""
-    if isinstance(value, dict):
-        return any(holds(each, place) for each in value.values())
-    if isinstance(value, list):
-        return any(holds(each, place) for each in value)
-    return value is place
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    """Return the first key that came before."""
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError(pairs)
+
+
+def unreadable(value: Any) -> Iterator[Unreadable]:
+    """Yield the places of faults in a decoded value."""
+    if isinstance(value, Unreadable):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from unreadable(each)
 
 
 def _integer(text: str) -> int | ExactFloat:

@@ -61,7 +61,7 @@ def normal(meta: Mapping[str, Any]) -> Normal:
 class _Walk:
     def __init__(self) -> None:
         self.exact = False
-        self.findings: list[Finding] = []
+        self.findings: dict[Finding, None] = {}
 
     def sorted(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict | list) and depth > DEPTH_LIMIT:
@@ -79,5 +79,4 @@ class _Walk:
         return value
 
     def _note(self, finding: Finding) -> None:
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings[finding] = None

@@ -25,6 +25,8 @@ _WHOLE = Pattern(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?\Z")
 _GROUPED = Pattern(
     r"([1-9][0-9]{0,2}([.,'_ \u00a0\u202f\u2019])(?:[0-9]{2,3}\2)*[0-9]{3})(?:([.,])([0-9]+))?\Z"
 )
+_PARTS = Pattern(r"(-?[0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+))?\Z")
+_POWER_DIGITS = 10
 _NEGATIVE = Pattern(r"\s*[-\u2212][0-9]")
 _EXPONENT = Pattern(r"[-+]?[0-9]+(?:[.,][0-9]+)?[eE][-+]?[0-9]+\Z")
 _DECIMAL = Pattern(r"(0|[1-9][0-9]*)?[.,]([0-9]+)\Z")
@@ -108,11 +110,18 @@ def exact_integer(raw: float) -> int | None:
         return None
     if not isinstance(raw, ExactFloat):
         return int(raw)
-    from decimal import Decimal
-
-    number = Decimal(raw.text)
-    as_integer = number.to_integral_value()
-    return int(number) if number == as_integer else None
+    whole_part, decimals, exponent = _PARTS.match(raw.text).groups("")  # type: ignore[union-attr]
+    digits = (whole_part + decimals).lstrip("-0")
+    significant = digits.rstrip("0")
+    if not significant:
+        return 0
+    power = exponent.lstrip("-+0") or "0"
+    if len(power) > _POWER_DIGITS:  # it is negative: such a number would be infinite
+        return None
+    shift = -int(power) if exponent.startswith("-") else int(power)
+    zeros = len(digits) - len(significant) - len(decimals) + shift
+    number = int(significant) * 10**zeros if zeros >= 0 else None
+    return -number if number is not None and raw.text.startswith("-") else number
 
 
 def _from_float(raw: float) -> Checked:

@@ -161,3 +161,54 @@ def test_a_header_that_is_no_csv_is_one_issue(header: str) -> None:
 def test_a_line_that_names_the_delimiter() -> None:
     assert table("sep=|\ndomain|count\na|1\n") == [{"domain": "a", "count": "1"}]
     assert table("sep=|\ndomain;count\na;1\n", delimiter=";") == [{"domain": "a", "count": "1"}]
+
+
+def test_names_may_hold_line_breaks_and_delimiters() -> None:
+    text = '"Company, its\nDomain";count;domain\r\nx.com;1;a.com\n'
+    for delimiter in (None, ";"):
+        options = ReadOptions(delimiter=delimiter, names=ALL)
+        (record,) = items(text.encode(), options)
+        assert isinstance(record, Record)
+        assert (record.fields, record.line) == ({"count": "1", "domain": "a.com"}, 3)
+    text = '"\nx",count\n1,2\n'
+    assert fields(items(text.encode())) == [{"count": "2"}]
+    text = '"Domain, of company"\nx.com\n'
+    assert fields(items(text.encode(), name="x.tsv")) == [{}]
+
+
+def test_a_delimiter_that_is_not_there_is_said() -> None:
+    options = ReadOptions(delimiter=";", names=ALL)
+    ((_, message),) = fields(items(b'"a;b",count,domain\n1,2,3\n', options))
+    assert "no semicolon in the header, which has commas" in message
+
+
+def test_a_swallowed_row_is_given_back_though_it_goes_on_in_the_next_line() -> None:
+    text = 'count,domain,user_agent\n"1,a.com,u\n2,b.com,"two\nlines"\n3,c.com,\n'
+    (line, message), *rows = fields(items(text.encode()))
+    assert (line, "not closed" in message) == (2, True)
+    assert [row["count"] for row in rows] == ["2", "3"]
+
+
+@pytest.mark.parametrize("line", ["sep=\r\n", 'sep="\r\n', "sep=,\r\n"])
+def test_a_line_that_names_no_delimiter(line: str) -> None:
+    options = ReadOptions(names=NameRules(given=ALL.given))
+    found = fields(items(f'{line}"count","domain"\r\n1,a.com\r\n'.encode(), options))
+    if line == "sep=,\r\n":
+        assert found == [{"count": "1", "domain": "a.com"}]
+    else:
+        assert "line 2" in found[0][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Report for May\n\nactivity_type,count,domain\na,1,b.com\n", "seems to be in line 3"),
+        ("activity_type:count:domain\na:1:b.com\n", "`:` separates the columns"),
+        ('"activity_type,count,domain"\n"a,1,b.com"\n', "in quotes as a whole"),
+        ("a b c\n", 'names no columns: "a b c"'),
+        ('primary;"1,250";acme.com;2026-05-01\n', "holds values"),
+    ],
+)
+def test_a_header_that_is_none(text: str, words: str) -> None:
+    ((line, message),) = fields(items(text.encode(), ReadOptions(names=NameRules())))
+    assert (line, words in message) == (1, True), message

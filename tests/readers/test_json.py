@@ -1,12 +1,16 @@
 """JSON in every shape: what is valid is read exactly, what is broken costs one record."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reo_cli.checker import Checker
+from reo_cli.commandline import CommandLine
+from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.text import RECORD_LIMIT
@@ -227,3 +231,89 @@ def test_what_else_is_wrong_is_found_beside_an_unreadable_value() -> None:
     ]
     assert record.fields == {}
     assert not record.is_whole
+
+
+GOOD = '{"count": 1, "domain": "a.com"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ('{"count": tru}' + GOOD * 50, 50),
+        ('[{"activity_type": "x", "coun, ' + ", ".join([GOOD] * 50) + "]", 49),
+        (f'[{GOOD}, {{"user_agent": "{"x" * 1_300_000}"}}, {GOOD}, {GOOD}]', 3),
+        (f'{GOOD}{{"user_agent": "\\\\{"x" * 1_300_000}\\""}}{GOOD}{GOOD}', 3),
+        (f'[{GOOD}, {{"count": x, "meta": [{{"b": 1}}, {{"c": 2}}]}}, {GOOD}]', 2),
+    ],
+    ids=range(5),
+)
+@pytest.mark.parametrize("drip", [1 << 18, 4099])
+def test_a_broken_value_takes_no_other_of_its_line_with_it(text: str, good: int, drip: int) -> None:
+    told = fields(read(text, drip=drip))
+    assert sum(isinstance(each, dict) for each in told) == good
+    assert len(told) == good + 1
+
+
+def test_a_mapped_field_is_read_from_its_key_only() -> None:
+    rules = NameRules({"domain": "Company"}, command=None)
+    first, second = items(
+        b'{"Company": "right.com"}\n{"domain": "wrong.com"}', ReadOptions(names=rules)
+    )
+    assert isinstance(first, Record)
+    assert isinstance(second, Record)
+    assert (first.fields, second.fields) == ({"domain": "right.com"}, {})
+    assert "left over" in second.faults[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('{"count": NaN,\n"user_agent": "NaN"}', [1]),
+        ('{"user_agent": "NaN",\n"count": NaN}', [2]),
+        ('{"count": 1,\n"count": 2,\n"meta": {"sort": "count"}}', [2]),
+        ('{"meta": {"a": 1,\n"a": 2},\n"a": 3}', [2]),
+        ('{"count": 1,\r"domain": "x",\n"count": 2}', [3]),
+    ],
+)
+def test_a_fault_is_at_its_own_line(text: str, lines: list[int]) -> None:
+    (record,) = items(text.encode(), name="x.json")
+    assert isinstance(record, Record)
+    assert [issue.line for issue in record.faults] == lines
+
+
+def test_the_events_inside_an_object_are_pointed_at() -> None:
+    rules = NameRules(command=CommandLine(("reo", "validate", "x"), ("x",)))
+    (record,) = items(b'{"n": 1, "my events": [{"count": 1}]}', ReadOptions(names=rules))
+    assert isinstance(record, Record)
+    (issue,) = record.faults
+    assert 'inside "my events"' in issue.message
+    assert issue.hint == """try: jq -c '.["my events"][]' x | reo validate -"""
+
+
+MANY = 20_000
+META = {f"k{n}": 1 for n in range(MANY)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({f"company-{n}.com": {"downloads": n} for n in range(MANY)}, indent=1),
+        json.dumps({"count": 1, "meta": {"v": [2**60 + n for n in range(MANY)]}}, indent=1),
+        '{"count": 1, "meta": {"v": [\n' + ",\n".join(["NaN"] * MANY) + "]}}",
+        json.dumps({"meta": META, **{f"meta.{name}": 1 for name in META}}, indent=1),
+        "{" + ", ".join(f'"k{n}": 1' for n in range(MANY)) + ', "k1": 2}',
+        "[" + ", ".join(['{"a": [x}'] * MANY) + "]",
+    ],
+    ids=["keys", "integers", "nan", "meta", "twice", "brackets"],
+)
+@pytest.mark.timeout(40)
+def test_many_issues_of_one_record_take_no_time_each_of_its_size(text: str) -> None:
+    """Each took minutes when every issue looked through the whole record."""
+    checker = Checker(Rules(1_795_000_000))
+    found = items(text.encode(), ReadOptions(names=NameRules()), name="x.json")
+    issues = [issue for each in found for issue in told(checker, each)]
+    assert len(issues) >= 1
+
+
+def told(checker: Checker, item: Record | Issue) -> Sequence[Issue]:
+    return [item] if isinstance(item, Issue) else checker.check(item).issues

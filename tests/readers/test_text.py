@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.source import BLOCK, Source
 from reo_cli.readers.text import CutOff, Undecodable, decoded, last_end, unpacked
-from reo_cli.records import Issue
+from reo_cli.records import Issue, Record, line_starts
 from tests.readers.reading import ALL, Drip, fields, items
 
 TEXT = "domain,count\nmünchen.de,1\r\n\U0001f600,2\n"
@@ -150,3 +150,84 @@ def test_what_a_cut_gzip_holds_is_read_first() -> None:
 def test_last_end(text: str) -> None:
     end = last_end(text)
     assert end == 0 or text[end - 1] in "\r\n"
+
+
+HEADER = b"count,domain,user_agent\n"
+
+
+@pytest.mark.parametrize("size", [4096, 1 << 18])
+@pytest.mark.parametrize("before", [0, 80_000, 200_000])
+@pytest.mark.parametrize("bad", [b"\xfc\n1,c.com,\n", b"\xc3"])
+def test_a_bad_byte_in_a_long_row_ends_no_input_in_silence(
+    bad: bytes, before: int, size: int
+) -> None:
+    data = HEADER + b"1,a.com,\n1,b.com," + b"x" * before + bad
+    found = items(data, name="x.csv", drip=size)
+    (issue,) = (each for each in found if isinstance(each, Issue))
+    assert issue.line == 3
+    assert f"offset {len(HEADER) + 17 + before:,}" in issue.message
+    assert len(found) == 2
+    (header,) = items(b"x" * before + b"\xfc,b\n", name="x.csv", drip=size)
+    assert "0xFC" in str(header)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("bad", [b"\xfc", b"1,M\xfcller"])
+def test_lines_before_a_bad_byte_are_read_whatever_their_ends(end: bytes, bad: bytes) -> None:
+    for first in (b"\n", end):
+        data = HEADER.rstrip() + first + b"1,a.com," + end + b"2,b.com," + end + bad
+        *told, (line, message) = fields(items(data, name="x.csv"))
+        assert [each["count"] for each in told] == ["1", "2"]
+        assert (line, "0xFC" in message) == (4, True)
+
+
+def test_a_bad_byte_inside_a_value_of_several_lines() -> None:
+    data = b'{"count": 1}\n{"count": 2,\r"domain":\r\n"a\xfc"}'
+    *_, (line, message) = fields(items(data, name="x.json"))
+    assert (line, "0xFC" in message) == (4, True)
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.ndjson", "x.csv", "x"])
+def test_any_amount_of_white_space_may_come_first(name: str) -> None:
+    good = b"count,domain\nx,a.com\n" if name == "x.csv" else b'{"count": "x", "domain": "a.com"}'
+    for space in (b"\n" * 1_300_000, b" \r\n" * 500_000, b"\r\t" * 600_000):
+        (record,) = items(space + good, name=name)
+        assert isinstance(record, Record)
+        lines = len(line_starts(space.decode())) + (name == "x.csv")
+        assert record.line == lines
+
+
+@pytest.mark.parametrize("data", [b"\x1f", b"\xc2\xa0\x0c", "\u2028\u3000".encode()])
+def test_what_only_looks_empty_is_no_empty_input(data: bytes) -> None:
+    for name in ("x.ndjson", "x.ndjson.gz", "x.json"):
+        ((line, message),) = fields(items(data, name=name))
+        assert (line, "is not JSON" in message) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"BZh91AY&SY", "bzip2"),
+        (b"<!DOCTYPE html>\n<html>", "web page"),
+        (b'\n <?xml version="1.0"?>', "web page or XML"),
+    ],
+)
+def test_other_kinds_of_files_are_named(start: bytes, words: str) -> None:
+    for name in ("x.csv", "x.json", "x"):
+        ((_, message),) = fields(items(start + b"\n1,2\n", name=name))
+        assert words in message
+
+
+@pytest.mark.parametrize("column", ["PAR1", "BZh1", "SQLite format", "%PDF", "html"])
+def test_a_column_may_be_called_like_a_kind_of_file(column: str) -> None:
+    (record,) = items(f"{column},count\n1,2\n".encode(), name="x.csv")
+    assert isinstance(record, Record)
+    assert record.fields == {"count": "2"}
+
+
+def test_csv_with_the_name_of_json_is_said_once() -> None:
+    data = b"activity_type,count,domain\na,1,a.com\na,1,a.com\n"
+    ((line, message),) = fields(items(data, name="x.json"))
+    assert (line, message) == (1, "the file holds CSV, not JSON")
