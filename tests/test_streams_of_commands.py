@@ -1,8 +1,10 @@
 """What becomes of commands whose standard output is full, closed, or read by nobody."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +59,31 @@ def test_ctrl_c_while_modules_are_imported(world: World) -> None:
         [sys.executable, "-c", code, "--help"], env=world.environ(), capture_output=True
     )
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["validate", "a.csv"], ["send-file", "a.csv", "--dry-run"], ["send", "-d", "a.com"]],
+    ids=lambda words: words[0],
+)
+def test_json_is_one_line_even_after_a_bug(world: World, command: list[str]) -> None:
+    broken = world.folder / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import reo_cli.checker as c\n"
+        "def check(self, record): raise ZeroDivisionError('boom')\n"
+        "c.Checker.check = check\n"
+    )
+    (world.folder / "a.csv").write_text(
+        "activity_type,count,domain,event_at,product_id\na,1,a.com,now,p\n"
+    )
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options = ["--sandbox"] if command[0] == "send" else []
+    process = world.start(
+        *command, *options, "-o", "json", env={"PYTHONPATH": str(broken)}, **pipes
+    )
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 70
+    told = json.loads(out)
+    assert (told["exit_code"], told["error"]["reason"]) == (70, "bug")
+    assert b"a bug in reo: ZeroDivisionError in check: boom" in err

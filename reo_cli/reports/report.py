@@ -51,6 +51,7 @@ class Report(Generic[ResultT]):
         self._meter = shown
         self._streams = streams
         self._lock = RLock()
+        self._finished = False
         self.talk = talk
 
     def __enter__(self) -> "Report[ResultT]":
@@ -63,6 +64,16 @@ class Report(Generic[ResultT]):
         trace: "TracebackType | None",
     ) -> None:
         self._meter.close()
+        if isinstance(error, Exception) and not isinstance(error, ReoError):
+            self._say_bug(error)
+
+    def _say_bug(self, error: Exception) -> None:
+        """Give programs their line though the run ends with a bug; people are told elsewhere."""
+        from reo_cli.reports.machine import JsonForm, NdjsonForm
+
+        if isinstance(self._form, JsonForm | NdjsonForm) and not self._finished:
+            words = f"a bug in reo: {type(error).__name__}"
+            self._form.finish(self._command.blank(ReoError(ExitCode.BUG, "bug", words)))
 
     def issue(self, issue: "Issue") -> None:
         """Show a finding now, where findings are shown as they come; `finish` shows the others."""
@@ -84,6 +95,7 @@ class Report(Generic[ResultT]):
     def finish(self, result: ResultT) -> ExitCode:
         """Write the result and the last words; return the exit code of the process."""
         self._meter.close()
+        self._finished = True
         if self._lines:
             self._lines.finish(*self._command.issues_of(result))
         self._form.finish(result)

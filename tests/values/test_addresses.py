@@ -104,6 +104,7 @@ NO_DOMAIN: list[tuple[Any, str]] = [
     ("-ä.de", "such as"),
     ("ä-.de", "such as"),
     ("münchen", "has a dot"),
+    ("xn--ac99999999999999999999ⓖⓞⓞ.comom", "such as"),
     ("acme.com\u200b", "write acme.com"),
     ("Ann <ann@acme.com>", "write acme.com"),
     ("mailto:ann@acme.com", "write acme.com"),

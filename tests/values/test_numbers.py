@@ -1,5 +1,6 @@
 """`count`: what is a whole number, and what is said of everything else."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.values import QuotedNumber
-from reo_cli.values.numbers import EXACT_LIMIT, ExactFloat, count
+from reo_cli.values.numbers import EXACT_LIMIT, ExactFloat, count, exact_integer
 
 GOOD: list[tuple[Any, int]] = [
     ("1250", 1250),
@@ -112,6 +113,33 @@ def test_what_is_remembered_of_a_number_is_not_said_of_its_neighbour() -> None:
     same = ExactFloat("15e-1")
     assert [count(each)[0] for each in near] == [9007199254740993, 9007199254740992, None]
     assert "15e-1" in count(same)[1][0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0e99999999999999999999", 0),
+        ("-0.0e-99999999999999999999", 0),
+        ("1e-99999999999999999999", None),
+        ("1e+00000000000000000000002", 100),
+        ("1.00000000000000000001", None),
+        ("9007199254740993.0", 9007199254740993),
+        ("1.2300e2", 123),
+        ("-12.5e1", -125),
+        ("0." + "0" * 9000 + "1e9001", 1),
+    ],
+)
+def test_exact_integers(text: str, number: int | None) -> None:
+    assert exact_integer(ExactFloat(text)) == number
+
+
+@given(
+    st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,2})?", fullmatch=True)
+)
+def test_an_integer_is_what_its_digits_say(text: str) -> None:
+    exact = Decimal(text)
+    number = int(exact) if exact == exact.to_integral_value() else None
+    assert exact_integer(ExactFloat(text)) == number
 
 
 @given(st.text() | st.from_regex(r"[-+ 0-9.,'_eE]{1,30}"))
