@@ -40,6 +40,7 @@ EVENT = {
 
 BEYOND = {
     "\ud800.com",  # a name of another script that is no domain
+    "xn--ac99999999999999999999ⓖⓞⓞ.comom",
     "2026-02-30",  # a day that does not exist
 }
 """Values over which a schema cannot decide."""
