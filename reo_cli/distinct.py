@@ -1,7 +1,6 @@
 """How many different values there are: exactly at first, then estimated in constant memory."""
 
 from collections.abc import Iterable
-from zlib import crc32
 
 from reo_cli.validation import Distinct
 
@@ -74,5 +73,7 @@ def _hashes(values: Iterable[str]) -> list[int]:
     A checksum made even by multiplication: a cryptographic digest takes three times as long, and
     a poor one only makes the estimate poorer.
     """
+    from zlib import crc32
+
     checksums = map(crc32, map(str.encode, values))
     return [(each ^ each >> 16) * _SPREAD & _RANGE - 1 for each in checksums]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -205,6 +204,8 @@ _WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
 
 def where_words(words: Sequence[str]) -> str:
     """Return the options that say where events go and what is remembered, to be pasted."""
+    import shlex
+
     kept: list[str] = []
     for at, word in enumerate(words):
         if word in _WHERE:

@@ -3,10 +3,12 @@
 A row that cannot be read costs one record: reading goes on with the next line that is a row.
 """
 
-import csv
 import io
 import itertools
 import re
+from _csv import Error as CSVError
+from _csv import field_size_limit
+from _csv import reader as csv_reader
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -79,7 +81,7 @@ def _cells(line: str, delimiter: str) -> list[str] | None:
     """Return the cells of a line that is a record by itself, else None."""
     if not _grammar(delimiter).match(line):
         return None
-    return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    return next(csv_reader([line], delimiter=delimiter, strict=True), [])
 
 
 class Table:
@@ -107,10 +109,10 @@ class Table:
 
     def records(self) -> Iterator[Record | Issue]:
         """Yield a Record for each row, or one Issue about the header."""
-        csv.field_size_limit(RECORD_LIMIT * 4)  # ours is the limit for a whole record
+        field_size_limit(RECORD_LIMIT * 4)  # ours is the limit for a whole record
         try:
             problem = self._read_header()
-        except (csv.Error, TooLong) as fault:
+        except (CSVError, TooLong) as fault:
             problem = Problem(f"the header: {_explained(fault, len(self._lines.taken)).message}")
         line = self._lines.number if self._header else 1
         columns = plan(self._header, self._rules, header=True)
@@ -196,7 +198,7 @@ class Table:
         return None
 
     def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+        return csv_reader(self._lines, delimiter=self._delimiter, strict=True)
 
     def _rows(self, shape: "_Shape") -> Iterator[Record]:
         lines = self._lines
@@ -208,7 +210,7 @@ class Table:
                 row = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, TooLong) as fault:
+            except (CSVError, TooLong) as fault:
                 number += 1
                 yield self._unreadable(number, fault, shape)
                 reader = self._reader()
@@ -351,5 +353,5 @@ class _Shape:
         if at is None or not _LINE_END.search(record.text.rstrip("\r\n")):
             return record.line
         lines = io.StringIO(record.text, newline="")
-        before = next(csv.reader(lines, delimiter=self.delimiter))[:at]
+        before = next(csv_reader(lines, delimiter=self.delimiter))[:at]
         return record.line + sum(sum(1 for _ in _LINE_END.finditer(cell)) for cell in before)

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
-from reo_cli.values.dates import ORDERED, format_hint, format_parser
 from reo_cli.values.numbers import ExactFloat, exact_integer
 from reo_cli.values.patterns import Pattern
 
@@ -47,7 +46,11 @@ def moment(now: int, date_format: str | None = None) -> Parser:
     `now` is the run's one instant in epoch seconds. `date_format` is `day-first`, `month-first`,
     a strptime format, or None. A fraction of a second in an ISO 8601 time is cut off.
     """
-    by_format = format_parser(date_format) if date_format else None
+    by_format = None
+    if date_format:
+        from reo_cli.values.dates import format_parser
+
+        by_format = format_parser(date_format)
     latest = now + DAY
 
     def parse(raw: Any) -> Checked:
@@ -90,6 +93,8 @@ def _seconds_at_once(raw: str) -> int:
 
 def check_date_format(date_format: str) -> str | None:
     """Return what is wrong with a `--date-format`, or None."""
+    from reo_cli.values.dates import ORDERED
+
     if date_format in ORDERED:
         return None
     if "%" not in date_format:
@@ -168,8 +173,20 @@ def _from_digits(digits: str) -> Checked:
     return seconds, ()
 
 
+def _fits(raw: str, date_format: str) -> bool:
+    from reo_cli.values.dates import format_parser  # not needed for what is valid
+
+    return format_parser(date_format)(raw)[0] is not None
+
+
+def _format_hint(raw: str) -> str:
+    from reo_cli.values.dates import format_hint
+
+    return format_hint(raw)
+
+
 def _small_hint(digits: str, number: int) -> str:
-    if len(digits) == 8 and format_parser("%Y%m%d")(digits)[0] is not None:
+    if len(digits) == 8 and _fits(digits, "%Y%m%d"):
         date = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
         return f"write a date with dashes: {date}, or pass --date-format %Y%m%d"
     if 20_000 <= number < 80_000:
@@ -186,7 +203,7 @@ def _day_of_spreadsheet(number: int) -> str:
 
 
 def _compact_hint(digits: str) -> str:
-    if len(digits) == 14 and format_parser("%Y%m%d%H%M%S")(digits)[0] is not None:
+    if len(digits) == 14 and _fits(digits, "%Y%m%d%H%M%S"):
         date = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
         time = f"{digits[8:10]}:{digits[10:12]}:{digits[12:]}"
         return f"write {date}T{time}, or pass --date-format %Y%m%d%H%M%S"
@@ -204,7 +221,7 @@ def _fraction_hint(text: str) -> str:
 def _from_iso(raw: str) -> Checked:
     if not _WITH_CLOCK.match(raw):
         what = f"{shown(raw)} has a time that is not ISO 8601"
-        return error(what, format_hint(raw) or "write it as 12:30, 12:30:15 or 12:30:15+01:00")
+        return error(what, _format_hint(raw) or "write it as 12:30, 12:30:15 or 12:30:15+01:00")
     try:
         return _seconds_of_iso(raw.upper()), ()
     except OverflowError:
@@ -212,7 +229,7 @@ def _from_iso(raw: str) -> Checked:
     except ValueError as fault:
         why = str(fault).partition(":")[0].lower()
         why = f": {why}" if why.startswith(_PARTS_OF_TIME) else ""
-        return error(f"{shown(raw)} is not a date{why}", format_hint(raw) or _EXAMPLE)
+        return error(f"{shown(raw)} is not a date{why}", _format_hint(raw) or _EXAMPLE)
 
 
 def _seconds_of_iso(raw: str) -> int:
@@ -242,5 +259,5 @@ def _unknown(raw: str) -> Checked:
         )
     if _FRACTION.match(raw):
         return error(f"{shown(raw)} has a fraction", _fraction_hint(raw))
-    hint = format_hint(raw)
+    hint = _format_hint(raw)
     return error(what, hint or "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format")
