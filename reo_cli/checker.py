@@ -12,6 +12,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import FIELDS, Event, Rules
 from reo_cli.forms import Forms
 from reo_cli.records import Issue, Record
+from reo_cli.required import MISSING_HINTS, is_complete, require
 from reo_cli.values import (
     ABSENT,
     Checked,
@@ -153,8 +154,8 @@ class Checker:
         exact = False
         if plan.has_meta or record.meta:
             exact = self._add_meta(fields.get("meta"), record.meta, payload, found)
-        if not payload.keys() >= _REQUIRED or not ("domain" in payload or "ip_addr" in payload):
-            _require(payload, found, _meant(record), self._hints)
+        if not is_complete(payload):
+            require(record, payload, found, self._hints)
         event_id = payload.pop("event_id", None)
         content = content_of(payload, event_id, exact, found)
         if event_id is not None:
@@ -258,42 +259,6 @@ _new: Any = tuple.__new__
 """Makes a named tuple in half the time of its own constructor; two are made for each record."""
 
 _PLANS_KEPT = 1000
-_REQUIRED = frozenset(each.name for each in FIELDS if each.required)
-
-MISSING_HINTS = {
-    "mode": "leave it out of --set to get DOMAIN",
-    "source": "leave it out of --set to get TELEMETRY",
-    "activity_type": "--default activity_type=ACTIVITY_TYPE fills it in where it is missing",
-    "count": "--default count=1 if each record is one event",
-    "event_at": "--default event_at=now gives the moment of the upload",
-    "product_id": "--default product_id=PRODUCT_ID fills it in where it is missing",
-}
-"""What to do about a required field that no column, key or setting gives."""
-
-
-def _meant(record: Record) -> set[str]:
-    """Return the fields that keys of the record are meant for, most likely, by another name."""
-    if not record.faults:
-        return set()
-    from reo_cli.suggestions import suggestions
-
-    return set(suggestions([fault.field for fault in record.faults if fault.field]).values())
-
-
-def _require(
-    payload: dict[str, Any], found: Found, meant: set[str], hints: Mapping[str, str]
-) -> None:
-    """Report the required fields that are absent, but not those that have an error already.
-
-    A field that is `meant` by another key has its error there.
-    """
-    wrong = meant.union(name for name, finding in found if finding.severity == "error")
-    for name in MISSING_HINTS:
-        if name not in payload and name not in wrong:
-            found.append((name, Finding("error", "is missing", hints.get(name, ""))))
-    if not {"domain", "ip_addr"} & (payload.keys() | wrong):
-        hint = "the API needs one of the two to find the company"
-        found.append(("ip_addr", Finding("error", "is missing, and so is domain", hint)))
 
 
 def _issue(record: Record, name: str, finding: Finding) -> Issue:

@@ -41,6 +41,7 @@ LAYERS = (
     },
     {"canonical", "commandline", "events", "issues", "outcome", "validation"},
     {"forms", "suggestions"},
+    {"required"},
     {"checker", "distinct", "identity", "readers", "schema", "settings"},
     {"client", "repeats", "totals"},
     {"delivery", "validator"},

@@ -175,7 +175,7 @@ def _is_table(text: str, options: ReadOptions) -> bool:
     start = text.lstrip()
     if start[:1] in ("{", "[", '"'):
         return False
-    from reo_cli.readers.delimited import is_header
+    from reo_cli.readers.grammar import is_header
 
     return is_header(re.split("[\r\n]", start[:RECORD_LIMIT], maxsplit=1)[0], options.names)
 

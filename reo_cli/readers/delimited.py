@@ -10,19 +10,23 @@ from _csv import Error as CSVError
 from _csv import field_size_limit
 from _csv import reader as csv_reader
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from reo_cli.readers.grammar import (
+    DELIMITERS,
+    OTHER_DELIMITERS,
+    cells_of,
+    detect_delimiter,
+    grammar,
+    is_header,
+    names_fields,
+)
 from reo_cli.readers.lines import KEPT, Lines, TooLong
 from reo_cli.readers.names import NameRules, Plan, plan
 from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable
 from reo_cli.records import Issue, Record
 from reo_cli.values import shown
 from reo_cli.values.patterns import Pattern
-
-DELIMITERS = (",", ";", "\t", "|")
-OTHER_DELIMITERS = (":", "^", "~", " ")
-"""Some that are never taken without --delimiter."""
 
 HEADER_WITHIN = 20
 """Lines that are looked at to find a header below a title."""
@@ -44,44 +48,6 @@ class Problem(NamedTuple):
 
 TOO_LONG = Problem("the row is longer than 1 MiB", "shorten it")
 UNCLOSED = Problem("a quote is opened and not closed", _CLOSE_IT)
-
-
-def detect_delimiter(line: str, rules: NameRules) -> str:
-    """Return the delimiter that makes most fields, then most columns, of a header line."""
-
-    def score(delimiter: str) -> tuple[int, int]:
-        names = _cells(line, delimiter) if '"' in line else None
-        names = names or line.rstrip("\r\n").split(delimiter)
-        found = plan(names, rules, header=True)
-        return sum(1 for target in found.targets if target), len(names)
-
-    return max(DELIMITERS, key=score)
-
-
-def is_header(line: str, rules: NameRules) -> bool:
-    """Tell whether a line is a CSV file's header as it should be."""
-    cells = _cells(line, detect_delimiter(line, rules))
-    return cells is not None and _names_fields(cells, rules)
-
-
-def _names_fields(names: Sequence[str], rules: NameRules) -> bool:
-    """Tell whether two of some names are fields."""
-    return sum(1 for target in plan(names, rules, header=True).targets if target) >= 2
-
-
-@lru_cache(maxsize=8)
-def _grammar(delimiter: str) -> "re.Pattern[str]":
-    """Return RFC 4180's grammar of one record for a delimiter."""
-    plain = rf'[^"\r\n{re.escape(delimiter)}]*+'
-    cell = rf'(?:"(?:[^"]|"")*+"|{plain})'
-    return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*+\r*\n?\Z")
-
-
-def _cells(line: str, delimiter: str) -> list[str] | None:
-    """Return the cells of a line that is a record by itself, else None."""
-    if not _grammar(delimiter).match(line):
-        return None
-    return next(csv_reader([line], delimiter=delimiter, strict=True), [])
 
 
 class Table:
@@ -148,8 +114,8 @@ class Table:
                 return Problem("the file holds JSON, not CSV", hint)
             found = detect_delimiter(text, self._rules)
             self._delimiter = self._given_delimiter or found
-            columns = len(_cells(text, self._delimiter) or [""])
-            if columns == 1 and len(_cells(text, found) or ()) > 1:
+            columns = len(cells_of(text, self._delimiter) or [""])
+            if columns == 1 and len(cells_of(text, found) or ()) > 1:
                 return _wrong_delimiter(self._delimiter, found)
             lines.give_back(keep=0)
             return self._parse_header()
@@ -172,7 +138,7 @@ class Table:
         text = "".join(self._lines.taken)
         if "\0" in text:
             return Problem("the header holds NUL bytes", "the file is damaged: export it again")
-        if '"' in text and not _grammar(self._delimiter).match(text):
+        if '"' in text and not grammar(self._delimiter).match(text):
             return Problem("the header: a quote stands inside a name", _CLOSE_IT)
         return None
 
@@ -181,11 +147,11 @@ class Table:
         lines = self._lines
         first = "".join(lines.taken)
         for mark in OTHER_DELIMITERS:
-            if _names_fields(first.rstrip("\r\n").split(mark), self._rules):
+            if names_fields(first.rstrip("\r\n").split(mark), self._rules):
                 word = "a space" if mark == " " else f"`{mark}`"
                 return Problem(f"{word} separates the columns", f"pass --delimiter '{mark}'")
         only = self._header[0] if len(self._header) == 1 else ""
-        if any(_names_fields(only.split(mark), self._rules) for mark in DELIMITERS):
+        if any(names_fields(only.split(mark), self._rules) for mark in DELIMITERS):
             return Problem("each line is in quotes as a whole", "remove the quotes at its ends")
         try:
             for below in itertools.islice(lines, HEADER_WITHIN):
@@ -236,7 +202,7 @@ class Table:
         """Return what keeps a row from being a record."""
         if len(row) != shape.width:
             return _ragged(row, text, shape)
-        if '"' in text and not _grammar(self._delimiter).match(text):
+        if '"' in text and not grammar(self._delimiter).match(text):
             if re.search(rf'(?:^|{re.escape(self._delimiter)})[ \t]+"', text):
                 return Problem("a space stands before a quote", "remove it, or put it inside")
             message = "a quote stands inside a cell without quotes"
@@ -342,9 +308,9 @@ class _Shape:
 
         The last cell may go on in the next line.
         """
-        cells = _cells(line, self.delimiter)
+        cells = cells_of(line, self.delimiter)
         if cells is None and line.count('"') % 2:
-            cells = _cells(line.rstrip("\r\n") + '"', self.delimiter)
+            cells = cells_of(line.rstrip("\r\n") + '"', self.delimiter)
         return cells is not None and len(cells) == self.width > 1
 
     def locate(self, record: Record, field: str) -> int:
