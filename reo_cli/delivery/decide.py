@@ -65,6 +65,12 @@ class Decision(NamedTuple):
     issues: Sequence[Issue] = ()
     stop: ReoError | None = None
 
+    @property
+    def goes_out(self) -> bool:
+        """Tell whether the event is to be sent."""
+        wrong = any(issue.severity == "error" for issue in self.issues)
+        return self.job is not None and not (self.known or self.stop or wrong)
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -102,6 +108,9 @@ class Memory:
             scope.record(acknowledged)
 
 
+_SENT = b"sent"
+"""Begins the keys of events that go out, in a rehearsal."""
+
 _SEEN = """
     CREATE TABLE seen
     (key BLOB PRIMARY KEY, content BLOB, times INTEGER, file INTEGER, line INTEGER) WITHOUT ROWID
@@ -113,11 +122,18 @@ _NOTE = """
 
 
 class Decider:
-    """Decides over the events of a run, in the order of the inputs."""
+    """Decides over the events of a run, in the order of the inputs.
 
-    def __init__(self, identity: Identity, memory: Memory | None) -> None:
+    A rehearsal (a dry run) sends nothing that a ledger could tell of: an event that came before
+    counts as delivered by then.
+    """
+
+    def __init__(
+        self, identity: Identity, memory: Memory | None, *, rehearses: bool = False
+    ) -> None:
         self._identity = identity
         self._memory = memory
+        self._rehearses = rehearses
         self._seen = scratch(_SEEN)
         self._origin = b""
         self._warns_of_now = False
@@ -147,6 +163,14 @@ class Decider:
 
         Raises ReoError 73 to 75 for the ledger, 74 when the disk is full.
         """
+        decision = self._decided(event)
+        job = decision.job
+        if self._rehearses and job is not None and decision.goes_out:
+            times, *_ = self._count(event, _SENT + job.key, None)
+            return decision._replace(known=times > 1)
+        return decision
+
+    def _decided(self, event: Event) -> Decision:
         job, issues = self._identified(event)
         shard = self._identity.shard
         if shard and int.from_bytes(job.key[:8], "big") % shard.of != shard.index:

@@ -216,7 +216,8 @@ class _Run:
         Raises ReoError for what stops it, `--max-time` (75) among it.
         """
         order = self._order
-        decider = Decider(order.identity, memory)
+        rehearses = order.target is None and order.ledger.path is not None
+        decider = Decider(order.identity, memory, rehearses=rehearses)
         inputs = [self._input(at, self._sources[at], None) for at in which]
         limit = order.policy.limit if order.target is None else None
         intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)

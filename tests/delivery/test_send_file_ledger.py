@@ -536,6 +536,14 @@ def test_now_is_the_same_file_by_whatever_path(desk: Desk) -> None:
         assert counts(desk.send(path, *now)) == {"already_delivered": 3}
 
 
+def test_a_dry_run_counts_equal_events_as_a_run_does(desk: Desk) -> None:
+    plain, own = row(1, event_id=""), row(2, event_id="x")
+    files = [desk.csv([plain, plain, own, own], name) for name in ("a.csv", "b.csv")]
+    assert counts(desk.send(*files, "--dry-run")) == {"already_delivered": 5, "unsent": 3}
+    assert counts(desk.send(*files, "--dry-run", "--no-ledger")) == {"unsent": 8}
+    assert counts(desk.send(*files)) == {"delivered": 3, "already_delivered": 5}
+
+
 def test_a_dry_run_says_what_a_run_would_do(desk: Desk) -> None:
     file = desk.csv(rows(6))
     text = desk.world.run("send-file", str(file), "--dry-run", "--limit", "2", env=desk.environ())
