@@ -5,6 +5,7 @@ goes on where the next one begins, by its line or by the brackets.
 """
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,8 @@ from reo_cli.values.patterns import Pattern
 
 _NEAR_END = 10
 """A fault this close to the end of the buffer may be a literal or escape that is cut in two."""
+
+_SPACE = Pattern(r"[ \t\r\n]*")
 
 _BEGUN = Pattern(
     r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|\.|[eE][+-]?|\\?u[0-9A-Fa-f]{0,4}|\\)?\Z"
@@ -278,7 +281,10 @@ def _no_payload(envelope: dict[str, Any]) -> tuple[str, str]:
 
 def _explained(why: str, text: str, start: int, place: int, line: int) -> tuple[str, str]:
     """Say what keeps a text from being JSON, and where."""
+    if "trailing comma" in why:  # from Python 3.13 on; before, the place is that of the bracket
+        place = _SPACE.match(text, place + 1).end()  # type: ignore[union-attr]
     found = text[place : place + 1]
+    ends = text[start:place].rstrip(WHITE_SPACE)[-1:]
     hint = ""
     if found == "'":
         what, hint = "single quotes", 'JSON has double quotes: "'
@@ -288,7 +294,7 @@ def _explained(why: str, text: str, start: int, place: int, line: int) -> tuple[
         what, hint = "a key without double quotes", 'write "count": 1'
         if found == "{":
             what, hint = "a closing brace is missing before the next object", ""
-    elif "property name" in why or "trailing comma" in why:
+    elif "property name" in why or (found in ("}", "]") and ends == ","):
         what, hint = "a comma before a closing bracket", "remove it"
     elif why.startswith("Expecting value") and found in "}]":
         what, hint = "no value", "write one, or remove the comma or the key before"
@@ -296,10 +302,11 @@ def _explained(why: str, text: str, start: int, place: int, line: int) -> tuple[
         what = next(
             (ours for theirs, ours in _FAULTS.items() if why.startswith(theirs)), "no value"
         )
-    below = text.count("\n", start, place)
+    below = len(line_starts(text[start:place])) - 1
     where = f" in line {line + below}" if below else ""
-    near = text[place : place + 20].partition("\n")[0].rstrip("\r")
-    at = f" at {shown(near)}" if near else " at the end of the line"
+    near = re.split("[\r\n]", text[place : place + 20], maxsplit=1)[0]
+    quoted = f"`{near}`" if '"' in near else shown(near)
+    at = f" at {quoted}" if near else " at the end of the line"
     return f"is not JSON: {what}{at}{where}", hint
 
 
