@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from reo_cli.canonical import Found, content_of
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import FIELDS, Event, Rules
-from reo_cli.forms import Forms
+from reo_cli.forms import Forms, Room
 from reo_cli.records import Issue, Record
 from reo_cli.required import MISSING_HINTS, is_complete, require
 from reo_cli.values import (
@@ -109,6 +109,7 @@ class Checker:
         self._meta_always = _meta_keys(rules.always)
         self._meta_absent = _meta_keys(defaults)
         self._meta_whole = (rules.always.get("meta"), defaults.get("meta"))
+        self._room = Room()
         self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def _constants(self, given: Mapping[str, str]) -> dict[str, Checked]:
@@ -216,7 +217,7 @@ class Checker:
         read = [name for name, parse, _ in steps if parse is not None]
         read += ["meta"] if "meta" in keys else []
         is_full = given or "event_id" in self._always or "event_id" in self._default
-        forms = None if is_full else Forms(read, self._parsers)
+        forms = None if is_full else Forms(read, self._parsers, self._room)
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
         plan = self._plans[keys] = _Plan(start, steps, has_meta, forms)

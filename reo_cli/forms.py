@@ -27,10 +27,17 @@ _APART = {*_PLACES, "event_id", "meta"}
 """Fields that are no part of what events of a form have in common."""
 
 FORMS_KEPT = 4096
-"""Different texts of records with the same keys; those with more are checked in full."""
+"""Forms of a run; what has none of them is checked in full."""
 
-_LONGEST = 10_000
-"""Characters of a form's JSON: far from the limit of a body."""
+_LONGEST = 2_000
+"""Characters of a form's JSON: all forms take a few MiB, and no event comes near its limit."""
+
+
+class Room:
+    """How many more forms there may be in a run."""
+
+    def __init__(self, left: int = FORMS_KEPT) -> None:
+        self.left = left
 
 
 class Form(NamedTuple):
@@ -43,7 +50,8 @@ class Form(NamedTuple):
 class Forms:
     """The forms of the records that have certain keys."""
 
-    def __init__(self, keys: Sequence[str], parsers: Mapping[str, Parser]) -> None:
+    def __init__(self, keys: Sequence[str], parsers: Mapping[str, Parser], room: Room) -> None:
+        self._room = room
         self._varying = [(name, parsers[name]) for name in _PLACES if name in keys]
         self._same = [name for name in keys if name not in _APART]
         self._identifier = parsers["event_id"] if "event_id" in keys else None
@@ -106,7 +114,7 @@ class Forms:
 
     def learn(self, fields: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         """Remember the form of an event that passed the check of these fields without a finding."""
-        if len(self._known) >= FORMS_KEPT:
+        if not self._room.left:
             return
         values = self._values(fields) or {}
         kept = {name: value for name, value in payload.items() if name not in ("event_id", "meta")}
@@ -114,9 +122,12 @@ class Forms:
             f'"{name}":{_PLACES[name] if name in values else _literal(value)}'
             for name, value in kept.items()
         )
-        if len(text) < _LONGEST:
-            texts = tuple(fields[name] for name in self._same)
-            self._known.setdefault(texts, {})[tuple(values)] = Form(kept, f"{{{text}")
+        if len(text) > _LONGEST:
+            return
+        forms = self._known.setdefault(tuple(fields[name] for name in self._same), {})
+        if tuple(values) not in forms:  # it is there where only the id or `meta` is special
+            self._room.left -= 1
+            forms[tuple(values)] = Form(kept, f"{{{text}")
 
 
 def _literal(value: Any) -> str:

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reo_cli import forms
 from reo_cli.checker import Checker, Result
 from reo_cli.events import Event, Rules
-from reo_cli.forms import Forms
+from reo_cli.forms import Forms, Room
 from reo_cli.records import Record
 from reo_cli.values import QuotedNumber
 from reo_cli.values.numbers import ExactFloat
@@ -98,9 +97,8 @@ def test_the_second_of_its_form_is_not_checked_in_full(monkeypatch: pytest.Monke
     assert event.payload["event_id"] == event.event_id == 7
 
 
-def test_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "FORMS_KEPT", 2)
-    known = Forms(["activity_type"], {})
+def test_a_bounded_number_is_remembered() -> None:
+    known = Forms(["activity_type"], {}, Room(2))
     for each in "abc":
         known.learn({"activity_type": each}, {"activity_type": each})
     records = [Record("x", 1, 1, {"activity_type": each}, {}, "") for each in "abc"]
