@@ -107,13 +107,13 @@ class Buffer:
         if in_array and self.text[self.at] not in "{[":
             self._skip_stray()
             return
-        before = self.text[: self.at]
-        line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
+        ends = (self.text.rfind(end, 0, self.at) for end in "\r\n")
+        line_start = max(ends) + 1
         indent = self.text[line_start : self.at]
         if not indent.strip():
             if in_array:
                 self._skip_to_line(len(indent), allowed="{],")
-            elif not self._skip_in_line(max(fault, self.at)):
+            elif fault < self.at or not self._skip_in_line(fault):
                 self._skip_to_line(len(indent), barred="}:]")
             return
         if len(self.text) - self.at > RECORD_LIMIT and self._skip_long():
@@ -190,7 +190,8 @@ class Buffer:
                 depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
                 if depth <= 0 and token[0] in "}]":
                     self._patience -= token.end() - self.at
-                    after = self.text[token.end() :].lstrip(" \t\r\n")[:1]
+                    behind = _SPACE.match(self.text, token.end()).end()  # type: ignore[union-attr]
+                    after = self.text[behind : behind + 1]
                     if after and after in (",]" if in_array else "{["):
                         return token.end()
                     break
