@@ -160,14 +160,14 @@ class Values:
                 return self._faulty(line, text, *_no_payload(envelope))
         keys = tuple(value)
         known = self._plans.get(keys) or self._plan(keys)
-        if known.plain and value.get("count").__class__ is not str:
-            place = (self._file, line, self._number)
-            plain: Record = _new(Record, (*place, value, NO_META, text, self._locate, (), True))
-            return plain
-        if known.is_strange and (inside := wrapped(value, self._rules, self._file)):
-            return self._faulty(line, text, *inside)
-        record = Record(self._file, line, self._number, None, NO_META, text, self._locate)
-        return known.filled(record, value)
+        meta = NO_META
+        if not known.plain or value.get("count").__class__ is str:
+            if known.is_strange and (inside := wrapped(value, self._rules, self._file)):
+                return self._faulty(line, text, *inside)
+            value, meta = known.split(value)
+        place = (self._file, line, self._number)
+        record: Record = _new(Record, (*place, value, meta, text, self._locate, (), True))
+        return record if known.is_good else known.with_faults(record)
 
     def _plan(self, keys: tuple[str, ...]) -> KeyPlan:
         if len(self._plans) >= _PLANS_KEPT:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reo_cli.commandline import pasted
-from reo_cli.events import BY_NAME, NAMES
+from reo_cli.events import NAMES
 from reo_cli.readers.names import NameRules, plan
 from reo_cli.records import Issue, Record
 from reo_cli.values import QuotedNumber, shown
@@ -23,33 +23,38 @@ class KeyPlan:
         self._plan = plan(keys, rules, header=False)
         self._meant: dict[str, str] | None = None
         self._has_options = rules.command is not None
+        self._fields: dict[str, str] = {}
+        self._meta: dict[str, str] = {}
+        self._twice: list[str] = []
+        for key, target in zip(keys, self._plan.targets, strict=True):
+            if target is not None:
+                name, dot, inner = target.partition(".")
+                into, known_as = (self._meta, inner) if dot else (self._fields, name)
+                if known_as in into:
+                    self._twice.append(target)
+                into[known_as] = key
         self.plain = self._plan.targets == keys and all(key in NAMES for key in keys)
         self.is_strange = not any(self._plan.targets)
+        self.is_good = not (self._plan.unknown or self._plan.left_over or self._twice)
 
-    def filled(self, record: Record, value: Mapping[str, Any]) -> Record:
-        """Return the record with the fields of an object that has these keys."""
-        fields: dict[str, Any] = {}
-        meta: dict[str, Any] = {}
-        twice: list[str] = []
-        for target, each in zip(self._plan.targets, value.values(), strict=True):
-            if target is None:
-                continue
-            name, dot, key = target.partition(".")
-            into, known_as = (meta, key) if dot else (fields, name)
-            if known_as in into:
-                twice.append(target)
-            is_quoted = isinstance(each, str) and not dot and BY_NAME[name].kind == "count"
-            into[known_as] = QuotedNumber(each) if is_quoted else each
-        record = record._replace(fields=fields, meta=meta)
+    def split(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the fields, and the single keys of `meta`, of an object that has these keys."""
+        fields = {name: value[key] for name, key in self._fields.items()}
+        if fields.get("count").__class__ is str:
+            fields["count"] = QuotedNumber(fields["count"])
+        return fields, {name: value[key] for name, key in self._meta.items()}
+
+    def with_faults(self, record: Record) -> Record:
+        """Return the record with what is wrong with its keys."""
         faults = [
             *(_fault(record, key, "is no field", self._hint(key)) for key in self._plan.unknown),
             *(
                 _fault(record, key, "is left over, because --map reads another key", _leave(key))
                 for key in self._plan.left_over
             ),
-            *(_fault(record, name, "is given by two keys", "remove one") for name in twice),
+            *(_fault(record, name, "is given by two keys", "remove one") for name in self._twice),
         ]
-        return record._replace(faults=tuple(faults)) if faults else record
+        return record._replace(faults=tuple(faults))
 
     def _hint(self, key: str) -> str:
         if self._meant is None:
