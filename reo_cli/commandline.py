@@ -18,11 +18,12 @@ class CommandLine(NamedTuple):
         What `--map` was given as one of `dropped` is left out, and so are the other inputs, to
         which the options need not apply.
         """
+        others = self._places([name for name in self.inputs if name != file])
         given: list[str] = []
-        for word in self.words:
+        for at, word in enumerate(self.words):
             if word in dropped and given[-1:] == ["--map"]:
                 given.pop()
-            elif word.removeprefix("--map=") not in dropped and not self._is_other(word, file):
+            elif word.removeprefix("--map=") not in dropped and at not in others:
                 given.append(word)
         end = given.index("--") if "--" in given else len(given)
         return " ".join(map(pasted, [*given[:end], *more, *given[end:]]))
@@ -31,12 +32,22 @@ class CommandLine(NamedTuple):
         """Return the command line that reads one input through another program."""
         if file == STDIN:
             return f"… | {program} | {self.extended(STDIN, ())}"
-        words = [STDIN if word == file else word for word in self.words]
-        rest = CommandLine(tuple(words), self.inputs).extended(STDIN, ())
-        return f"{program} {pasted(file)} | {rest}"
+        here = self._places([file])
+        words = [STDIN if at in here else word for at, word in enumerate(self.words)]
+        inputs = [STDIN if name == file else name for name in self.inputs]
+        rest = CommandLine(tuple(words), tuple(inputs)).extended(STDIN, ())
+        name = f"./{file}" if file.startswith("-") else file
+        return f"{program} {pasted(name)} | {rest}"
 
-    def _is_other(self, word: str, file: str) -> bool:
-        return word in self.inputs and word != file
+    def _places(self, names: Sequence[str]) -> set[int]:
+        """Return where inputs stand: where there is a choice, not behind an option."""
+        found: set[int] = set()
+        for name in names:
+            places = [at for at, word in enumerate(self.words) if word == name and at not in found]
+            behind = [at for at in places if self.words[at - 1].startswith("-")]
+            plain = [at for at in places if at not in behind or self.words[at - 1] == "--"]
+            found.update((plain or places)[-1:])
+        return found
 
 
 def pasted(word: str) -> str:

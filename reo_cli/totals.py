@@ -15,14 +15,14 @@ DAY = 86_400
 
 
 BATCH = 512
-"""Payloads added up at once, which takes a third of the time of one by one."""
+"""Events added up at once, which takes a third of the time of one by one."""
 
 
 class TotalsCounter:
     """Adds up payloads."""
 
     def __init__(self) -> None:
-        self._batch: list[Mapping[str, Any]] = []
+        self._batch: list[tuple[int, int, str | None, str | None]] = []
         self._events = 0
         self._count = 0
         self._domains = DistinctCounter()
@@ -32,24 +32,24 @@ class TotalsCounter:
         self._days: dict[int, int] = {}
 
     def add(self, payload: Mapping[str, Any]) -> None:
-        """Add one valid event, whose payload is not changed afterwards."""
-        self._batch.append(payload)
+        """Add one valid event."""
+        get = payload.get
+        self._batch.append((payload["count"], payload["event_at"], get("domain"), get("ip_addr")))
         if len(self._batch) >= BATCH:
             self._add_batch()
 
     def _add_batch(self) -> None:
-        batch = self._batch
+        batch, self._batch = self._batch, []
         if not batch:
             return
-        times = [each["event_at"] for each in batch]
+        counts, times, domains, addresses = zip(*batch, strict=True)
         self._events += len(batch)
-        self._count += sum([each["count"] for each in batch])
+        self._count += sum(counts)
         self._extend(min(times), max(times))
         for day, events in Counter([at // DAY for at in times]).items():
             self._add_day(day, events)
-        self._domains.update({each["domain"] for each in batch if "domain" in each})
-        self._ips.update({_one_form(each["ip_addr"]) for each in batch if "ip_addr" in each})
-        batch.clear()
+        self._domains.update(set(filter(None, domains)))
+        self._ips.update({_one_form(each) for each in addresses if each})
 
     def _extend(self, first: int, last: int) -> None:
         self._first = first if self._first is None else min(first, self._first)

@@ -94,13 +94,13 @@ class _Run:
             if isinstance(item, Issue):
                 self._note(result, [item])
                 continue
-            result.read += 1
             event, issues = check(item)
             if issues and self._note(result, issues):
                 result.invalid += 1
             elif event is not None:
                 add(event.payload)
                 repeat(event)
+            result.read += 1
             if not result.read % PROGRESS_EVERY:
                 self._progress(self._read + result.read)
 

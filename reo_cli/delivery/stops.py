@@ -57,10 +57,10 @@ def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:
 
 
 def not_all_read(delivered: bool) -> ReoError:
-    """Return the error for a run that did not see the end of an input."""
+    """Return the error for inputs with something between their records, or with no end."""
     code = ExitCode.DATA if delivered else ExitCode.INVALID
     hint = "mend it and run the same command again: what was delivered is not sent twice"
-    return ReoError(code, "input_not_read", "an input could not be read to its end", hint)
+    return ReoError(code, "input_not_read", "an input holds something that is no record", hint)
 
 
 def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoError:

@@ -1,8 +1,7 @@
 """The part of a JSON text that is being read: bounded, with the line of the place at hand."""
 
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.values.patterns import Pattern
@@ -16,14 +15,14 @@ _JOINED = Pattern(r"[ \t]*\}(?=[ \t]*,[ \t]*\{)")
 """The end of an object whose line begins the next one too: `},{`."""
 
 _MARK = Pattern(r'\\.?|["{}\[\]]', re.DOTALL)
+_ENDS = Pattern(r"[ \t]*,[ \t]*\}")
+"""A comma too many before the end of an object."""
+
 _CONCATENATED = Pattern(r"\}[ \t]*(?=\{)")
 """The end of a value that another one follows in the same line."""
 
 PATIENCE = 16 * RECORD_LIMIT
 """Characters looked through for the brackets that close broken values, in one input."""
-
-CANDIDATES = 20
-"""Objects that are tried to find the one which follows a broken value."""
 
 _BACK = 256
 """Characters kept before the place at hand: the indentation of its line."""
@@ -95,14 +94,13 @@ class Buffer:
         """Go to the next line that may begin a value."""
         self._skip_to_line(_BACK)
 
-    def skip_broken(self, in_array: bool, fault: int, is_event: Callable[[int], bool]) -> None:
+    def skip_broken(self, in_array: bool, fault: int) -> None:
         """Go from the start of a broken value to where the next one may begin.
 
         An object that begins its line ends before the next line that is indented no deeper and may
         begin one, or behind its bracket in a line such as `},{`. Another ends at `fault` if an
         object begins there, or where its brackets close, or before any line that begins one. What
-        is no object at all (a note, a word) ends before the next one. `is_event` tells whether an
-        event stands at a place of `text`: none is swallowed with a value that doesn't close.
+        is no object at all (a note, a word) ends before the next one.
         """
         if in_array and self.text[self.at] not in "{[":
             self._skip_stray()
@@ -113,27 +111,32 @@ class Buffer:
         if not indent.strip():
             if in_array:
                 self._skip_to_line(len(indent), allowed="{],")
-            elif fault < self.at or not self._skip_in_line(fault):
+            elif not self._skip_in_line(fault):
                 self._skip_to_line(len(indent), barred="}:]")
             return
         if len(self.text) - self.at > RECORD_LIMIT and self._skip_long():
             return
         is_next = fault > self.at and self.text.startswith("{", fault)
         end = fault if is_next else self._end_by_brackets(in_array)
-        end = self._before_event(end, is_event)
         if end is not None:
             self.advance(end)
         else:
             self._skip_to_line(_BACK, allowed="{]," if in_array else "{")
 
     def _skip_in_line(self, fault: int) -> bool:
-        """Go to a value behind the fault in this line, if values follow one another in it."""
-        line_end = _LINE_END.search(self.text, fault)
-        found = _CONCATENATED.search(self.text, fault)
-        if found is None or (line_end and line_end.start() < found.start()):
+        """Go to a value behind the fault in this line, if values follow one another in it.
+
+        The fault stands outside texts.
+        """
+        line_end = _LINE_END.search(self.text, self.at)
+        end = line_end.start() if line_end else len(self.text)
+        if not self.at < fault < end:
             return False
-        self.advance(found.end())
-        return True
+        for token in _TOKEN.finditer(self.text, fault, end):
+            if token[0] == "}" and _CONCATENATED.match(self.text, token.start()):
+                self.advance(token.end())
+                return True
+        return False
 
     def _skip_stray(self) -> None:
         """Go to the next object, comma or end of the array in this line, else to a line with one.
@@ -151,16 +154,6 @@ class Buffer:
         """Remember how deep the objects of an array stand, by the one that begins here."""
         line = self.text[: self.at].rpartition("\n")[2]
         self.indent = len(line) if not line.strip() else _BACK
-
-    def _before_event(self, end: int | None, is_event: Callable[[int], bool]) -> int | None:
-        """Return the place before the first event that stands before `end`, or else `end`."""
-        places = _NEXT_ITEM.finditer(self.text, self.at)
-        for found in itertools.islice(places, CANDIDATES):
-            if end is not None and found.end() >= end:
-                break
-            if is_event(found.end()):
-                return found.start() + 1
-        return end
 
     def _skip_long(self) -> bool:
         """Go behind a value that is too long to be kept, by its brackets; False if that fails."""
@@ -184,26 +177,28 @@ class Buffer:
         return False
 
     def _end_by_brackets(self, in_array: bool) -> int | None:
+        """Return where the brackets of a broken value close, else before what may be the next."""
         while len(self.text) - self.at <= RECORD_LIMIT and self._patience > 0:
-            depth = 0
-            for token in _TOKEN.finditer(self.text, self.at):
-                depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
-                if depth <= 0 and token[0] in "}]":
-                    self._patience -= token.end() - self.at
-                    behind = _SPACE.match(self.text, token.end()).end()  # type: ignore[union-attr]
-                    after = self.text[behind : behind + 1]
-                    if after and after in (",]" if in_array else "{["):
-                        return token.end()
-                    break
-            else:
-                self._patience -= len(self.text) - self.at
-            follows = _NEXT_ITEM.search(self.text, self.at)
-            if follows:
-                return follows.start() + 1
+            end = self._closing()
+            self._patience -= (end or len(self.text)) - self.at
+            behind = _SPACE.match(self.text, end or 0).end()  # type: ignore[union-attr]
+            if end is not None and behind < len(self.text):
+                if self.text[behind] in (",]" if in_array else "{["):
+                    return end
+                break
             if not self.more():
                 break
         follows = _NEXT_ITEM.search(self.text, self.at)
         return follows.start() + 1 if follows else None
+
+    def _closing(self) -> int | None:
+        """Return the place behind the bracket that closes the value at hand."""
+        depth = 0
+        for token in _TOKEN.finditer(self.text, self.at):
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+            if depth <= 0 and token[0] in "}]":
+                return token.end()
+        return None
 
     def _skip_to_line(self, indent: int, barred: str = "", allowed: str = "") -> None:
         """Go to the next line that is indented by no more than so much and begins as it may."""
@@ -222,5 +217,7 @@ class Buffer:
             if first == "}" and "{" in allowed and (joined := _JOINED.match(self.text, self.at)):
                 self.advance(joined.end())
                 return
+            if first == "," and _ENDS.match(self.text, self.at):
+                continue
             if first and first not in "\r\n" + barred and (not allowed or first in allowed):
                 return

@@ -118,6 +118,7 @@ def _nearest(column: str, target: str, names: Sequence[str]) -> str | None:
     """Return the column that a misspelt one of `--map` most likely means."""
     import difflib
 
+    meant = next((name for name in names if suggestion(name) == target), None)
     known = {folded(name): name for name in names}
     near = difflib.get_close_matches(folded(column), known, 1, 0.7)
-    return known[near[0]] if near else next((n for n in names if suggestion(n) == target), None)
+    return meant or (known[near[0]] if near else None)

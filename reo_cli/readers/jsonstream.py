@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from reo_cli.events import NAMES
 from reo_cli.readers.buffer import Buffer
 from reo_cli.readers.names import NameRules
 from reo_cli.readers.objects import NO_META, KeyPlan, wrapped
@@ -127,7 +126,7 @@ class Values:
                 if why.startswith("Unterminated") or _BEGUN.match(text[place:].strip(WHITE_SPACE)):
                     return self._broken((_CUT_OFF, _CUT_OFF_HINT))
                 problem = _explained(why, text, start, place, buffer.line)
-                return self._broken(problem, place)
+                return self._broken(problem, -1 if why.startswith("Invalid") else place)
             except RecursionError:
                 return self._broken((_TOO_DEEP, "an event may have 64 levels"))
             except ValueError:
@@ -206,7 +205,10 @@ class Values:
         return Record(self._file, line, self._number, None, NO_META, text, None, (issue,))
 
     def _broken(self, problem: tuple[str, str], fault: int = -1) -> Record:
-        """Report a value that is not JSON and go to where the next one starts."""
+        """Report a value that is not JSON and go to where the next one starts.
+
+        `fault` is the place of what is wrong, where that is outside texts.
+        """
         self._number += 1
         buffer = self._buffer
         line = buffer.line
@@ -216,18 +218,9 @@ class Values:
             self._in_array = False
             buffer.skip_line()
         else:
-            buffer.skip_broken(self._in_array, fault, self._is_event)
+            buffer.skip_broken(self._in_array, fault)
         text = text[: buffer.taken - before].rstrip()
         return self._faulty(line, text, *problem)
-
-    def _is_event(self, place: int) -> bool:
-        """Tell whether an object stands at a place of the buffer that looks like a record."""
-        try:
-            value, _ = self._decoder.scan(self._buffer.text, place)
-        except (StopIteration, ValueError, RecursionError):
-            return False
-        keys = tuple(value) if isinstance(value, dict) else ()
-        return keys in self._plans or "payload" in keys or len(set(keys).intersection(NAMES)) > 1
 
     def _locate(self, record: Record, field: str) -> int:
         """Return the line of a field's key, or of its record."""

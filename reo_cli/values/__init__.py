@@ -5,6 +5,7 @@ Every parser takes the raw value (text from CSV and flags, any JSON value from J
 """
 
 from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any, Literal, NamedTuple
 
 
@@ -24,6 +25,30 @@ long to make.
 """
 
 Parser = Callable[[Any], Checked]
+
+LONGEST_KEPT = 256
+"""Characters of the longest value of which a parser remembers what it is."""
+
+
+def remembered(size: int) -> Callable[[Parser], Parser]:
+    """Let a parser remember what it said of the last values, but of long ones.
+
+    It tells values of different types apart. Arrays and objects have no hash: TypeError.
+    """
+
+    def decorated(parse: Parser) -> Parser:
+        known = lru_cache(maxsize=size, typed=True)(parse)
+
+        @wraps(parse)
+        def parser(raw: Any) -> Checked:
+            if len(raw if raw.__class__ is str else getattr(raw, "text", "")) > LONGEST_KEPT:
+                return parse(raw)
+            return known(raw)
+
+        return parser
+
+    return decorated
+
 
 ABSENT: Checked = (None, ())
 

@@ -15,6 +15,7 @@ from reo_cli.values import (
     Checked,
     error,
     not_a,
+    remembered,
     shown,
     stands_for_nothing,
     warned,
@@ -123,7 +124,7 @@ def ip_address(raw: Any) -> Checked:
     return _other_address(raw)
 
 
-@lru_cache(maxsize=1024, typed=True)
+@remembered(1024)
 def _other_address(raw: Any) -> Checked:
     if not isinstance(raw, str):
         return not_a("a string", raw)

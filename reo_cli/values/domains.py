@@ -1,7 +1,6 @@
 """Company domains: what is one, what holds one, and which are nobody's."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from reo_cli.values import (
@@ -10,6 +9,7 @@ from reo_cli.values import (
     Checked,
     error,
     not_a,
+    remembered,
     shown,
     stands_for_nothing,
     warned,
@@ -35,7 +35,7 @@ LENGTH_LIMIT = 253
 """Characters of the longest name that DNS can carry (RFC 1035, 2.3.4)."""
 
 
-@lru_cache(maxsize=4096, typed=True)
+@remembered(4096)
 def domain(raw: Any) -> Checked:
     """Check a company domain; it is sent in lower case and ASCII, without a trailing dot."""
     if not isinstance(raw, str):

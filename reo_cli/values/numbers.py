@@ -1,7 +1,6 @@
 """Whole numbers: strict where `int()` is lenient, with a message for each way to get them wrong."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from reo_cli.values import (
@@ -10,6 +9,7 @@ from reo_cli.values import (
     QuotedNumber,
     error,
     not_a,
+    remembered,
     shown,
     warned,
 )
@@ -75,7 +75,7 @@ def count(raw: Any) -> Checked:
     return _other_count(raw)
 
 
-@lru_cache(maxsize=1024, typed=True)
+@remembered(1024)
 def _other_count(raw: Any) -> Checked:
     checked = whole(raw)
     number = checked[0]

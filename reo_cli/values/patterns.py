@@ -5,6 +5,7 @@ small file.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -28,6 +29,8 @@ class Pattern:
         """Find the first place from `start` on."""
         return self._compiled.search(text, start)
 
-    def finditer(self, text: str, start: int = 0) -> "Iterator[re.Match[str]]":
-        """Find all places from `start` on."""
-        return self._compiled.finditer(text, start)
+    def finditer(
+        self, text: str, start: int = 0, end: int = sys.maxsize
+    ) -> "Iterator[re.Match[str]]":
+        """Find all places from `start` on, up to `end`."""
+        return self._compiled.finditer(text, start, end)

@@ -1,14 +1,13 @@
 """Texts, identifiers and the two enumerations."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
-from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
+from reo_cli.values import ABSENT, Checked, Parser, error, not_a, remembered, shown, warned
 from reo_cli.values.numbers import EXACT_LIMIT, exact_integer
 
 
-@lru_cache(maxsize=4096, typed=True)
+@remembered(4096)
 def text(raw: Any) -> Checked:
     """Check a text: case and inner spaces count, blank is absent."""
     if not isinstance(raw, str):
@@ -32,7 +31,7 @@ def identifier(raw: Any) -> Checked:
     return _other_id(raw)
 
 
-@lru_cache(maxsize=1024, typed=True)
+@remembered(1024)
 def _other_id(raw: Any) -> Checked:
     if isinstance(raw, float):
         number = exact_integer(raw)
@@ -50,7 +49,7 @@ def _other_id(raw: Any) -> Checked:
 def one_of(documented: Sequence[str], tolerated: Sequence[str]) -> Parser:
     """Return a parser for an enumeration; `tolerated` values pass with a warning."""
 
-    @lru_cache(maxsize=64, typed=True)
+    @remembered(64)
     def parse(raw: Any) -> Checked:
         if not isinstance(raw, str):
             return not_a("a string", raw)

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-from reo_cli.values import ABSENT, Checked, Parser, error, not_a, shown, warned
+from reo_cli.values import ABSENT, Checked, Parser, error, not_a, remembered, shown, warned
 from reo_cli.values.numbers import ExactFloat, exact_integer
 from reo_cli.values.patterns import Pattern
 
@@ -63,7 +62,7 @@ def moment(now: int, date_format: str | None = None) -> Parser:
                 return seconds, ()
         return other(raw)
 
-    @lru_cache(maxsize=1024, typed=True)
+    @remembered(1024)
     def other(raw: Any) -> Checked:
         if isinstance(raw, str):
             stripped = raw.strip()

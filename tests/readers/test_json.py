@@ -234,20 +234,27 @@ def test_what_else_is_wrong_is_found_beside_an_unreadable_value() -> None:
 
 
 GOOD = '{"count": 1, "domain": "a.com"}'
+NESTED = '{"count": 900, "domain": "never.sent"}'
 
 
 @pytest.mark.parametrize(
     ("text", "good"),
     [
         ('{"count": tru}' + GOOD * 50, 50),
-        ('[{"activity_type": "x", "coun, ' + ", ".join([GOOD] * 50) + "]", 49),
+        (f'[{GOOD}, {{"count": 1 "meta": {{"a": [{NESTED}, {NESTED}]}}}}, {GOOD}]', 2),
+        (f'[{{"count": 1 "meta": {{"a": [{NESTED}, {NESTED}]}}}},{{"count": 2}}]', 1),
+        (f'{{"count": 1 "user_agent": "/{{a}}{{b}}"}}\n{GOOD}', 1),
+        (f'{{"count": 1, "user_agent": "\\x}}{{"}}\n{GOOD}', 1),
+        (f'{{"count": 1\n{{"count": 2, "user_agent": "/{{a}}{{b}}"}}\n{GOOD}', 2),
+        (f'{{"count": 1, "meta":\n{GOOD}\n{GOOD}{GOOD}', 3),
+        (f'[\n{{\n  "count": 1\n,}},\n{GOOD}\n]', 1),
         (f'[{GOOD}, {{"user_agent": "{"x" * 1_300_000}"}}, {GOOD}, {GOOD}]', 3),
         (f'{GOOD}{{"user_agent": "\\\\{"x" * 1_300_000}\\""}}{GOOD}{GOOD}', 3),
         (f'[{GOOD}, {{"count": x, "meta": [{{"b": 1}}, {{"c": 2}}]}}, {GOOD}]', 2),
     ],
-    ids=range(5),
+    ids=range(11),
 )
-@pytest.mark.parametrize("drip", [1 << 18, 4099])
+@pytest.mark.parametrize("drip", [1 << 18, 4099, 7])
 def test_a_broken_value_takes_no_other_of_its_line_with_it(text: str, good: int, drip: int) -> None:
     told = fields(read(text, drip=drip))
     assert sum(isinstance(each, dict) for each in told) == good

@@ -115,6 +115,7 @@ def test_one_column_is_one_field() -> None:
         ('domain,it\'s "x"', {}),
         ("Company\nDomain,Tab\there,count,\u200bevent_at,N\u00a0B", {}),
         ("domain,count,When,signup_date,event date", {}),
+        ("Downloads,Note,domain,activity_type,product_id,event_at", {"count": "nope"}),
         ("domain,Company Domain,Count,When", {"count": "Cnt", "event_at": "Wann"}),
         ("activity_type,count,domain,product_id,Firma", {}),
     ],
@@ -185,9 +186,19 @@ def test_a_name_of_bytes_that_are_no_text_is_pasted() -> None:
     assert done.stdout == b"\xffa"
 
 
+def test_the_value_of_an_option_may_be_called_like_an_input() -> None:
+    for words in ("-p prod u.csv prod", "prod u.csv -p prod", "u.csv -p prod -- prod"):
+        line = CommandLine(("reo", "validate", *words.split()), ("u.csv", "prod"))
+        assert "-p prod" in line.extended("u.csv", ())
+        assert line.extended("u.csv", ()).count("prod") == 1
+        assert "-p prod" in line.piped("u.csv", "zstdcat")
+
+
 def test_an_input_is_piped_through_another_program() -> None:
     line = CommandLine(("reo", "validate", "a b.xz", "c"), ("a b.xz", "c"))
     assert line.piped("a b.xz", "xzcat") == "xzcat 'a b.xz' | reo validate -"
+    line = CommandLine(("reo", "validate", "--", "-w.xz"), ("-w.xz",))
+    assert line.piped("-w.xz", "xzcat") == "xzcat ./-w.xz | reo validate -- -"
     line = CommandLine(("reo", "validate", "-"), ("-",))
     assert line.piped("-", "xzcat") == "… | xzcat | reo validate -"
 
