@@ -80,7 +80,7 @@ class Table:
             problem = self._read_header()
         except (CSVError, TooLong) as fault:
             problem = Problem(f"the header: {_explained(fault, len(self._lines.taken)).message}")
-        line = self._lines.number if self._header else 1
+        line = self._lines.number if self._lines.taken else 1
         columns = plan(self._header, self._rules, header=True)
         if problem is None and not columns.is_good(self._rules.given):
             from reo_cli.readers.headers import header_issue
