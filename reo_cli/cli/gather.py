@@ -204,15 +204,13 @@ _WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
 
 def where_words(words: Sequence[str]) -> str:
     """Return the options that say where events go and what is remembered, to be pasted."""
-    import shlex
-
     kept: list[str] = []
     for at, word in enumerate(words):
         if word in _WHERE:
             kept += words[at : at + 2]
         elif word in _WHERE_FLAGS or word.partition("=")[0] in _WHERE:
             kept.append(word)
-    return shlex.join(kept)
+    return " ".join(map(pasted, kept))
 
 
 class Goal(NamedTuple):

@@ -64,18 +64,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
         if not first and kind in ("json", "ndjson"):
             yield _nothing(source.name, kind)
             return
-        if options.encoding is None and (wide := _unmarked_utf16(first)):
-            message = "every second byte is NUL: this seems to be UTF-16 without its mark"
-            yield Issue(source.name, 1, 0, "", "error", message, _try(options, source.name, wide))
-            return
-        if _MARKUP.match(first):
-            message = "the file holds a web page or XML, not events"
-            yield Issue(source.name, 1, 0, "", "error", message, "did the download fail?")
-            return
-        command = options.names.command
-        if command and kind in ("json", "ndjson") and _is_table(first, options):
-            hint = f"try: {command.extended(source.name, ('--format', 'csv'))}"
-            yield Issue(source.name, 1, 0, "", "error", "the file holds CSV, not JSON", hint)
+        wrong = _wrong_text(source.name, kind, first, options)
+        if wrong:
+            yield Issue(source.name, 1, 0, "", "error", *wrong)
             return
         text = chain([first] if first else [], blocks)
         reader = _reader(source.name, kind or _by_content(first), text, line, options)
@@ -168,6 +159,22 @@ def _reader(
 
     delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
     return Table(name, blocks, delimiter, options.names, line)
+
+
+def _wrong_text(
+    file: str, kind: str | None, first: str, options: ReadOptions
+) -> tuple[str, str] | None:
+    """Say what a text is by its start that is not what it should be, and what to do about it."""
+    if options.encoding is None and (wide := _unmarked_utf16(first)):
+        message = "every second byte is NUL: this seems to be UTF-16 without its mark"
+        return message, _try(options, file, wide)
+    if _MARKUP.match(first):
+        return "the file holds a web page or XML, not events", "did the download fail?"
+    command = options.names.command
+    if command and kind in ("json", "ndjson") and _is_table(first, options):
+        hint = f"try: {command.extended(file, ('--format', 'csv'))}"
+        return "the file holds CSV, not JSON", hint
+    return None
 
 
 def _is_table(text: str, options: ReadOptions) -> bool:

@@ -24,9 +24,8 @@ from reo_cli.readers.grammar import (
 from reo_cli.readers.lines import KEPT, Lines, TooLong
 from reo_cli.readers.names import NameRules, Plan, plan
 from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable
-from reo_cli.records import Issue, Record
+from reo_cli.records import Issue, Record, line_starts
 from reo_cli.values import shown
-from reo_cli.values.patterns import Pattern
 
 HEADER_WITHIN = 20
 """Lines that are looked at to find a header below a title."""
@@ -36,7 +35,6 @@ NO_META: dict[str, str] = {}
 _new: Any = tuple.__new__  # half the time of a named tuple's own constructor
 _REST = "what follows it was taken for its text"
 _CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
-_LINE_END = Pattern(r"\r\n|\r|\n")
 
 
 class Problem(NamedTuple):
@@ -316,8 +314,8 @@ class _Shape:
     def locate(self, record: Record, field: str) -> int:
         """Return the line of a field's cell: rows of several lines are read again for it."""
         at = self._column.get(field)
-        if at is None or not _LINE_END.search(record.text.rstrip("\r\n")):
+        if at is None or len(line_starts(record.text.rstrip("\r\n"))) == 1:
             return record.line
         lines = io.StringIO(record.text, newline="")
         before = next(csv_reader(lines, delimiter=self.delimiter))[:at]
-        return record.line + sum(sum(1 for _ in _LINE_END.finditer(cell)) for cell in before)
+        return record.line + sum(len(line_starts(cell)) - 1 for cell in before)

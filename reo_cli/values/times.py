@@ -35,6 +35,7 @@ _WITH_CLOCK = Pattern(
 """`fromisoformat` takes 12.30 for a fraction of a second, and +01:60 for an offset."""
 
 _PLAIN_ENDS = ("", "Z", "+00:00")
+_GROUPED = Pattern(r"[0-9]{1,3}(?:,[0-9]{3})+\Z")
 _SPREADSHEET = Pattern(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z")
 _EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
 
@@ -247,7 +248,8 @@ def _unknown(raw: str) -> Checked:
         return error(what, f"remove the spaces around it: {raw.strip()[:40]}")
     if raw.lower() == "now":
         return error(what, "write now")
-    plain = raw.removeprefix("+").replace(",", "")
+    plain = raw.removeprefix("+")
+    plain = plain.replace(",", "") if _GROUPED.match(plain) else plain
     if plain != raw and _DIGITS.match(plain) and _from_digits(plain)[0] is not None:
         return error(what, f"write {plain}")
     if _SPREADSHEET.match(raw):
