@@ -59,8 +59,13 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
         return
     blocks = decoded(unpacked(source), options.encoding)
     reader: Table | Values | None = None
+    first, line = "", 1
     try:
-        first, line = _first_text(blocks)
+        for first in blocks:
+            if first.strip(WHITE_SPACE):
+                break
+            line += len(line_starts(first)) - 1
+            first = ""
         if not first and kind in ("json", "ndjson"):
             yield _nothing(source.name, kind)
             return
@@ -72,9 +77,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
         reader = _reader(source.name, kind or _by_content(first), text, line, options)
         yield from reader.records()
     except Undecodable as fault:
-        yield _undecodable(source.name, reader.line if reader else 1, fault, options)
+        yield _undecodable(source.name, reader.line if reader else line, fault, options)
     except CutOff as fault:
-        yield _damaged(source.name, reader.line if reader else 1, str(fault))
+        yield _damaged(source.name, reader.line if reader else line, str(fault))
 
 
 def _damaged(file: str, line: int, why: str) -> Issue:
@@ -86,16 +91,6 @@ def _empty_pipe(name: str) -> ReoError:
     where = "on standard input" if name == STDIN else f"in `{name}`"
     hint = "did the command before the pipe fail?"
     return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
-
-
-def _first_text(blocks: Iterator[str]) -> tuple[str, int]:
-    """Return the first block that is more than white space, and the line at which it begins."""
-    line = 1
-    for block in blocks:
-        if block.strip(WHITE_SPACE):
-            return block, line
-        line += len(line_starts(block)) - 1
-    return "", line
 
 
 def _nothing(file: str, kind: str) -> Issue:

@@ -172,7 +172,9 @@ def _not_an_ip(raw: str) -> Checked:
         head, found, tail = raw.partition(mark)
         if found and _is_address(head):
             single = mark == "%" or tail in ("32", "128")
-            hint = _written(head) if single else f"write one address of it, such as {head}"
+            hint = f"write one address of it, such as {head}"
+            if single or _special(parsed(head)):
+                hint = _written(head)
             return error(f"{shown(raw)} is {name}", hint)
     several = [each.strip() for each in re.split("[,; ]", raw[:1000]) if _is_address(each.strip())]
     if len(several) > 1:

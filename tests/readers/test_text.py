@@ -187,6 +187,12 @@ def test_a_bad_byte_inside_a_value_of_several_lines() -> None:
     assert (line, "0xFC" in message) == (4, True)
 
 
+@pytest.mark.parametrize("name", ["x.json", "x.csv"])
+def test_a_bad_byte_below_white_space(name: str) -> None:
+    ((line, message),) = fields(items(b"\n \r\n\xfc", name=name))
+    assert (line, "0xFC" in message) == (3, True)
+
+
 @pytest.mark.parametrize("name", ["x.json", "x.ndjson", "x.csv", "x"])
 def test_any_amount_of_white_space_may_come_first(name: str) -> None:
     good = b"count,domain\nx,a.com\n" if name == "x.csv" else b'{"count": "x", "domain": "a.com"}'
