@@ -64,7 +64,8 @@ class Issue(NamedTuple):
     `line` and `record` count from 1; `record` is 0 for a finding about the file as a whole (its
     header, its encoding). `field` is empty when no single field is to blame. `excerpt` is the text
     of the record (its start is enough), for a table that shows the value in context; it may be
-    left empty and is in no other output.
+    left empty and is in no other output. `code` is a stable word for the kind of finding
+    (`missing`, `not-a-number`, `unknown-column`), which tests and scripts may match.
     """
 
     file: str
@@ -75,6 +76,7 @@ class Issue(NamedTuple):
     message: str
     hint: str = ""
     excerpt: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         """`usage.csv:17: count: "1,250" is not a whole number (remove the comma)`."""
