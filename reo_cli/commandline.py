@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reo_cli.records import STDIN
+from reo_cli.text import pasted
 
 
 class CommandLine(NamedTuple):
@@ -48,25 +49,3 @@ class CommandLine(NamedTuple):
             plain = [at for at in places if at not in behind or self.words[at - 1] == "--"]
             found.update((plain or places)[-1:])
         return found
-
-
-def pasted(word: str) -> str:
-    """Quote a word for a shell so that what is pasted from a terminal is the same word.
-
-    Characters that a terminal doesn't show, or that are easily lost, are written as escapes.
-    """
-    import shlex
-
-    if all(each.isalnum() or (each.isascii() and each.isprintable()) for each in word):
-        return shlex.quote(word)
-    return "$'" + "".join(map(_escaped, word)) + "'"
-
-
-def _escaped(character: str) -> str:
-    if character in "\\'":
-        return f"\\{character}"
-    if character.isalnum() or (character.isascii() and character.isprintable()):
-        return character
-    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii").replace("\\x", "\\u00")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from reo_cli.checker import require_good
 from reo_cli.cli.options import field, pairs, usage
-from reo_cli.commandline import CommandLine, pasted
+from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.names import Extra, NameRules, require_one_field_each
 from reo_cli.records import STDIN
+from reo_cli.text import pasted
 
 if TYPE_CHECKING:
     from reo_cli.client import Target

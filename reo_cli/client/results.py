@@ -4,10 +4,10 @@ import time
 
 from reo_cli.answers import Answer, Fault, FaultKind
 from reo_cli.client.faults import exchange_fault
-from reo_cli.client.mask import Mask
 from reo_cli.client.reading import Garbled, Reply
 from reo_cli.client.target import Target
 from reo_cli.outcome import Outcome, classify
+from reo_cli.text import Mask
 
 TOO_EARLY = "an answer came before the whole event was sent"
 
@@ -27,12 +27,12 @@ class Results:
         headers = reply.headers
         shown = {name: headers[name] for name in SHOWN_HEADERS if name in headers}
         if shown:
-            hidden = {name: self._mask.hide_text(value) for name, value in shown.items()}
+            hidden = {name: self._mask(value) for name, value in shown.items()}
             headers = {**headers, **hidden}
         answer = Answer(
             status=reply.status,
             headers=headers,
-            body=self._mask.hide(reply.body),
+            body=self._mask.data(reply.body),
             framed=sent and not reply.problem,
             problem=reply.problem if sent else TOO_EARLY,
             url=self._target.url,

@@ -252,7 +252,7 @@ def _described(process: str) -> str:
 
     The arguments are shown for reo only: those of other programs may hold a key.
     """
-    from reo_cli.reports.safe import visible
+    from reo_cli.text import visible
 
     try:
         line = (PROCESSES / process / "cmdline").read_bytes().split(b"\0")[:-1]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reo_cli.commandline import pasted
 from reo_cli.events import NAMES
 from reo_cli.readers.names import NameRules, plan
 from reo_cli.records import Issue, Record
+from reo_cli.text import pasted
 from reo_cli.values import QuotedNumber, shown
 from reo_cli.values.jsontext import encode_plain
 from reo_cli.values.patterns import Pattern

@@ -11,9 +11,9 @@ from reo_cli.reports.report import (
     send_report,
     validate_report,
 )
-from reo_cli.reports.safe import visible
 from reo_cli.reports.streams import Stream, Streams
 from reo_cli.reports.talk import Talk
+from reo_cli.text import visible
 
 __all__ = [
     "Output",

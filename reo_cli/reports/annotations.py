@@ -9,8 +9,8 @@ from pathlib import Path
 
 from reo_cli.records import STDIN, Issue
 from reo_cli.reports.plain import clean
-from reo_cli.reports.safe import inert
 from reo_cli.reports.streams import Stream
+from reo_cli.text import inert
 
 
 def annotation(issue: Issue, stream: Stream, workspace: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic
 
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command, ResultT
-from reo_cli.reports.safe import Mask
 from reo_cli.reports.streams import Stream
+from reo_cli.text import Mask
 
 if TYPE_CHECKING:
     from reo_cli.delivery.summary import Settled

@@ -6,8 +6,8 @@ This is what a pipe, a log and a cron mail get; screens share its facts, charts 
 from collections.abc import Iterator, Sequence
 
 from reo_cli.reports.content import Cell, Chart, Column, Content, Fact, Grid
-from reo_cli.reports.safe import visible
 from reo_cli.reports.streams import Stream, Tone
+from reo_cli.text import visible
 
 LONGEST_NAME = 1_000
 LONGEST_LINE = 20_000

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reo_cli.commandline import pasted
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.command import Command
 from reo_cli.reports.content import Cell, Closing, Column, Content, Fact, Grid
 from reo_cli.reports.machine import Shape, error_shape, issue_shape, name_of
 from reo_cli.reports.words import count_of, duration, number, rate
+from reo_cli.text import pasted
 
 if TYPE_CHECKING:
     from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Settled, Summary

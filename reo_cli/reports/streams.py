@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Literal, TextIO
 
 from reo_cli.errors import ExitCode
-from reo_cli.reports.safe import Mask, inert
+from reo_cli.text import Mask, inert
 
 Tone = Literal["", "bad", "warn", "good", "hint", "dim", "strong"]
 

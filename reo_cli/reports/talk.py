@@ -5,8 +5,8 @@ every argument: it is made visible here.
 """
 
 from reo_cli.errors import ReoError
-from reo_cli.reports.safe import visible
 from reo_cli.reports.streams import Stream, Tone
+from reo_cli.text import visible
 
 LONGEST_LINE = 2_000
 """Characters of one message: room for a complete command to paste, none for a whole answer."""

@@ -9,12 +9,12 @@ import signal
 from collections.abc import Callable
 from typing import TextIO
 
-from reo_cli.reports.safe import visible
 from reo_cli.reports.streams import Streams
 from reo_cli.reports.talk import Talk
 from reo_cli.reports.words import count_of, number
 from reo_cli.sandbox.server import Sandbox
 from reo_cli.sandbox.service import RequestLine, SandboxOptions, Totals
+from reo_cli.text import visible
 
 SCHEMA = "reo.sandbox/1"
 

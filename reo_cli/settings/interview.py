@@ -47,7 +47,7 @@ def terminal(tell: Callable[[str], None]) -> Ask:
 
 
 def _line(prompt: str) -> str:
-    from reo_cli.reports.safe import visible
+    from reo_cli.text import visible
 
     sys.stderr.write(visible(prompt))
     sys.stderr.flush()

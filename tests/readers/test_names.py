@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from reo_cli.commandline import CommandLine, pasted
+from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers.headers import header_issue
 from reo_cli.readers.names import NameRules, header_target, plan, require_one_field_each
 from reo_cli.suggestions import suggestion
+from reo_cli.text import pasted
 
 
 @pytest.mark.parametrize(

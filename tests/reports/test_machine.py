@@ -10,7 +10,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Report, Streams, Talk, send_file_report, send_report, validate_report
 from reo_cli.reports.machine import json_line
-from reo_cli.reports.safe import MASKED, Mask
+from reo_cli.text import MASKED, Mask
 from tests.reports.samples import (
     COUNT,
     EVIL,

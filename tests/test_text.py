@@ -1,10 +1,12 @@
+import json
 import unicodedata
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reo_cli.reports.safe import MASKED, Mask, inert, visible
+from reo_cli.text import MASKED, Mask, inert, visible
 
 SHOWN = [
     ("plain ASCII, untouched", "plain ASCII, untouched"),
@@ -83,3 +85,13 @@ def test_the_longest_secret_is_masked_first() -> None:
     for key in ("abcdefgh", "abcdefgh-and-more"):
         mask.hide(key)
     assert mask("abcdefgh-and-more") == MASKED
+
+
+@given(st.text('ab\\/%+"', min_size=8, max_size=12), st.text(), st.text())
+def test_a_mask_hides_every_spelling(key: str, before: str, after: str) -> None:
+    mask = Mask(key)
+    spelled = json.dumps(key)[1:-1].replace("/", "\\/").replace("+", "\\u002B")
+    for text in (key, spelled, quote(key, safe="")):
+        assert mask(text) == MASKED
+        assert mask.data(text.encode()) == MASKED.encode()
+    assert key not in mask(before + key + after)

@@ -1,12 +1,13 @@
-"""Text that is safe to show: control characters made visible, the key masked, commands made inert.
+"""Text on its way out: control characters made visible, secrets masked, words quoted for a shell.
 
 Foreign text (a file's name, a cell, an answer of the server, an argument) goes through `visible`
-before it reaches a terminal or a pipe, and everything that leaves the program through a `Mask`.
-Nothing here knows a stream or a format.
+before a person sees it, and everything that leaves the program through a `Mask`. Imports nothing
+of reo, so that every part of it may use it.
 """
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 MASKED = "****"
 SHORTEST_SECRET = 6
@@ -66,25 +67,35 @@ def inert(text: str) -> str:
 
 
 class Mask:
-    """Replaces secrets by `****`; one object a process, told the key as soon as it is known."""
+    """Replaces secrets by `****`; one object a process, told the key as soon as it is known.
 
-    def __init__(self) -> None:
+    A secret is found also as it is written in JSON (`\\"`, `\\/`, `\\u002f`) and in a URL (`%2F`).
+    """
+
+    def __init__(self, *secrets: str) -> None:
         self._secrets: tuple[str, ...] = ()
+        for secret in secrets:
+            self.hide(secret)
 
     def hide(self, secret: str) -> None:
-        """Mask `secret` from now on, also in the escaped form it has inside quotes."""
-        if len(secret) < SHORTEST_SECRET:
-            return
-        quoted = secret.replace("\\", "\\\\")
-        forms = {*self._secrets, secret, quoted, quoted.replace('"', '\\"')}
-        self._secrets = tuple(sorted(forms, key=len, reverse=True))
+        """Mask `secret` from now on."""
+        if len(secret) >= SHORTEST_SECRET:
+            self._secrets = tuple(sorted({*self._secrets, secret}, key=len, reverse=True))
+            self.__dict__.pop("_spelled", None)
 
     def __call__(self, text: str) -> str:
         """`text` with every secret replaced by `****`."""
+        if not self._secrets:
+            return text
+        if "\\" in text or "%" in text:
+            return self._spelled.sub(MASKED, text)
         for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, MASKED)
+            text = text.replace(secret, MASKED)
         return text
+
+    def data(self, data: bytes) -> bytes:
+        """Bytes that a server sent, masked alike."""
+        return self(data.decode("latin-1")).encode("latin-1")
 
     def values(self, value: object) -> object:
         """`value` as JSON has it, with every text in it masked; keys of objects too."""
@@ -98,4 +109,36 @@ class Mask:
 
     def touches(self, text: str) -> bool:
         """Whether a secret stands in `text`."""
-        return any(secret in text for secret in self._secrets)
+        return self(text) != text
+
+    @cached_property
+    def _spelled(self) -> re.Pattern[str]:
+        return re.compile("|".join("".join(map(_spellings, each)) for each in self._secrets))
+
+
+def _spellings(character: str) -> str:
+    """All ways to write one character: plain, `\\/`, `\\u002f`, `%2F`."""
+    plain, code = re.escape(character), f"{ord(character):02x}"
+    return rf"(?:%(?i:{code})|\\u00(?i:{code})|\\?{plain})"
+
+
+def pasted(word: str) -> str:
+    """Quote a word for a shell so that what is pasted from a terminal is the same word.
+
+    Characters that a terminal doesn't show, or that are easily lost, are written as escapes.
+    """
+    import shlex
+
+    if all(each.isalnum() or (each.isascii() and each.isprintable()) for each in word):
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isalnum() or (character.isascii() and character.isprintable()):
+        return character
+    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii").replace("\\x", "\\u00")
