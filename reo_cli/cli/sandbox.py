@@ -1,13 +1,24 @@
-"""`reo sandbox`: options in, `console.run`, which serves until a signal ends it."""
+"""`reo sandbox` in the foreground: the endpoint on stdout, a line per request on stderr, totals."""
 
+import json
 import re
+import select
+import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.manual import Command
+
+if TYPE_CHECKING:
+    from reo_cli.reports.talk import Talk
+    from reo_cli.sandbox import SandboxOptions
+
+SCHEMA = "reo.sandbox/1"
 
 MAX_LATENCY = 600.0
 """The longest delay of an answer in seconds; no client waits longer."""
@@ -84,11 +95,8 @@ def sandbox(
     The first line on stdout is the endpoint to send to. Ctrl-C ends the server, with exit code 0,
     and shows what it was sent.
     """
-    import sys
-
     from reo_cli.cli.gather import Display
-    from reo_cli.sandbox.console import Console, readiness, run
-    from reo_cli.sandbox.service import SandboxOptions
+    from reo_cli.sandbox import SandboxOptions
 
     options = SandboxOptions(
         port=_whole("--port", port, 0, 65535),
@@ -101,7 +109,83 @@ def sandbox(
     )
     streams, talk = Display(None, quiet, verbose=False).open()
     streams.mask.hide(options.api_key or "")
-    run(options, Console(streams, talk, readiness(sys.stderr), as_json=output is opt.Plain.JSON))
+    _serve(options, streams.out.write, talk, as_json=output is opt.Plain.JSON)
+
+
+def _serve(
+    options: "SandboxOptions", write: Callable[[str], None], talk: "Talk", *, as_json: bool
+) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP, which end it well."""
+    from reo_cli.sandbox import Sandbox
+
+    lines = _Lines(talk)
+    sandbox = Sandbox(options, lines.add)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:  # as under nohup
+            signal.signal(each, lambda *_: sandbox.stop())
+    write(_json(endpoint=sandbox.url) if as_json else f"{sandbox.url}\n")
+    key, note = ("any-key-will-do", "") if options.api_key is None else ("KEY", _KEY_NOTE)
+    talk.hint(f"`REO_ENDPOINT={sandbox.url} REO_API_KEY={key} reo send-file FILE`{note}")
+    talk.hint("Ctrl-C ends the sandbox and shows its totals")
+    try:
+        with sandbox:
+            sandbox.wait()
+    finally:
+        if as_json:
+            write(_json(**sandbox.totals))
+        lines.own_up()
+        for text in totals_text(sandbox.totals):
+            talk.note(text)
+
+
+_KEY_NOTE = " (KEY is the value of `--api-key`)"
+
+
+def _json(**values: object) -> str:
+    return json.dumps({"schema": SCHEMA, **values}) + "\n"
+
+
+class _Lines:
+    """A line per request on stderr; one that would have to wait for a reader is left out."""
+
+    def __init__(self, talk: "Talk") -> None:
+        self._talk = talk
+        self._left_out = 0
+
+    def add(self, line: str) -> None:
+        """Print a line now or never: the requests come first."""
+        if not self._talk.quiet and not _takes_a_line():
+            self._left_out += 1
+            return
+        self.own_up()
+        self._talk.note(line)
+
+    def own_up(self) -> None:
+        """Say how many lines were left out since the last one."""
+        if self._left_out:
+            self._talk.note(f"… {self._left_out:,} lines left out: stderr was not read")
+            self._left_out = 0
+
+
+def _takes_a_line() -> bool:
+    """Return whether stderr takes a short line without waiting."""
+    try:
+        return sys.stderr is None or bool(select.select([], [sys.stderr], [], 0)[1])
+    except (OSError, ValueError):  # closed, or nothing that can be waited for
+        return True
+
+
+def totals_text(totals: dict[str, Any]) -> list[str]:
+    """Return the totals as lines for people."""
+    refused = totals["refused"]
+    kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in refused.items())
+    distinct = totals["distinct_event_ids"]
+    return [
+        f"requests {totals['requests']:,}",
+        f"accepted {totals['accepted']:,}: {distinct:,} event id{'s' * (distinct != 1)},"
+        f" {totals['repeated_event_ids']:,} sent again",
+        f"refused {sum(refused.values()):,}" + (f": {kinds}" if kinds else ""),
+    ]
 
 
 def _key(text: str | None) -> str | None:
