@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from reo_cli.cli.manual import Group
+from reo_cli.cli.pages import Group
 from reo_cli.errors import ExitCode, ReoError
 
 if TYPE_CHECKING:

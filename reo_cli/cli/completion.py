@@ -212,8 +212,8 @@ def _profiles(_incomplete: str) -> list[Offer]:
 
 
 LISTED: dict[str, Callable[[str], list[Offer]]] = {
-    "map_": _field_pairs,
-    "set_": _field_pairs,
+    "map": _field_pairs,
+    "set": _field_pairs,
     "default": _field_pairs,
     "id_from": _field_list,
     "mode": lambda _: _values_of("mode"),

@@ -4,61 +4,67 @@ The key is never taken from the command line, and never shown but for its last f
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.manual import Command, Group
+from reo_cli.cli.command import Options, argument, command, new_app
 
 if TYPE_CHECKING:
     from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
-    from reo_cli.settings import Settings, Sources
+    from reo_cli.settings import Settings
 
-config_app = typer.Typer(
-    name="config",
-    cls=Group,
-    help="Show, change and check the settings.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+config_app = new_app(
+    name="config", help="Show, change and check the settings.", no_args_is_help=True
 )
 
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as timeout, or map.domain.")]
-NewValue = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[VALUE]",
-        help="For api_key: nothing for a prompt, or - for stdin.",
-        show_default=False,
-    ),
-]
+class Profile(Options):
+    """Which part of the config file is meant."""
+
+    profile: str | None = opt.Where.profile
 
 
-@config_app.command("list", cls=Command)
-def list_settings(
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-    output: opt.PlainOption = None,
-) -> None:
-    """Show every setting, its value and where it comes from."""
+class Key(Profile):
+    """Which setting is meant."""
+
+    key: str = argument("KEY", "Such as timeout, or map.domain.")
+
+
+class KeyAndValue(Key):
+    """What a setting is to be."""
+
+    value: str | None = argument(
+        "[VALUE]", "For api_key: nothing for a prompt, or - for stdin.", default=None
+    )
+
+
+class Shown(opt.Where, opt.Plain):
+    """How settings are found and shown."""
+
+
+class KeyShown(opt.Where):
+    """Which setting is shown."""
+
+    key: str = Key.key
+
+
+@command(config_app, "list", Shown, "Show every setting, its value and where it comes from.")
+def list_settings(options: Shown) -> None:
+    """Show every setting."""
     from reo_cli.errors import ReoError
     from reo_cli.reports import settings as report
     from reo_cli.settings import resolve
 
     streams, talk = _streams()
     try:
-        settings = resolve(_sources(profile, env_file, no_env_file, offline=True))
+        settings = resolve(options.sources(offline=True))
     except ReoError as error:
-        if output is opt.Plain.JSON:
+        if options.output == "json":
             streams.out.write(report.config_error_json(error) + "\n")
         raise
     _prepare(settings, streams, talk)
-    if output is opt.Plain.JSON:
+    if options.output == "json":
         streams.out.write(report.config_json(settings) + "\n")
         return
     if len(settings.notes) > 1:
@@ -67,35 +73,30 @@ def list_settings(
     streams.out.lines(*report.config_lines(settings, streams.out))
 
 
-@config_app.command("get", cls=Command)
-def get_setting(
-    key: Key,
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-) -> None:
-    """Print one value; an empty line when it is not set."""
+@command(config_app, "get", KeyShown, "Print one value; an empty line when it is not set.")
+def get_setting(options: KeyShown) -> None:
+    """Print one value."""
     from reo_cli.reports.plain import clean
     from reo_cli.reports.settings import value_text
     from reo_cli.settings import resolve
     from reo_cli.settings.edit import require_known
 
-    require_known(key)
+    require_known(options.key)
     streams, talk = _streams()
-    settings = resolve(_sources(profile, env_file, no_env_file, offline=True))
+    settings = resolve(options.sources(offline=True))
     _prepare(settings, streams, talk)
     values = {each.key: value_text(each.value) for each in settings.shown()}
-    streams.out.lines(clean(values.get(key, ""), streams.out))
+    streams.out.lines(clean(values.get(options.key, ""), streams.out))
 
 
-@config_app.command("set", cls=Command)
-def set_setting(key: Key, value: NewValue = None, profile: opt.Profile = None) -> None:
-    """Write one setting to the config file, comments kept."""
+@command(config_app, "set", KeyAndValue, "Write one setting to the config file, comments kept.")
+def set_setting(options: KeyAndValue) -> None:
+    """Write one setting."""
     from reo_cli.settings import edit, interview
 
     _, talk = _streams()
-    path, profile = _target(profile)
-    key, text = edit.pair(key, value)
+    path, profile = _target(options.profile)
+    key, text = edit.pair(options.key, options.value)
     keys = edit.place(key, profile)
     if key == "api_key":
         text = interview.new_key(text, interview.terminal(talk.note))
@@ -104,22 +105,24 @@ def set_setting(key: Key, value: NewValue = None, profile: opt.Profile = None) -
     _warn_if_hidden(key, talk)
 
 
-@config_app.command("unset", cls=Command)
-def unset_setting(key: Key, profile: opt.Profile = None) -> None:
-    """Remove one setting from the config file, comments kept."""
+@command(config_app, "unset", Key, "Remove one setting from the config file, comments kept.")
+def unset_setting(options: Key) -> None:
+    """Remove one setting."""
     from reo_cli.settings import edit
 
     _, talk = _streams()
-    path, profile = _target(profile)
-    removed = edit.unset(path, key, profile)
+    path, profile = _target(options.profile)
+    removed = edit.unset(path, options.key, profile)
     state = "is removed from" if removed else "was not set in"
-    talk.note(f"`{key}` {state} `{path}`")
-    _warn_if_hidden(key, talk)
+    talk.note(f"`{options.key}` {state} `{path}`")
+    _warn_if_hidden(options.key, talk)
 
 
-@config_app.command("path", cls=Command)
-def show_path() -> None:
-    """Print the path of the config file, whether it exists or not."""
+@command(
+    config_app, "path", Options, "Print the path of the config file, whether it exists or not."
+)
+def show_path(_options: Options) -> None:
+    """Print the path of the config file."""
     from reo_cli.reports.plain import clean
 
     streams, _ = _streams()
@@ -127,13 +130,13 @@ def show_path() -> None:
     streams.out.lines(clean(str(path), streams.out))
 
 
-@config_app.command("init", cls=Command)
-def init(profile: opt.Profile = None) -> None:
-    """Ask for key, product and environment; write them."""
+@command(config_app, "init", Profile, "Ask for key, product and environment; write them.")
+def init(options: Profile) -> None:
+    """Ask for the most important settings."""
     from reo_cli.settings import edit, interview
 
     streams, talk = _streams()
-    path, profile = _target(profile)
+    path, profile = _target(options.profile)
     answers = interview.interview(path, profile, interview.terminal(talk.note))
     streams.mask.hide(answers.get(edit.place("api_key", profile), ""))
     edit.set_values(path, answers, Path())
@@ -141,27 +144,22 @@ def init(profile: opt.Profile = None) -> None:
     talk.hint("`reo config doctor` checks the way to the API without sending an event")
 
 
-@config_app.command("doctor", cls=Command)
-def doctor(
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-    output: opt.PlainOption = None,
-) -> None:
-    """Check the way to the API without sending an event."""
+@command(config_app, "doctor", Shown, "Check the way to the API without sending an event.")
+def doctor(options: Shown) -> int:
+    """Check the way to the API; return the exit code."""
     import time
 
     from reo_cli.doctor import examine, verdict
     from reo_cli.reports import settings as report
 
     streams, _ = _streams()
-    checks = list(examine(_sources(profile, env_file, no_env_file), time.time()))
+    checks = list(examine(options.sources(), time.time()))
     status, exit_code = verdict(checks)
-    if output is opt.Plain.JSON:
+    if options.output == "json":
         streams.out.write(report.doctor_json(checks, status, exit_code) + "\n")
     else:
         streams.out.lines(*report.doctor_lines(checks, streams.out))
-    raise typer.Exit(exit_code)
+    return exit_code
 
 
 def _streams() -> "tuple[Streams, Talk]":
@@ -170,16 +168,6 @@ def _streams() -> "tuple[Streams, Talk]":
 
     streams = Streams.standard()
     return streams, Talk(streams.err)
-
-
-def _sources(
-    profile: str | None, env_file: Path | None, no_env_file: bool, *, offline: bool = False
-) -> "Sources":
-    import os
-
-    from reo_cli.settings import Sources
-
-    return Sources({}, os.environ, Path(), env_file, not no_env_file, profile, offline)
 
 
 def _target(profile: str | None) -> tuple[Path, str | None]:

@@ -2,131 +2,104 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.manual import Command, Group
+from reo_cli.cli import parsing
+from reo_cli.cli.command import argument, command, new_app, option
 
 if TYPE_CHECKING:
-    from reo_cli.cli.gather import Where
     from reo_cli.delivery.ledger.info import LedgerResult
     from reo_cli.reports.ledger import Action
     from reo_cli.settings import Settings
 
-ledger_app = typer.Typer(
-    cls=Group,
-    help="Look after what has been delivered.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+ledger_app = new_app(help="Look after what has been delivered.", no_args_is_help=True)
+
+
+class Shared(opt.Ledger, opt.Plain, opt.Where):
+    """The options of every subcommand."""
+
+    quiet: bool = opt.showing("--quiet -q", "No result; errors stay.")
+
+
+class Prune(Shared):
+    """The options of `ledger prune`."""
+
+    keep_days: int | None = option(
+        opt.MEMORY,
+        "--keep-days N",
+        "Days to keep. Default: the setting ledger_keep_days.",
+        read=parsing.whole,
+    )
+    dry_run: bool = option(opt.MEMORY, "--dry-run", "Count what would be removed; remove nothing.")
+
+
+class Merge(Shared):
+    """The options of `ledger merge`."""
+
+    file: Path = argument("FILE", "Another ledger; it is only read.", read=parsing.path)
+
+
+@command(
+    *(ledger_app, "info", Shared),
+    "Show where the ledger is and what it holds, by endpoint and account.",
 )
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No result; errors stay.")]
-
-
-@ledger_app.command(cls=Command)
-def info(
-    ledger: opt.LedgerPath = None,
-    output: opt.PlainOption = None,
-    quiet: Quiet = False,
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-) -> None:
-    """Show where the ledger is and what it holds, by endpoint and account."""
-    from reo_cli.cli.gather import Where
+def info(options: Shared) -> int:
+    """Show what a ledger holds."""
 
     def look(settings: "Settings") -> "LedgerResult":
         from reo_cli.delivery.ledger.info import LedgerResult, describe
 
         return LedgerResult("info", settings.ledger, describe(settings.ledger))
 
-    where = Where(profile, env_file, no_env_file)
-    raise typer.Exit(_report("info", look, ledger, where, output, quiet))
+    return _report("info", look, options)
 
 
-@ledger_app.command(cls=Command)
-def prune(
-    keep_days: Annotated[
-        str | None,
-        typer.Option(
-            "--keep-days", metavar="N", help="Days to keep. Default: the setting ledger_keep_days."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be removed; remove nothing.")
-    ] = False,
-    ledger: opt.LedgerPath = None,
-    output: opt.PlainOption = None,
-    quiet: Quiet = False,
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-) -> None:
-    """Forget what was delivered long ago; it would be sent again."""
-    from reo_cli.cli.gather import Where
-
-    days = opt.whole("--keep-days", keep_days)
+@command(ledger_app, "prune", Prune, "Forget what was delivered long ago; it would be sent again.")
+def prune(options: Prune) -> int:
+    """Forget old entries."""
 
     def forget(settings: "Settings") -> "LedgerResult":
         import time
 
         from reo_cli.delivery.ledger.info import pruned
 
+        days = options.keep_days
         kept = settings.ledger_keep_days if days is None else days
-        return pruned(settings.ledger, kept, time.time, dry_run=dry_run)
+        return pruned(settings.ledger, kept, time.time, dry_run=options.dry_run)
 
-    where = Where(profile, env_file, no_env_file)
-    raise typer.Exit(_report("prune", forget, ledger, where, output, quiet))
+    return _report("prune", forget, options)
 
 
-@ledger_app.command(cls=Command)
-def merge(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Another ledger; it is only read.")],
-    ledger: opt.LedgerPath = None,
-    output: opt.PlainOption = None,
-    quiet: Quiet = False,
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-) -> None:
-    """Take in what another ledger holds, such as that of another machine."""
-    from reo_cli.cli.gather import Where
+@command(
+    *(ledger_app, "merge", Merge),
+    "Take in what another ledger holds, such as that of another machine.",
+)
+def merge(options: Merge) -> int:
+    """Take in another ledger."""
 
     def take(settings: "Settings") -> "LedgerResult":
         import time
 
         from reo_cli.delivery.ledger.info import merged
 
-        return merged(settings.ledger, file, time.time)
+        return merged(settings.ledger, options.file, time.time)
 
-    where = Where(profile, env_file, no_env_file)
-    raise typer.Exit(_report("merge", take, ledger, where, output, quiet))
+    return _report("merge", take, options)
 
 
-def _report(
-    action: "Action",
-    work: "Callable[[Settings], LedgerResult]",
-    ledger: str | None,
-    where: "Where",
-    output: opt.Plain | None,
-    quiet: bool,
-) -> int:
+def _report(action: "Action", work: "Callable[[Settings], LedgerResult]", options: Shared) -> int:
     """Resolve the settings, do the work, report its result or its error."""
-    from reo_cli.cli.gather import Display, settings_of, tell
-    from reo_cli.errors import ReoError
+    from reo_cli.errors import ExitCode, ReoError
+    from reo_cli.reports import Streams, Talk
     from reo_cli.reports.ledger import ledger_report
 
-    display = Display("json" if output is opt.Plain.JSON else None, quiet, False)
-    streams, talk = display.open()
-    report = ledger_report(action, output.value if output else None, streams, talk)
+    streams = Streams.standard()
+    talk = Talk(streams.err, quiet=options.quiet)
+    report = ledger_report(action, options.output, streams, talk)
     try:
-        settings = settings_of({"ledger": ledger}, where, offline=True)
-        tell(settings, talk)
-        return report.finish(work(settings))
+        return report.finish(work(options.settings(talk, offline=True)))
     except ReoError as error:
-        return display.failed(report, error)
+        if error.exit_code is ExitCode.USAGE:
+            raise
+        return report.failed(error)

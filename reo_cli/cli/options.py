@@ -1,60 +1,22 @@
-"""The options that more than one command has, each once, and what their text means.
+"""The options that more than one command has, each once, in groups that commands inherit.
 
-Numbers are taken as text and read here, because Typer's own reading differs by version
-(`1_000`, `1250.0`).
+Adding one is a line here (or in the class of its command) and its use: `Reading` options are used
+in `orders`, those of a setting by the settings themselves.
 """
 
-import re
-from enum import StrEnum
+import os
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
-
+from reo_cli.cli import parsing
+from reo_cli.cli.command import Options, option
 from reo_cli.errors import ExitCode, ReoError
 
-
-class Output(StrEnum):
-    """The forms of a result."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    GITHUB = "github"
-
-
-class Format(StrEnum):
-    """The formats of an input."""
-
-    AUTO = "auto"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    TSV = "tsv"
-
-
-class Extra(StrEnum):
-    """What becomes of columns and keys that are no field."""
-
-    ERROR = "error"
-    META = "meta"
-    IGNORE = "ignore"
-
-
-class OnChange(StrEnum):
-    """What becomes of an event that was delivered with other content."""
-
-    ERROR = "error"
-    SKIP = "skip"
-    SEND = "send"
-
-
-class Plain(StrEnum):
-    """The forms of what `config`, `ledger` and `sandbox` print."""
-
-    TABLE = "table"
-    JSON = "json"
-
+if TYPE_CHECKING:
+    from reo_cli.readers.names import Extra
+    from reo_cli.reports import Output, Report, Streams, Talk
+    from reo_cli.settings import Settings, Sources
 
 READING, SENDING, MEMORY, WHERE, OUTPUT = (
     "Reading",
@@ -65,331 +27,179 @@ READING, SENDING, MEMORY, WHERE, OUTPUT = (
 )
 """The sections of a help page."""
 
-OutputOption = Annotated[
-    Output | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FORM",
-        help="table, json, ndjson or github. Default: table on a terminal, else plain text.",
-        show_default=False,
-        rich_help_panel=OUTPUT,
-    ),
-]
-PlainOption = Annotated[
-    Plain | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FORM",
-        help="table or json. Default: table on a terminal, else plain text.",
-        show_default=False,
-        rich_help_panel=OUTPUT,
-    ),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet", "-q", help="No talk and no table; errors stay.", rich_help_panel=OUTPUT
-    ),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", help="A line for each attempt.", rich_help_panel=OUTPUT),
-]
-VerboseCheck = Annotated[
-    bool,
-    typer.Option(
-        "--verbose",
-        "-v",
-        help="Notes on settings, and the traceback of a bug.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Profile = Annotated[
-    str | None,
-    typer.Option(
-        "--profile", metavar="NAME", help="Profile in the config file.", rich_help_panel=WHERE
-    ),
-]
-EnvFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--env-file",
-        metavar="PATH",
-        help="Read this in place of ./.env; it is trusted.",
-        rich_help_panel=WHERE,
-    ),
-]
-NoEnvFile = Annotated[
-    bool, typer.Option("--no-env-file", help="Do not read ./.env.", rich_help_panel=WHERE)
-]
-Endpoint = Annotated[
-    str | None,
-    typer.Option("--endpoint", metavar="URL", help="Where events are sent.", rich_help_panel=WHERE),
-]
-Account = Annotated[
-    str | None,
-    typer.Option(
-        "--account",
-        metavar="NAME",
-        help="Your name for the account: the ledger outlives its keys.",
-        rich_help_panel=MEMORY,
-    ),
-]
-ApiKeyFile = Annotated[
-    str | None,
-    typer.Option(
-        "--api-key-file",
-        metavar="PATH",
-        help="File that holds the API key. No option takes the key itself.",
-        rich_help_panel=WHERE,
-    ),
-]
-CaBundle = Annotated[
-    str | None,
-    typer.Option(
-        "--ca-bundle",
-        metavar="PATH",
-        help="PEM file of the authorities to trust.",
-        rich_help_panel=WHERE,
-    ),
-]
-LedgerPath = Annotated[
-    str | None,
-    typer.Option(
-        "--ledger",
-        metavar="PATH",
-        help="File that remembers what was delivered.",
-        rich_help_panel=MEMORY,
-    ),
-]
-Timeout = Annotated[
-    str | None,
-    typer.Option(
-        "--timeout",
-        metavar="S",
-        help="Seconds for one attempt, all of it. Default: 10.",
-        rich_help_panel=SENDING,
-    ),
-]
-Retries = Annotated[
-    str | None,
-    typer.Option(
-        "--retries",
-        metavar="N",
-        help="Attempts after the first. Default: 5; 0 tries nothing twice.",
-        rich_help_panel=SENDING,
-    ),
-]
-MaxTime = Annotated[
-    str | None,
-    typer.Option(
-        "--max-time",
-        metavar="S",
-        help="Stop after so many seconds, with exit code 75.",
-        rich_help_panel=SENDING,
-    ),
-]
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run",
-        help="Do everything but send and write; needs no key.",
-        rich_help_panel=SENDING,
-    ),
-]
-SandboxFlag = Annotated[
-    bool,
-    typer.Option(
-        "--sandbox",
-        help="Send to a local server started for this run; needs no key.",
-        rich_help_panel=SENDING,
-    ),
-]
-AllowFailure = Annotated[
-    bool,
-    typer.Option(
-        "--allow-failure",
-        help="Exit 0 in place of 69, 75 and 76, with a warning.",
-        rich_help_panel=SENDING,
-    ),
-]
-FormatOption = Annotated[
-    Format,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="csv, tsv, json or ndjson. Default: auto, by the name, then the content.",
-        show_default=False,
-        rich_help_panel=READING,
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        metavar="NAME",
-        help="Such as cp1252. Default: UTF-8, or UTF-16 by its mark.",
-        rich_help_panel=READING,
-    ),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
-        "--delimiter",
-        metavar="C",
-        help="Of CSV. Default: comma, semicolon, tab or | by the header.",
-        rich_help_panel=READING,
-    ),
-]
-Map = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN",
-        help="Read a field from this column or key. Repeatable.",
-        rich_help_panel=READING,
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="FIELD=VALUE",
-        help="Give all events this value. Repeatable.",
-        rich_help_panel=READING,
-    ),
-]
-Default = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--default",
-        metavar="FIELD=VALUE",
-        help="Give it to the events that have none. Repeatable.",
-        rich_help_panel=READING,
-    ),
-]
-ExtraOption = Annotated[
-    Extra | None,
-    typer.Option(
-        "--extra",
-        metavar="WHAT",
-        help="Columns and keys that are no field: error, meta (keep them there) or ignore. "
+reading, sending, memory, where, showing = (
+    partial(option, section) for section in (READING, SENDING, MEMORY, WHERE, OUTPUT)
+)
+"""Declare an option of a section: `reading("--encoding NAME", "Such as cp1252.")`."""
+
+SETTINGS_FLAGS = (
+    *("endpoint", "account", "api_key_file", "ca_bundle", "ledger"),
+    *("timeout", "retries", "concurrency", "rate"),
+)
+"""Options that are settings too: the settings choose between them and other sources."""
+
+
+class Reading(Options):
+    """How inputs are read."""
+
+    format: str = reading(
+        "--format FORMAT",
+        "csv, tsv, json or ndjson. Default: auto, by the name, then the content.",
+        default="auto",
+        choices=("auto", "json", "ndjson", "csv", "tsv"),
+    )
+    encoding: str | None = reading(
+        "--encoding NAME",
+        "Such as cp1252. Default: UTF-8, or UTF-16 by its mark.",
+        read=parsing.encoding,
+    )
+    delimiter: str | None = reading(
+        "--delimiter C",
+        "Of CSV. Default: comma, semicolon, tab or | by the header.",
+        read=parsing.delimiter,
+    )
+    activity_type: str | None = reading(
+        "--activity-type -a TEXT", "Short for --set activity_type=TEXT."
+    )
+    product_id: str | None = reading("--product-id -p TEXT", "Short for --set product_id=TEXT.")
+    environment: str | None = reading("--environment -e TEXT", "Short for --set environment=TEXT.")
+    map: dict[str, str] | None = reading(
+        "--map FIELD=COLUMN",
+        "Read a field from this column or key. Repeatable.",
+        read=parsing.pairs,
+        many=True,
+    )
+    set: dict[str, str] | None = reading(
+        "--set FIELD=VALUE",
+        "Give all events this value. Repeatable.",
+        read=parsing.pairs,
+        many=True,
+    )
+    default: dict[str, str] | None = reading(
+        "--default FIELD=VALUE",
+        "Give it to the events that have none. Repeatable.",
+        read=parsing.pairs,
+        many=True,
+    )
+    extra: "Extra | None" = reading(
+        "--extra WHAT",
+        "Columns and keys that are no field: error, meta (keep them there) or ignore. "
         "Default: error.",
-        show_default=False,
-        rich_help_panel=READING,
-    ),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ignore",
-        metavar="COLUMN",
-        help="Leave this column or key out. Repeatable.",
-        rich_help_panel=READING,
-    ),
-]
-DateFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--date-format",
-        metavar="FORMAT",
-        help="day-first, month-first, or such as %d.%m.%Y.",
-        rich_help_panel=READING,
-    ),
-]
-ActivityType = Annotated[
-    str | None,
-    typer.Option(
-        "--activity-type",
-        "-a",
-        metavar="TEXT",
-        help="Short for --set activity_type=TEXT.",
-        rich_help_panel=READING,
-    ),
-]
-ProductId = Annotated[
-    str | None,
-    typer.Option(
-        "--product-id",
-        "-p",
-        metavar="TEXT",
-        help="Short for --set product_id=TEXT.",
-        rich_help_panel=READING,
-    ),
-]
-Environment = Annotated[
-    str | None,
-    typer.Option(
-        "--environment",
-        "-e",
-        metavar="TEXT",
-        help="Short for --set environment=TEXT.",
-        rich_help_panel=READING,
-    ),
-]
-MaxIssues = Annotated[
-    str,
-    typer.Option(
-        "--max-issues",
-        metavar="N",
-        help="Issues shown at most; all are counted. Default: 100.",
-        show_default=False,
-        rich_help_panel=OUTPUT,
-    ),
-]
+        choices=("error", "meta", "ignore"),
+    )
+    ignore: list[str] | None = reading(
+        "--ignore COLUMN", "Leave this column or key out. Repeatable.", many=True
+    )
+    date_format: str | None = reading(
+        "--date-format FORMAT",
+        "day-first, month-first, or such as %d.%m.%Y.",
+        read=parsing.date_format,
+    )
 
 
-def usage(option_name: str, text: str, why: str, hint: str = "") -> ReoError:
-    """Return the error for an option's value (2)."""
-    from reo_cli.values import shown
+class Where(Options):
+    """Where settings are read from, beside flags and environment."""
 
-    message = f"{option_name}: {shown(text)} {why}"
-    return ReoError(ExitCode.USAGE, "usage", message, hint)
+    profile: str | None = where("--profile NAME", "Profile in the config file.")
+    env_file: Path | None = where(
+        "--env-file PATH", "Read this in place of ./.env; it is trusted.", read=parsing.path
+    )
+    no_env_file: bool = where("--no-env-file", "Do not read ./.env.")
 
+    def sources(self, *, offline: bool = False) -> "Sources":
+        """Return where settings come from; `offline`: nothing will be sent."""
+        from reo_cli.settings import Sources
 
-def whole(option_name: str, text: str | None, least: int = 0) -> int | None:
-    """Read a whole number; raises ReoError 2."""
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) < least:
-        raise usage(option_name, text, f"is not a whole number from {least} on")
-    return int(text)
+        flags: dict[str, Any] = {name: getattr(self, name, None) for name in SETTINGS_FLAGS}
+        use_env_file = not self.no_env_file
+        return Sources(
+            flags, os.environ, Path(), self.env_file, use_env_file, self.profile, offline
+        )
 
+    def settings(self, talk: "Talk", *, offline: bool = False) -> "Settings":
+        """Resolve the settings and say what was noticed; raises ReoError 2 or 78."""
+        from reo_cli.settings import resolve
 
-def seconds(option_name: str, text: str | None) -> float | None:
-    """Read a time in seconds; raises ReoError 2."""
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
-        raise usage(option_name, text, "is not a number of seconds, such as 30 or 2.5")
-    return float(text)
-
-
-def pairs(option_name: str, texts: list[str] | None) -> dict[str, str]:
-    """Read `FIELD=VALUE` texts; raises ReoError 2 for one without `=` or with an unknown field."""
-    found: dict[str, str] = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise usage(option_name, text, "has no `=`", f"write {option_name} FIELD=VALUE")
-        name = field(option_name, name)
-        if name in found:
-            raise usage(option_name, text, f"gives `{name}` a second time")
-        found[name] = value
-    return found
+        settings = resolve(self.sources(offline=offline))
+        for text in settings.warnings:
+            talk.warning(text)
+        for text in settings.notes:
+            talk.verbose(text)
+        return settings
 
 
-def field(option_name: str, name: str) -> str:
-    """Return the field that `name` is; raises ReoError 2 with a suggestion."""
-    from reo_cli.events import NAMES, is_field
+class Display(Options):
+    """How results and talk are shown."""
 
-    plain = name.strip().replace("-", "_") if not name.startswith("meta.") else name
-    if is_field(plain):
-        return plain
-    from reo_cli.suggestions import suggestion
+    output: "Output | None" = showing(
+        "--output -o FORM",
+        "table, json, ndjson or github. Default: table on a terminal, else plain text.",
+        choices=("table", "json", "ndjson", "github"),
+    )
+    quiet: bool = showing("--quiet -q", "No talk and no table; errors stay.")
+    verbose: bool = showing("--verbose -v", "A line for each attempt.")
 
-    near = suggestion(name)
-    hint = f"did you mean `{near}`?" if near else f"fields are {', '.join(NAMES)} and meta.NAME"
-    raise usage(option_name, name, "is no field", hint)
+    def open(self) -> "tuple[Streams, Talk]":
+        """Return the two streams of the process and the talk on one of them."""
+        from reo_cli.reports import Streams, Talk
+
+        streams = Streams.standard()
+        return streams, Talk(streams.err, quiet=self.quiet, verbose=self.verbose)
+
+    def failed(self, report: "Report[Any]", error: ReoError) -> int:
+        """End a command before its work began; a wrong command line is no result (2)."""
+        if error.exit_code is ExitCode.USAGE:
+            raise error
+        return report.failed(error)
+
+
+class Plain(Options):
+    """The form of what `config`, `ledger` and `sandbox` print."""
+
+    output: Literal["table", "json"] | None = showing(
+        "--output -o FORM",
+        "table or json. Default: table on a terminal, else plain text.",
+        choices=("table", "json"),
+    )
+
+
+class Ledger(Options):
+    """Which ledger is used."""
+
+    ledger: str | None = memory("--ledger PATH", "File that remembers what was delivered.")
+
+
+class Sending(Options):
+    """How, where and whether events are sent."""
+
+    timeout: str | None = sending("--timeout S", "Seconds for one attempt, all of it. Default: 10.")
+    retries: str | None = sending(
+        "--retries N", "Attempts after the first. Default: 5; 0 tries nothing twice."
+    )
+    max_time: float | None = sending(
+        "--max-time S", "Stop after so many seconds, with exit code 75.", read=parsing.seconds
+    )
+    dry_run: bool = sending("--dry-run", "Do everything but send and write; needs no key.")
+    sandbox: bool = sending(
+        "--sandbox", "Send to a local server started for this run; needs no key."
+    )
+    allow_failure: bool = sending(
+        "--allow-failure", "Exit 0 in place of 69, 75 and 76, with a warning."
+    )
+    ledger: str | None = Ledger.ledger
+    account: str | None = memory(
+        "--account NAME", "Your name for the account: the ledger outlives its keys."
+    )
+    endpoint: str | None = where("--endpoint URL", "Where events are sent.")
+    api_key_file: str | None = where(
+        "--api-key-file PATH", "File that holds the API key. No option takes the key itself."
+    )
+    ca_bundle: str | None = where("--ca-bundle PATH", "PEM file of the authorities to trust.")
+
+
+MAX_ISSUES: Any = showing(
+    "--max-issues N",
+    "Issues shown at most; all are counted. Default: 100.",
+    default="100",
+    read=parsing.whole,
+)

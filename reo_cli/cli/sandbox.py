@@ -6,19 +6,22 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.manual import Command
+from reo_cli.cli import parsing
+from reo_cli.cli.command import command, new_app, option
 
 if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
     from reo_cli.sandbox import SandboxOptions
 
 SCHEMA = "reo.sandbox/1"
+
+OPTIONS = "Options"
+"""The one section of the help page."""
 
 MAX_LATENCY = 600.0
 """The longest delay of an answer in seconds; no client waits longer."""
@@ -29,87 +32,110 @@ Examples:
   reo sandbox --port 0 --latency 50ms --fail-rate 0.1 --seed 1
 """
 
-sandbox_app = typer.Typer(
-    rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
-)
+
+def _key(option: str, text: str) -> str:
+    """Return the key as a header can carry it: without spaces around it (RFC 9110, 5.5)."""
+    key = text.strip(" \t")
+    if not key:
+        raise parsing.usage(option, text, "is no key", "leave it out to accept any")
+    return key
 
 
-@sandbox_app.command(cls=Command, epilog=EXAMPLES)
-def sandbox(
-    port: Annotated[
-        str,
-        typer.Option(
-            "--port",
-            metavar="PORT",
-            help="On 127.0.0.1; 0 takes a free one. Default: 8787.",
-            show_default=False,
-        ),
-    ] = "8787",
-    api_key: Annotated[
-        str | None,
-        typer.Option("--api-key", metavar="KEY", help="The only key to accept. Default: any."),
-    ] = None,
-    latency: Annotated[
-        str,
-        typer.Option(
-            "--latency",
-            metavar="S",
-            help="Delay of each answer, such as 0.05 or 50ms. Default: 0.",
-            show_default=False,
-        ),
-    ] = "0",
-    fail_rate: Annotated[
-        str,
-        typer.Option(
-            "--fail-rate",
-            metavar="P",
-            help="Share of requests, 0 to 1, that get 500, 503 or no answer. Default: 0.",
-            show_default=False,
-        ),
-    ] = "0",
-    rate_limit: Annotated[
-        str | None,
-        typer.Option(
-            "--rate-limit",
-            metavar="N",
-            help="Requests let through a second; others get 429 and Retry-After.",
-        ),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--record", metavar="FILE", help="Append the accepted payloads to it, as NDJSON."
-        ),
-    ] = None,
-    seed: Annotated[
-        str | None,
-        typer.Option("--seed", metavar="N", help="The same failures in every run of this number."),
-    ] = None,
-    output: opt.PlainOption = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the endpoint and errors only.")
-    ] = False,
-) -> None:
-    """Start a local server that answers like the API.
+def _whole(option: str, text: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
+        raise parsing.usage(option, text, f"is not a whole number from {least} to {most}")
+    return int(text)
 
-    The first line on stdout is the endpoint to send to. Ctrl-C ends the server, with exit code 0,
-    and shows what it was sent.
-    """
-    from reo_cli.cli.gather import Display
+
+def _share(option: str, text: str) -> float:
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or float(text) > 1:
+        raise parsing.usage(option, text, "is not a number from 0 to 1", "such as 0.1")
+    return float(text)
+
+
+def _latency(option: str, text: str) -> float:
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+) ?(ms|s)?", text)
+    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1.0
+    if not 0 <= seconds <= MAX_LATENCY:
+        why = f"is not a time from 0 to {MAX_LATENCY:.0f} s"
+        raise parsing.usage(option, text, why, "such as 0.05 or 50ms")
+    return seconds
+
+
+sandbox_app = new_app()
+
+HELP = """Start a local server that answers like the API.
+
+The first line on stdout is the endpoint to send to. Ctrl-C ends the server, with exit code 0,
+and shows what it was sent.
+"""
+
+
+class SandboxFlags(opt.Plain):
+    """The options of `sandbox`."""
+
+    port: int = option(
+        OPTIONS,
+        "--port PORT",
+        "On 127.0.0.1; 0 takes a free one. Default: 8787.",
+        default="8787",
+        read=partial(_whole, least=0, most=65535),
+    )
+    api_key: str | None = option(
+        OPTIONS, "--api-key KEY", "The only key to accept. Default: any.", read=_key
+    )
+    latency: float = option(
+        OPTIONS,
+        "--latency S",
+        "Delay of each answer, such as 0.05 or 50ms. Default: 0.",
+        default="0",
+        read=_latency,
+    )
+    fail_rate: float = option(
+        OPTIONS,
+        "--fail-rate P",
+        "Share of requests, 0 to 1, that get 500, 503 or no answer. Default: 0.",
+        default="0",
+        read=_share,
+    )
+    rate_limit: int | None = option(
+        OPTIONS,
+        "--rate-limit N",
+        "Requests let through a second; others get 429 and Retry-After.",
+        read=partial(_whole, least=1, most=10**6),
+    )
+    record: Path | None = option(
+        *(OPTIONS, "--record FILE", "Append the accepted payloads to it, as NDJSON."),
+        read=parsing.path,
+    )
+    seed: int | None = option(
+        OPTIONS,
+        "--seed N",
+        "The same failures in every run of this number.",
+        read=partial(_whole, least=0, most=2**63),
+    )
+    quiet: bool = option(OPTIONS, "--quiet -q", "Print the endpoint and errors only.")
+
+
+@command(sandbox_app, "sandbox", SandboxFlags, HELP, EXAMPLES)
+def sandbox(options: SandboxFlags) -> None:
+    """Serve until a signal ends it."""
+    from reo_cli.reports import Streams, Talk
     from reo_cli.sandbox import SandboxOptions
 
-    options = SandboxOptions(
-        port=_whole("--port", port, 0, 65535),
-        api_key=_key(api_key),
-        latency=_latency(latency),
-        fail_rate=_share(fail_rate),
-        rate_limit=None if rate_limit is None else _whole("--rate-limit", rate_limit, 1, 10**6),
-        record=record,
-        seed=None if seed is None else _whole("--seed", seed, 0, 2**63),
-    )
-    streams, talk = Display(None, quiet, verbose=False).open()
+    streams = Streams.standard()
+    talk = Talk(streams.err, quiet=options.quiet)
     streams.mask.hide(options.api_key or "")
-    _serve(options, streams.out.write, talk, as_json=output is opt.Plain.JSON)
+    asked = SandboxOptions(
+        port=options.port,
+        api_key=options.api_key,
+        latency=options.latency,
+        fail_rate=options.fail_rate,
+        rate_limit=options.rate_limit,
+        record=options.record,
+        seed=options.seed,
+    )
+    _serve(asked, streams.out.write, talk, as_json=options.output == "json")
 
 
 def _serve(
@@ -186,34 +212,3 @@ def totals_text(totals: dict[str, Any]) -> list[str]:
         f" {totals['repeated_event_ids']:,} sent again",
         f"refused {sum(refused.values()):,}" + (f": {kinds}" if kinds else ""),
     ]
-
-
-def _key(text: str | None) -> str | None:
-    """Return the key as a header can carry it: without spaces around it (RFC 9110, 5.5)."""
-    if text is None:
-        return None
-    key = text.strip(" \t")
-    if not key:
-        raise opt.usage("--api-key", text, "is no key", "leave it out to accept any")
-    return key
-
-
-def _whole(option: str, text: str, least: int, most: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
-        raise opt.usage(option, text, f"is not a whole number from {least} to {most}")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or float(text) > 1:
-        raise opt.usage("--fail-rate", text, "is not a number from 0 to 1", "such as 0.1")
-    return float(text)
-
-
-def _latency(text: str) -> float:
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+) ?(ms|s)?", text)
-    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1.0
-    if not 0 <= seconds <= MAX_LATENCY:
-        why = f"is not a time from 0 to {MAX_LATENCY:.0f} s"
-        raise opt.usage("--latency", text, why, "such as 0.05 or 50ms")
-    return seconds

@@ -1,25 +1,29 @@
 """`reo send`: flags and JSON in, `delivery.single.send`, its result to a report."""
 
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.manual import Command
-from reo_cli.events import BY_NAME
+from reo_cli.cli import parsing
+from reo_cli.cli.command import Options, command, new_app, option
+from reo_cli.events import BY_NAME, NAMES
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from reo_cli.cli.gather import Display, Where
     from reo_cli.delivery.single import SingleOrder
+    from reo_cli.delivery.summary import SendResult
     from reo_cli.records import Record
+    from reo_cli.reports import Talk
     from reo_cli.settings import Settings
 
-send_app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+send_app = new_app()
 
+HELP = """Send one event, from flags and/or --json.
+
+With --event-id the event is remembered, and a second send of it says so. Without, its id is
+random and the same over all retries.
+"""
 
 EXAMPLES = """
 Examples:
@@ -30,190 +34,118 @@ Examples:
 EVENT = "Event"
 
 
-def _flag(name: str, metavar: str, *names: str) -> Any:
-    """Return the option of a field, as the table of fields describes it."""
+def _field(usage: str) -> Any:
+    """Declare the option of a field, as the table of fields describes it."""
+    name = usage.split()[0].removeprefix("--").replace("-", "_")
     field = BY_NAME[name]
     default = "now" if name == "event_at" else field.default
-    text = f"{field.help} Default: {default}." if default else field.help
-    flag = f"--{name.replace('_', '-')}"
-    return typer.Option(flag, *names, metavar=metavar, help=text, rich_help_panel=EVENT)
+    return option(EVENT, usage, f"{field.help} Default: {default}." if default else field.help)
 
 
-@send_app.command(cls=Command, epilog=EXAMPLES)
-def send(
-    activity_type: Annotated[str | None, _flag("activity_type", "TEXT", "-a")] = None,
-    count: Annotated[str | None, _flag("count", "N", "-n")] = None,
-    ip_addr: Annotated[str | None, _flag("ip_addr", "IP", "--ip", "-i")] = None,
-    domain: Annotated[str | None, _flag("domain", "DOMAIN", "-d")] = None,
-    product_id: Annotated[str | None, _flag("product_id", "TEXT", "-p")] = None,
-    environment: Annotated[str | None, _flag("environment", "TEXT", "-e")] = None,
-    event_id: Annotated[str | None, _flag("event_id", "ID")] = None,
-    event_at: Annotated[str | None, _flag("event_at", "TIME")] = None,
-    user_agent: Annotated[str | None, _flag("user_agent", "TEXT")] = None,
-    mode: Annotated[str | None, _flag("mode", "MODE")] = None,
-    source: Annotated[str | None, _flag("source", "SOURCE")] = None,
-    meta: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--meta",
-            metavar="KEY=VALUE",
-            help="One key of meta; the value is text. Repeatable.",
-            rich_help_panel=EVENT,
-        ),
-    ] = None,
-    json_: Annotated[
-        str | None,
-        typer.Option(
-            "--json",
-            metavar="TEXT|@FILE|-",
-            help="The event as JSON, bare or in its payload envelope; flags override its fields.",
-            rich_help_panel=EVENT,
-        ),
-    ] = None,
-    date_format: Annotated[
-        str | None,
-        typer.Option(
-            "--date-format",
-            metavar="FORMAT",
-            help="Of --event-at: day-first, month-first, or such as %d.%m.%Y.",
-            rich_help_panel=EVENT,
-        ),
-    ] = None,
-    ledger: opt.LedgerPath = None,
-    account: opt.Account = None,
-    timeout: opt.Timeout = None,
-    retries: opt.Retries = None,
-    max_time: opt.MaxTime = None,
-    endpoint: opt.Endpoint = None,
-    api_key_file: opt.ApiKeyFile = None,
-    ca_bundle: opt.CaBundle = None,
-    dry_run: opt.DryRun = False,
-    sandbox: opt.SandboxFlag = False,
-    allow_failure: opt.AllowFailure = False,
-    output: opt.OutputOption = None,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-    profile: opt.Profile = None,
-    env_file: opt.EnvFile = None,
-    no_env_file: opt.NoEnvFile = False,
-) -> None:
-    """Send one event, from flags and/or --json.
+class Event(Options):
+    """The event, as typed."""
 
-    With --event-id the event is remembered, and a second send of it says so. Without, its id is
-    random and the same over all retries.
-    """
-    from reo_cli.cli.gather import Display, Where
-
-    given = {
-        "activity_type": activity_type,
-        "count": count,
-        "ip_addr": ip_addr,
-        "domain": domain,
-        "product_id": product_id,
-        "environment": environment,
-        "event_id": event_id,
-        "event_at": event_at,
-        "user_agent": user_agent,
-        "mode": mode,
-        "source": source,
-    }
-    flags = {
-        "endpoint": endpoint,
-        "account": account,
-        "api_key_file": api_key_file,
-        "ca_bundle": ca_bundle,
-        "ledger": ledger,
-        "timeout": timeout,
-        "retries": retries,
-    }
-    event = _EventFlags(given, meta, json_, date_format)
-    kind = _Kind(dry_run, sandbox, allow_failure, opt.seconds("--max-time", max_time))
-    display = Display(output.value if output else None, quiet, verbose)
-    raise typer.Exit(_send(event, kind, flags, display, Where(profile, env_file, no_env_file)))
+    activity_type: str | None = _field("--activity-type -a TEXT")
+    count: str | None = _field("--count -n N")
+    ip_addr: str | None = _field("--ip-addr --ip -i IP")
+    domain: str | None = _field("--domain -d DOMAIN")
+    product_id: str | None = _field("--product-id -p TEXT")
+    environment: str | None = _field("--environment -e TEXT")
+    event_id: str | None = _field("--event-id ID")
+    event_at: str | None = _field("--event-at TIME")
+    user_agent: str | None = _field("--user-agent TEXT")
+    mode: str | None = _field("--mode MODE")
+    source: str | None = _field("--source SOURCE")
+    meta: dict[str, str] | None = option(
+        *(EVENT, "--meta KEY=VALUE", "One key of meta; the value is text. Repeatable."),
+        read=parsing.keys,
+        many=True,
+    )
+    json: str | None = option(
+        EVENT,
+        "--json TEXT|@FILE|-",
+        "The event as JSON, bare or in its payload envelope; flags override its fields.",
+    )
+    date_format: str | None = option(
+        *(EVENT, "--date-format FORMAT"),
+        "Of --event-at: day-first, month-first, or such as %d.%m.%Y.",
+        read=parsing.date_format,
+    )
 
 
-@dataclass(frozen=True)
-class _EventFlags:
-    """The event as flags give it, as typed."""
-
-    fields: dict[str, str | None]
-    meta: list[str] | None
-    json: str | None
-    date_format: str | None
+class Send(Event, opt.Sending, opt.Where, opt.Display):
+    """The options of `send`."""
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """What kind of send it is."""
-
-    dry_run: bool
-    sandbox: bool
-    allow_failure: bool
-    max_time: float | None
-
-
-def _send(
-    event: _EventFlags,
-    kind: _Kind,
-    flags: dict[str, str | None],
-    display: "Display",
-    where: "Where",
-) -> int:
+@command(send_app, "send", Send, HELP, EXAMPLES)
+def send(options: Send) -> int:
+    """Send one event as the options say; return the exit code."""
     from contextlib import ExitStack
     from random import random
 
-    from reo_cli.cli.gather import forgiven, settings_of, tell
     from reo_cli.cli.listening import attempt_line
+    from reo_cli.delivery import single
     from reo_cli.delivery.signals import Signals
-    from reo_cli.delivery.single import Watch, send
     from reo_cli.errors import ReoError
     from reo_cli.reports import send_report
 
-    streams, talk = display.open()
-    report = send_report(display.output, streams, talk)
-    watch = Watch(lambda *attempt: talk.verbose(attempt_line(*attempt)), talk.note)
+    streams, talk = options.open()
+    report = send_report(options.output, streams, talk)
+    watch = single.Watch(lambda *attempt: talk.verbose(attempt_line(*attempt)), talk.note)
     with ExitStack() as stack, Signals() as signals, report:
         try:
-            settings = settings_of(flags, where, offline=kind.dry_run or kind.sandbox)
-            tell(settings, talk)
-            order = _order(event, kind, settings, stack)
+            settings = options.settings(talk, offline=options.dry_run or options.sandbox)
+            order = _order(options, settings, stack)
             streams.mask.hide(order.target.key if order.target else "")
         except ReoError as error:
-            return display.failed(report, error)
-        result = send(order, watch, random)
+            return options.failed(report, error)
+        result = single.send(order, watch, random)
         signals.ignore()
-        return report.finish(forgiven(result, talk) if kind.allow_failure else result)
+        return report.finish(forgiven(result, talk) if options.allow_failure else result)
 
 
-def _order(
-    event: _EventFlags, kind: _Kind, settings: "Settings", stack: "ExitStack"
-) -> "SingleOrder":
+def forgiven(result: "SendResult", talk: "Talk") -> "SendResult":
+    """Return the result with the exit code that `--allow-failure` makes of it, and say so."""
+    from dataclasses import replace
+
+    from reo_cli.delivery.summary import FORGIVEN
+    from reo_cli.errors import ExitCode
+
+    if result.exit_code not in FORGIVEN:
+        return result
+    text = f"exit code 0 in place of {int(result.exit_code)} because of --allow-failure"
+    what = "was delivered" if result.status == "delivered" else "was NOT delivered"
+    talk.warning(f"{text}: the event {what}", loud=True)
+    return replace(result, exit_code=ExitCode.OK)
+
+
+def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOrder":
     """Put together what is to be sent, and where to; raises ReoError 2, 65, 66 or 78."""
     import time
 
-    from reo_cli.cli import STARTED, gather
+    from reo_cli.cli import STARTED, orders
     from reo_cli.delivery.single import OneMemory, SingleOrder
     from reo_cli.events import Rules
 
-    record = _record(event)
+    record = _record(options)
     rules = Rules(
         now=int(time.time()),
         always=settings.set,
         absent={"event_at": "now", **settings.default},
-        fallback=gather.fallback(settings),
-        date_format=gather.date_format_of(event.date_format, settings),
+        fallback=orders.fallback(settings),
+        date_format=options.date_format or settings.date_format,
     )
-    goal = gather.goal(settings, stack, dry_run=kind.dry_run, sandbox=kind.sandbox)
+    goal = orders.goal(options, settings, stack)
     return SingleOrder(
         record=record,
         rules=rules,
         endpoint=goal.endpoint,
         target=goal.target,
         retries=settings.retries,
-        max_time=kind.max_time,
+        max_time=options.max_time,
         started=STARTED,
         memory=OneMemory(
-            lambda: None if kind.sandbox else settings.ledger,
+            lambda: None if options.sandbox else settings.ledger,
             goal.endpoint,
             goal.key,
             settings.account,
@@ -221,20 +153,16 @@ def _order(
     )
 
 
-def _record(event: _EventFlags) -> "Record":
+def _record(options: Event) -> "Record":
     """Return the event as read: what `--json` gives, overridden by the flags."""
     from reo_cli.records import Record
 
-    fields = {name: text for name, text in event.fields.items() if text is not None}
-    meta: dict[str, Any] = {}
-    for text in event.meta or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise opt.usage("--meta", text, "is not KEY=VALUE")
-        meta[key] = value
-    if event.json is None:
+    given = {name: getattr(options, name) for name in NAMES if name != "meta"}
+    fields = {name: text for name, text in given.items() if text is not None}
+    meta: dict[str, Any] = dict(options.meta or {})
+    if options.json is None:
         return Record("", 0, 1, fields, meta, "")
-    record = _from_json(event.json)
+    record = _from_json(options.json)
     if record.fields is None:
         return record
     merged = {**record.fields, **fields}

@@ -6,6 +6,7 @@ connection gets another event: a kill repeats at most the requests under way.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from reo_cli.delivery.backoff import LONGEST_WAIT, Random, delay
@@ -13,8 +14,8 @@ from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import Intake
 from reo_cli.delivery.pace import Pace
-from reo_cli.delivery.policy import FINISH_WITHIN, Policy
 from reo_cli.delivery.queue import Queue
+from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.stops import (
     all_rejected,
     asked_to_come_back,
@@ -45,6 +46,23 @@ class Transport(Protocol):
 
     def wait(self, timeout: float) -> list[Message]:
         """Return what has happened, after at most `timeout` seconds."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The options of `send-file` that decide how events are sent; times in seconds.
+
+    `limit` bounds the events that are newly sent, `max_rejects` the rejections before anything of
+    an input was delivered (0: no bound).
+    """
+
+    concurrency: int = 8
+    retries: int = 5
+    rate: float | None = None
+    max_time: float | None = None
+    give_up_after: float = 120.0
+    limit: int | None = None
+    max_rejects: int = 100
 
 
 class Dispatcher:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from reo_cli.delivery.policy import FINISH_WITHIN
 from reo_cli.interrupts import HANDLED, Interrupted, Interrupts
+
+FINISH_WITHIN = 5.0
+"""Seconds that requests under way get after a signal or a fatal answer (design.md)."""
 
 GRACE = 0.8
 """Seconds for the last words, after which the process is ended all the same."""

@@ -15,10 +15,9 @@ from typing import Any
 from reo_cli.checker import Checker
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
-from reo_cli.delivery.dispatch import Dispatcher
+from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.feed import Feed, FileFeed
 from reo_cli.delivery.intake import Input, Intake
-from reo_cli.delivery.policy import Policy
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.delivery.traffic import Answer, Message

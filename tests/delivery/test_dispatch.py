@@ -6,9 +6,9 @@ import pytest
 
 from reo_cli.delivery import queue
 from reo_cli.delivery.decide import Memory
-from reo_cli.delivery.dispatch import Dispatcher
+from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.ledger import Acknowledged, Ledger
-from reo_cli.delivery.policy import FINISH_WITHIN, Policy
+from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.summary import Counts
 from reo_cli.delivery.traffic import Message, Signal, Wake
 from reo_cli.errors import ExitCode, ReoError

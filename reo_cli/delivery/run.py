@@ -8,22 +8,22 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from reo_cli.checker import Checker
 from reo_cli.client import Pool, Target
 from reo_cli.delivery.book import Book, Listener
-from reo_cli.delivery.decide import Decider, Job, Memory
-from reo_cli.delivery.dispatch import Dispatcher
+from reo_cli.delivery.decide import Decider, Identity, Job, Memory
+from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import Input, Intake
 from reo_cli.delivery.ledger import Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
-from reo_cli.delivery.order import Order
 from reo_cli.delivery.progress import Meter, Silent, sum_of
 from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
@@ -31,8 +31,9 @@ from reo_cli.delivery.stops import invalid_input, not_all_read, timed_out
 from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
 from reo_cli.delivery.traffic import Signal, Traffic, Wake
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
-from reo_cli.readers import read
+from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN
 
@@ -44,6 +45,41 @@ CHECKED_AT_ONCE = 256
 
 BODIES_SHOWN = 5
 """Request bodies that a dry run shows."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a run of `send-file` is asked to do.
+
+    `target` is None for a dry run, `key` None for a dry run without one. `ledger` None is one that
+    lasts for this run only. `state` is the user's state folder, `started` the process's start in
+    monotonic seconds. `command` is the command line that resumes the run, `where` those of its
+    options that say where events go and what is remembered of them.
+    """
+
+    names: Sequence[str]
+    reading: ReadOptions
+    rules: Rules
+    identity: Identity
+    policy: Policy
+    endpoint: str
+    target: Target | None
+    key: str | None
+    ledger: Path | None
+    account: str | None
+    key_rotated: bool
+    resend: bool
+    keep_days: int
+    state: Path
+    started: float
+    command: str
+    rejects: Path | None = None
+    lock_name: str | None = None
+    locked: bool = True
+    wait: float = 0.0
+    skip_invalid: bool = False
+    allow_failure: bool = False
+    where: str = ""
 
 
 def upload(order: Order, log: IssueLog, listener: Listener) -> Summary:
@@ -106,7 +142,7 @@ class _Run:
         if order.rejects is not None:
             shared = Rejects(order.rejects, explicit=True)
             taken = [Path(each.path) for each in self._sources if not each.streamed]
-            shared.check([*taken, *files_of(order.ledger.path)])
+            shared.check([*taken, *files_of(order.ledger)])
             files = [shared] * len(self._sources)
         else:
             files = [Rejects(default_path(each.path, order.state)) for each in self._sources]
@@ -141,37 +177,37 @@ class _Run:
 
     def _open_ledger(self, stack: ExitStack) -> Memory:
         """Open the ledger, and one for this run only where the other is not looked into."""
-        order, options = self._order, self._order.ledger
+        order = self._order
         scopes = []
-        if options.path is None or options.resend:
+        if order.ledger is None or order.resend:
             folder = stack.enter_context(temporary_folder())
             own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
-            scopes.append(own.scope(order.endpoint, order.key, options.account))
-        if options.path is not None:
-            self._ledger = stack.enter_context(Ledger.open(options.path, clock=time.time))
+            scopes.append(own.scope(order.endpoint, order.key, order.account))
+        if order.ledger is not None:
+            self._ledger = stack.enter_context(Ledger.open(order.ledger, clock=time.time))
             self._note_ledger()
             if self._ledger.created:
                 self._listener.note(f"a new ledger was made: {self._ledger.path}")
-            tidy(self._ledger, options.keep_days, time.time())
-            scopes.append(self._ledger.scope(order.endpoint, order.key, options.account))
-            if options.key_rotated:
+            tidy(self._ledger, order.keep_days, time.time())
+            scopes.append(self._ledger.scope(order.endpoint, order.key, order.account))
+            if order.key_rotated:
                 scopes[-1].adopt()
         return Memory(*scopes)
 
     def _view_ledger(self, stack: ExitStack) -> Memory | None:
         """Open the ledger to look into it only, if there is one."""
-        order, options = self._order, self._order.ledger
-        if options.path is None or options.resend:
+        order = self._order
+        if order.ledger is None or order.resend:
             return None
         try:
-            self._ledger = stack.enter_context(Ledger.view(options.path))
+            self._ledger = stack.enter_context(Ledger.view(order.ledger))
         except ReoError as error:
             if error.exit_code is ExitCode.NO_INPUT:
                 return None  # there is none yet
             raise
         self._note_ledger()
-        scope = self._ledger.scope(order.endpoint, order.key, options.account)
-        return Memory(scope.as_if_adopted() if options.key_rotated else scope)
+        scope = self._ledger.scope(order.endpoint, order.key, order.account)
+        return Memory(scope.as_if_adopted() if order.key_rotated else scope)
 
     def _note_ledger(self) -> None:
         ledger = self._ledger
@@ -216,7 +252,7 @@ class _Run:
         Raises ReoError for what stops it, `--max-time` (75) among it.
         """
         order = self._order
-        rehearses = order.target is None and order.ledger.path is not None
+        rehearses = order.target is None and order.ledger is not None
         decider = Decider(order.identity, memory, rehearses=rehearses)
         inputs = [self._input(at, self._sources[at], None) for at in which]
         limit = order.policy.limit if order.target is None else None
@@ -332,7 +368,7 @@ class _Run:
         """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
         order = self._order
-        if order.target is None or order.ledger.path is None or order.ledger.resend:
+        if order.target is None or order.ledger is None or order.resend:
             return False  # it would start from the first record
         if self.error and self.error.reason in HOPELESS:
             return False

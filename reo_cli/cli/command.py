@@ -1,0 +1,148 @@
+"""How a command is made: its options declared once, as attributes of a class, and read into it.
+
+A class below `Options` is the table of a command's options; its object is what the command is
+given. Typer parses the command line by the signature that `command` makes of the table.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import typer
+
+from reo_cli.cli.pages import Command, Group
+
+Read = Callable[[str, Any], Any]
+"""From the name of an option and what was typed to its value; raises ReoError 2."""
+
+
+class Declared(NamedTuple):
+    """One option or argument; `names` is empty for an argument."""
+
+    section: str
+    names: tuple[str, ...]
+    metavar: str
+    help: str
+    default: Any
+    read: Read | None
+    choices: Sequence[str]
+    many: bool
+
+    def parameter(self, name: str) -> inspect.Parameter:
+        """Return it as Typer takes it."""
+        kind: Any = str
+        if self.choices:
+            kind = Literal[tuple(self.choices)]
+        if self.many:
+            kind = list[str]
+        elif not self.metavar:
+            kind = bool
+        if self.default is None:
+            kind = kind | None
+        make: Any = typer.Option if self.names else typer.Argument
+        info = make(
+            self.default,
+            *self.names,
+            metavar=self.metavar or None,
+            help=self.help,
+            show_default=False,
+            rich_help_panel=self.section,
+        )
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, keyword, default=info, annotation=kind)
+
+    def value(self, typed: Any) -> Any:
+        """Return what was typed as the program takes it; raises ReoError 2."""
+        if self.read is None or typed is None:
+            return typed
+        return self.read(self.names[0] if self.names else self.metavar, typed)
+
+
+def option(
+    section: str,
+    usage: str,
+    help: str,  # noqa: A002 - Typer's word
+    *,
+    default: Any = None,
+    read: Read | None = None,
+    choices: Sequence[str] = (),
+    many: bool = False,
+) -> Any:
+    """Declare an option as an attribute of a class below `Options`.
+
+    `usage` is its names, the long one first, and what stands for its value: `--encoding NAME`.
+    Without that it is a flag; with `many` it may be repeated. The value is one of `choices`, or
+    what `read` makes of the text.
+    """
+    words = usage.split()
+    names = tuple(word for word in words if word.startswith("-"))
+    metavar = "" if len(names) == len(words) else words[-1]
+    default = default if metavar else False
+    return Declared(section, names, metavar, help, default, read, choices, many)
+
+
+def argument(
+    metavar: str,
+    help: str,  # noqa: A002 - Typer's word
+    *,
+    default: Any = ...,
+    read: Read | None = None,
+    many: bool = False,
+) -> Any:
+    """Declare an argument; it is required without a default."""
+    return Declared("", (), metavar, help, default, read, (), many)
+
+
+class Options:
+    """The options of a command, as given; what they mean is read when the object is made."""
+
+    def __init__(self, **typed: Any) -> None:
+        for name, declared in declared_of(type(self)).items():
+            setattr(self, name, declared.value(typed.get(name, declared.default)))
+
+
+def declared_of(options: type[Options]) -> dict[str, Declared]:
+    """Return what a class declares, by attribute, behind what its bases declare."""
+    found: dict[str, Declared] = {}
+    for base in options.__bases__:
+        if issubclass(base, Options):
+            found |= declared_of(base)
+    return found | {name: own for name, own in vars(options).items() if isinstance(own, Declared)}
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+Body = Callable[[OptionsT], int | None]
+
+
+def new_app(**more: Any) -> typer.Typer:
+    """Return an app that never draws boxes nor prints locals, whatever the version of Typer."""
+    plain: dict[str, Any] = {
+        "rich_markup_mode": None,
+        "pretty_exceptions_enable": False,
+        "add_completion": False,
+    }
+    return typer.Typer(cls=Group, **plain, **more)
+
+
+def command(
+    app: typer.Typer,
+    name: str,
+    options: type[OptionsT],
+    help: str,  # noqa: A002 - Typer's word
+    examples: str = "",
+) -> Callable[[Body[OptionsT]], Body[OptionsT]]:
+    """Add a command to an app: the function is given its options, and returns the exit code."""
+
+    def add(body: Body[OptionsT]) -> Body[OptionsT]:
+        def run(**typed: Any) -> None:
+            code = body(options(**typed))
+            if code:
+                raise typer.Exit(code)
+
+        parameters = [each.parameter(key) for key, each in declared_of(options).items()]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {}
+        app.command(name, cls=Command, help=help, epilog=examples)(run)
+        return body
+
+    return add

@@ -1,0 +1,140 @@
+"""Options and settings → the values that reading, checking and sending are given."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from reo_cli.cli import options as opt
+from reo_cli.cli.parsing import usage
+from reo_cli.commandline import CommandLine
+from reo_cli.events import Rules
+from reo_cli.text import pasted
+
+if TYPE_CHECKING:
+    from reo_cli.client import Target
+    from reo_cli.readers import ReadOptions
+    from reo_cli.readers.names import Extra
+    from reo_cli.settings import Settings
+
+
+def fallback(settings: "Settings") -> dict[str, str]:
+    """Return the event fields that settings give to events that have none."""
+    given = {
+        "product_id": settings.product_id,
+        "activity_type": settings.activity_type,
+        "environment": settings.environment,
+    }
+    return {name: text for name, text in given.items() if text}
+
+
+def reading(
+    options: opt.Reading, settings: "Settings", inputs: Sequence[str]
+) -> "tuple[ReadOptions, Rules]":
+    """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
+    from reo_cli.checker import require_good
+    from reo_cli.readers import ReadOptions
+    from reo_cli.readers.names import NameRules, require_one_field_each
+    from reo_cli.records import STDIN
+
+    if list(inputs).count(STDIN) > 1:
+        raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
+    short = {
+        "activity_type": options.activity_type,
+        "product_id": options.product_id,
+        "environment": options.environment,
+    }
+    always = {**settings.set, **(options.set or {})}
+    always |= {name: text for name, text in short.items() if text and text.strip()}
+    rules = Rules(
+        now=int(time.time()),
+        always=always,
+        absent={**settings.default, **(options.default or {})},
+        fallback=fallback(settings),
+        date_format=options.date_format or settings.date_format,
+    )
+    require_good(rules)
+    columns = {**settings.map, **(options.map or {})}
+    require_one_field_each(columns)
+    names = NameRules(
+        columns=columns,
+        extra=options.extra or cast("Extra", settings.extra or "error"),
+        ignored=frozenset(options.ignore or ()),
+        given=frozenset({*always, *rules.absent, *rules.fallback}),
+        command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
+    )
+    return ReadOptions(
+        format=options.format,
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+        names=names,
+    ), rules
+
+
+def command_line() -> str:
+    """Return the command line as it can be pasted into a shell."""
+    return " ".join(map(pasted, ["reo", *sys.argv[1:]]))
+
+
+_WHERE = (
+    *("--endpoint", "--api-key-file", "--ca-bundle", "--profile", "--env-file"),
+    *("--ledger", "--account"),
+)
+_WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
+
+
+def where_words(words: Sequence[str]) -> str:
+    """Return the options that say where events go and what is remembered, to be pasted."""
+    kept: list[str] = []
+    for at, word in enumerate(words):
+        if word in _WHERE:
+            kept += words[at : at + 2]
+        elif word in _WHERE_FLAGS or word.partition("=")[0] in _WHERE:
+            kept.append(word)
+    return " ".join(map(pasted, kept))
+
+
+class Goal(NamedTuple):
+    """Where events go and with which key; `target` None sends nothing."""
+
+    endpoint: str
+    key: str | None
+    target: "Target | None"
+
+
+def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
+    """Return where events go; a sandbox started for it ends with `stack`. Raises ReoError 78."""
+    from reo_cli.client import prepare
+
+    if options.dry_run:
+        has_key = settings.api_key is not None or settings.api_key_file is not None
+        key = settings.require_key() if has_key else None  # with one, the ledger tells more
+        return Goal(settings.require_endpoint(), key, None)
+    if options.sandbox:
+        from reo_cli.sandbox import Sandbox
+
+        server = stack.enter_context(Sandbox())
+        endpoint, key = server.url, "sandbox-key"
+    else:
+        endpoint, key = settings.require_endpoint(), settings.require_key()
+    target = prepare(
+        endpoint,
+        key,
+        timeout=settings.timeout,
+        ca_bundle=settings.ca_bundle,
+        environ=os.environ,
+    )
+    return Goal(endpoint, key, target)
+
+
+def state_folder() -> Path:
+    """Return the folder for what reo keeps for the user: locks, and rejects of pipes.
+
+    Where the system knows no home, it is `.reo` in the working folder.
+    """
+    from reo_cli.settings.folders import user_folder
+
+    return user_folder("state") or Path(".reo").absolute()
