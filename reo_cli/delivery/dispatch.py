@@ -12,9 +12,8 @@ from typing import Protocol
 from reo_cli.delivery.backoff import LONGEST_WAIT, Random, delay
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
-from reo_cli.delivery.intake import Intake
+from reo_cli.delivery.intake import Intake, Queue
 from reo_cli.delivery.pace import Pace
-from reo_cli.delivery.queue import Queue
 from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.stops import (
     all_rejected,
@@ -135,7 +134,7 @@ class Dispatcher:
 
     def _finished(self) -> bool:
         if self._stopped_at is None:
-            return self._queue.at_end and not (self._under_way or self._queue.waits)
+            return self._queue.at_end and not (self._under_way or self._queue.due is not None)
         late = self._transport.now() - self._stopped_at >= FINISH_WITHIN
         return not self._under_way or late or self._signals > 1
 
@@ -146,7 +145,7 @@ class Dispatcher:
             return
         if policy.max_time is not None and now - self._started >= policy.max_time:
             self._stop(timed_out(policy.max_time))
-        elif not (self._under_way or self._queue.waits or self._pace.outage):
+        elif not (self._under_way or self._queue.due is not None or self._pace.outage):
             self._pace.rested(now)
         elif self._pace.idle(now) >= policy.give_up_after:
             self._stop(gave_up(policy.give_up_after, self._last_reason))

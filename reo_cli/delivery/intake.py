@@ -1,20 +1,98 @@
-"""Inputs → jobs: takes records from the feeds, checks them, settles what needs no request."""
+"""Inputs → jobs: reads records, checks them, settles what needs no request, and says what is next.
 
-from collections.abc import Callable, Sequence
+A file is read where answers are recorded too, a pipe, which may be slow, in a thread of its own.
+What is next is a new event, or one whose wait for another attempt is over; when a request may
+start is for the pace to say.
+"""
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from reo_cli.checker import Checker
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Job, Shard
-from reo_cli.delivery.feed import Feed, Item
 from reo_cli.errors import ReoError
 from reo_cli.records import Issue, Record
 
 STOPPED = "the run had stopped"
 """Why an event that was read has not been sent."""
 
-AT_ONCE = 200
+AT_ONCE = 256
 """Records settled without a request before answers are looked at again."""
+
+LINGER = 0.2
+"""Seconds in which the reader of a pipe, once told to stop, hands over its next record."""
+
+AHEAD = 64
+"""New events at hand: what takes time to prepare them is done while answers are waited for."""
+
+PREPARED = 16
+"""Of these, how many are prepared before answers are looked at again: half a millisecond."""
+
+WAITING_MOST = 2000
+"""Events that may wait for another attempt before no new ones are taken."""
+
+Item = Record | Issue
+Feed = Iterator[Item | None]
+"""The records of one input; None where a pipe has none yet."""
+
+
+class Pipe(Iterator[Item | None]):
+    """A feed that reads in a thread of its own, and calls `wake` when there is something new.
+
+    After `stop` was called the items end where what has come out of the pipe does.
+    """
+
+    def __init__(
+        self, items: Iterator[Item], wake: Callable[[], None], stop: Callable[[], None]
+    ) -> None:
+        self._items = items
+        self._wake = wake
+        self._stop = stop
+        self._room = threading.Semaphore(AT_ONCE)  # read ahead at most
+        self._ready: SimpleQueue[Item | BaseException] = SimpleQueue()
+        threading.Thread(target=self._read, name="reo-reader", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            for item in self._items:
+                self._room.acquire()
+                self._ready.put(item)
+                self._wake()
+            self._ready.put(StopIteration())
+        except BaseException as fault:  # noqa: BLE001 - raised again where the records are taken
+            self._ready.put(fault)
+        self._wake()
+
+    def __next__(self) -> Item | None:
+        """Return the next item, or None; raises what reading raised, again and again."""
+        try:
+            return self._taken(self._ready.get_nowait())
+        except Empty:
+            return None
+
+    def _taken(self, item: Item | BaseException) -> Item:
+        if isinstance(item, BaseException):
+            self._ready.put(item)
+            raise item
+        self._room.release()
+        return item
+
+    def leave(self) -> Iterator[Item]:
+        """Stop reading; yield what has come out of the pipe already."""
+        self._stop()
+        while True:
+            try:
+                item = self._ready.get(timeout=LINGER)
+            except Empty:
+                return  # the thread waits for the pipe: nothing is left in memory
+            if isinstance(item, BaseException):
+                return
+            yield self._taken(item)
 
 
 @dataclass(frozen=True)
@@ -34,7 +112,7 @@ class Input:
 
 
 class Intake:
-    """The events of all inputs in their order, one at a time."""
+    """The events of all inputs, in their order."""
 
     def __init__(
         self,
@@ -45,7 +123,7 @@ class Intake:
         shard: Shard | None = None,
         limit: int | None = None,
     ) -> None:
-        self._left = list(reversed(inputs))
+        self._left = deque(inputs)
         self._checker = checker
         self._decider = decider
         self._book = book
@@ -53,54 +131,36 @@ class Intake:
         self._room = limit
         self._input: Input | None = None
         self._feed: Feed | None = None
-        self.has_more_now = True
-        """False while a pipe is waited for, and at the end."""
 
     @property
     def done(self) -> bool:
         """True when all inputs are read to their ends."""
         return self._feed is None and not self._left
 
-    def take(self) -> Job | None:
-        """Return the next event to be sent; None when there is none now, or only after a pause.
-
-        Raises ReoError for what keeps an input from being read or decided over.
-        """
-        for _ in range(AT_ONCE):
-            if self._feed is None and not self._open_next():
-                break
-            try:
-                item = self._feed.poll() if self._feed else None
-            except StopIteration:
-                self._end_input()
-                continue
-            if item is None:
-                self.has_more_now = False
-                return None
-            job = self._job(item)
-            if job is not None:
-                self.has_more_now = True
-                return job
-        self.has_more_now = not self.done
-        return None
-
-    def take_some(self, most: int, into: Callable[[Job], None]) -> None:
+    def take_some(self, most: int, into: Callable[[Job], None]) -> bool:
         """Give up to `most` events that are to be sent to `into`: one look at the ledger for all.
 
-        Raises ReoError like `take`; what comes before has been given then.
+        Tells whether there are more at once. Raises ReoError for what keeps an input from being
+        read or decided over; what comes before has been given then.
         """
         with self._decider.together():
-            for _ in range(most):
-                job = self.take()
-                if job is None:
-                    return
-                into(job)
+            for _ in range(AT_ONCE):
+                item = self._next()
+                if item is None:
+                    return False
+                job = self._job(item)
+                if job is not None:
+                    into(job)
+                    most -= 1
+                if not most:
+                    break
+        return not self.done
 
     def abandon(self) -> None:
         """Stop reading; what was read ahead of a pipe is unsent, as it cannot be read again."""
         feed, self._feed = self._feed, None
         self._left.clear()
-        for item in feed.leave() if feed else ():
+        for item in feed.leave() if isinstance(feed, Pipe) else ():
             try:
                 job = self._job(item)
             except ReoError:
@@ -108,20 +168,24 @@ class Intake:
             if job is not None:
                 self._book.unsent(job, STOPPED)
 
-    def _open_next(self) -> bool:
-        if not self._left:
-            return False
-        self._input = self._left.pop()
-        now = self._input
+    def _next(self) -> Item | None:
+        """Return the next item of all inputs; None when there is none now, or none any more."""
+        while self._feed is not None or self._left:
+            feed = self._feed or self._open()
+            try:
+                return next(feed)
+            except StopIteration:
+                self._feed = None
+                if self._input is not None:
+                    self._input.close()
+        return None
+
+    def _open(self) -> Feed:
+        now = self._input = self._left.popleft()
         self._decider.begin_input(now.index, now.name, now.origin, streamed=now.streamed)
         self._book.begin_input(now.index)
-        self._feed = self._input.open()
-        return True
-
-    def _end_input(self) -> None:
-        self._feed = None
-        if self._input is not None:
-            self._input.close()
+        self._feed = now.open()
+        return self._feed
 
     def _job(self, item: Item) -> Job | None:
         if isinstance(item, Issue):
@@ -129,7 +193,7 @@ class Intake:
             return None
         event, issues = self._checker.check(item)
         if event is None:
-            if self._is_ours(item):
+            if self._shard is None or item.number % self._shard.of == self._shard.index:
                 self._book.invalid(item, issues, self._checker.as_far_as_good(item))
             return None
         decision = self._decider.decide(event)
@@ -163,6 +227,75 @@ class Intake:
         self._room -= 1
         return True
 
-    def _is_ours(self, record: Record) -> bool:
-        """Tell whether a record without an identity falls to this shard: by its number."""
-        return self._shard is None or record.number % self._shard.of == self._shard.index
+
+class Queue:
+    """The events that are still to be sent; `retries` is how often each may be tried again."""
+
+    def __init__(self, intake: Intake, retries: int) -> None:
+        self._intake = intake
+        self._retries = retries
+        self._waiting: list[Job] = []
+        self._ahead: deque[Job] = deque()
+        self._probed_with_new = False
+
+    @property
+    def at_end(self) -> bool:
+        """True when no new event is left."""
+        return not self._ahead and self._intake.done
+
+    @property
+    def due(self) -> float | None:
+        """When the next event may be tried again; None when none waits."""
+        return self._waiting[0].due if self._waiting else None
+
+    def look_ahead(self) -> bool:
+        """Take some more new events, unless enough are at hand; tell whether there are more now.
+
+        So they are ready when answers come, and the end of the inputs is known in time. Raises
+        ReoError for what keeps an input from being read or decided over.
+        """
+        if len(self._ahead) >= AHEAD or len(self._waiting) >= WAITING_MOST or self._intake.done:
+            return False
+        return self._intake.take_some(PREPARED, self._ahead.append)
+
+    def next(self, now: float) -> Job | None:
+        """Return an event whose wait is over, else a new one, None if there is neither."""
+        if self._waiting and self._waiting[0].due <= now:
+            return heapq.heappop(self._waiting)
+        return self._new()
+
+    def next_probe(self, *, first: bool) -> Job | None:
+        """Return the event to probe an outage with: by turns a new one and one that has failed.
+
+        For it may be no outage, but events on which the server fails: for ever, then a new one gets
+        through; or a few times, then the one that has failed most often is the next that will not.
+        The `first` request of a run goes alone, until its event has had all its attempts.
+        """
+        if not self._waiting:
+            return self._new()
+        most = self._retries
+        alone = first and all(job.failures <= most for job in self._waiting)
+        self._probed_with_new = bool(self._ahead) and not (alone or self._probed_with_new)
+        if self._probed_with_new:
+            return self._new()
+        job = max(self._waiting, key=lambda job: (job.failures <= most, job.failures, -job.due))
+        self._waiting.remove(job)
+        heapq.heapify(self._waiting)
+        return job
+
+    def _new(self) -> Job | None:
+        if not self._ahead:
+            self.look_ahead()
+        return self._ahead.popleft() if self._ahead else None
+
+    def again(self, job: Job, due: float) -> None:
+        """Try an event again, not before `due`."""
+        job.due = due
+        heapq.heappush(self._waiting, job)
+
+    def leave(self) -> Iterator[tuple[Job, str]]:
+        """Yield the events that are left, each with the reason why it is not sent."""
+        for job in sorted(self._waiting):
+            yield job, "not tried again"
+        for job in self._ahead:
+            yield job, STOPPED

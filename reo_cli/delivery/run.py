@@ -18,9 +18,8 @@ from reo_cli.client import Pool, Target
 from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.feed import Feed, FileFeed, PipeFeed
 from reo_cli.delivery.folders import temporary_folder
-from reo_cli.delivery.intake import Input, Intake
+from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe
 from reo_cli.delivery.ledger import Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
@@ -39,9 +38,6 @@ from reo_cli.records import STDIN
 
 HOPELESS = ("invalid_input", "all_rejected", "delivered_under_another_key")
 """Why the same command, run again, would stop in the same place."""
-
-CHECKED_AT_ONCE = 256
-"""Records that are checked between two looks at the clock."""
 
 BODIES_SHOWN = 5
 """Request bodies that a dry run shows."""
@@ -259,7 +255,7 @@ class _Run:
         intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)
         while not intake.done:
             self._time_left()
-            intake.take_some(CHECKED_AT_ONCE, settle)
+            intake.take_some(AT_ONCE, settle)
             self._meter.checking(book)
         decider.close()
 
@@ -329,10 +325,10 @@ class _Run:
             if not source.streamed:
                 source.rewind()
                 source.guarded = True
-                return FileFeed(read(source, self._order.reading))
+                return read(source, self._order.reading)
             wake = (lambda: traffic.post(Wake())) if traffic else None
             items = read(source, self._order.reading)
-            return PipeFeed(items, wake, source.stop) if wake else FileFeed(items)
+            return Pipe(items, wake, source.stop) if wake else items
 
         origin = origin_of(source)
         return Input(at, source.name, origin, source.streamed, start, source.verify_unchanged)

@@ -16,8 +16,7 @@ from reo_cli.checker import Checker
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.feed import Feed, FileFeed
-from reo_cli.delivery.intake import Input, Intake
+from reo_cli.delivery.intake import Feed, Input, Intake
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.delivery.traffic import Answer, Message
@@ -173,7 +172,7 @@ class Simulation:
             checked={0: self.earlier} if self.earlier else None,
             clock=lambda: NOW + self.transport.time,
         )
-        feed = self.feed or FileFeed(iter(self.items))
+        feed = self.feed or iter(self.items)
         source = Input(0, "x.csv", b"origin", bool(self.feed), lambda: feed, lambda: None)
         decider = Decider(Identity(), self.memory)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reo_cli.delivery import queue
+from reo_cli.delivery import intake
 from reo_cli.delivery.decide import Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.ledger import Acknowledged, Ledger
@@ -143,7 +143,7 @@ def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bound, most = 50, 0
-    monkeypatch.setattr(queue, "WAITING_MOST", bound)
+    monkeypatch.setattr(intake, "WAITING_MOST", bound)
 
     def look(dispatcher: Dispatcher) -> None:
         nonlocal most
@@ -154,7 +154,7 @@ def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
 
     policy = Policy(concurrency=32, retries=1000, give_up_after=1e6)
     done = Simulation(server, records(700), policy, watch=look).run()
-    assert bound <= most < bound + 32 + queue.AHEAD
+    assert bound <= most < bound + 32 + intake.AHEAD
     assert done.counts == Counts(delivered=700)
 
 
@@ -326,7 +326,7 @@ def test_rejections_do_not_stop_a_run_over_a_file_that_was_delivered_in_part_bef
 # Pipes
 
 
-class SlowPipe:
+class SlowPipe(intake.Pipe):
     """Ten records, one whenever the clock of the run reaches the next `every` seconds."""
 
     def __init__(self, every: float, number: int = 10) -> None:
@@ -336,7 +336,7 @@ class SlowPipe:
         self.at: dict[float, Message] = {every * n + 0.001: Wake() for n in range(1, number + 1)}
         self.given = 0
 
-    def poll(self) -> Record | None:
+    def __next__(self) -> Record | None:
         if not self.left:
             raise StopIteration
         if self.clock() < self.every * (self.given + 1):
