@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from reo_cli.delivery.backoff import LONGEST_WAIT, Random, delay
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import Intake, Queue
-from reo_cli.delivery.pace import Pace
+from reo_cli.delivery.pace import LONGEST_WAIT, Pace, Random, delay
 from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.stops import (
     all_rejected,

@@ -96,8 +96,7 @@ class Meter:
             return
         left = (self._total - counts.read) / rate
         most = dispatcher.concurrency
-        held = dispatcher.pace.throttled_ever or dispatcher.pace.has_rate
-        if left > LONG and not held and most < 256:
+        if left > LONG and not dispatcher.pace.throttled and most < 256:
             self._hinted = True
             better = min(256, most * 4)
             self._listener.hint(

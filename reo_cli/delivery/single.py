@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from reo_cli.checker import Checker
 from reo_cli.client import Connection, Target
-from reo_cli.delivery.backoff import CAP_ONE, LONGEST_WAIT, Random, delay
 from reo_cli.delivery.body import request_body
+from reo_cli.delivery.pace import CAP_ONE, LONGEST_WAIT, Random, delay
 from reo_cli.delivery.stops import asked_to_come_back, date, fatal, other_key, timed_out
 from reo_cli.delivery.summary import SendResult
 from reo_cli.errors import ExitCode, ReoError

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from reo_cli.delivery.backoff import LONGEST_WAIT
+from reo_cli.delivery.pace import LONGEST_WAIT
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.outcome import Outcome, Verdict
 

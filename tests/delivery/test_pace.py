@@ -8,9 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from reo_cli.delivery import backoff
-from reo_cli.delivery.backoff import delay
-from reo_cli.delivery.pace import OUTAGE_AFTER, PROBE_EVERY, STRIKES, Limit, Pace
+from reo_cli.delivery.pace import (
+    CAP,
+    CAP_ONE,
+    OUTAGE_AFTER,
+    PROBE_EVERY,
+    STRIKES,
+    Limit,
+    Pace,
+    delay,
+)
 from reo_cli.outcome import Outcome, Verdict
 from tests.delivery.simulation import (
     BUSY,
@@ -36,15 +43,15 @@ def highest() -> float:
 @pytest.mark.parametrize(
     ("failures", "throttled", "cap", "most"),
     [
-        (1, False, backoff.CAP, 0.25),
-        (2, False, backoff.CAP, 0.5),
-        (7, False, backoff.CAP, 16.0),
-        (8, False, backoff.CAP, 30.0),
-        (10_000, False, backoff.CAP, 30.0),
-        (1, True, backoff.CAP, 1.0),
-        (5, True, backoff.CAP, 16.0),
-        (6, True, backoff.CAP, 30.0),
-        (6, False, backoff.CAP_ONE, 5.0),
+        (1, False, CAP, 0.25),
+        (2, False, CAP, 0.5),
+        (7, False, CAP, 16.0),
+        (8, False, CAP, 30.0),
+        (10_000, False, CAP, 30.0),
+        (1, True, CAP, 1.0),
+        (5, True, CAP, 16.0),
+        (6, True, CAP, 30.0),
+        (6, False, CAP_ONE, 5.0),
     ],
 )
 def test_a_wait_is_uniform_up_to_a_bound_that_doubles(
@@ -58,51 +65,45 @@ def test_a_wait_is_uniform_up_to_a_bound_that_doubles(
 # The limit
 
 
-def test_the_limit_doubles_with_every_round_that_goes_well() -> None:
-    limit = Limit(20, 0.0)
+def at_level(value: int, highest: int = 64) -> Limit:
+    """A limit that has come to `value` by refusals, at the time 0."""
+    limit = Limit(highest, 0.0)
+    limit.value = limit._ceiling = value
+    return limit
+
+
+def rounds(limit: Limit, number: int, now: float) -> list[int]:
+    """Let so many rounds go well; give the limit before each."""
     seen = []
-    for _ in range(6):
+    for _ in range(number):
         seen.append(limit.value)
         for _ in range(limit.value):
-            limit.well(0.0)
-    assert seen == [1, 2, 4, 8, 16, 20]
+            limit.well(now)
+    return seen
 
 
-def test_a_refusal_lowers_the_limit_once_for_all_that_was_under_way() -> None:
-    limit = Limit(16, 0.0)
-    limit.value = 16
+def test_the_limit_doubles_with_every_round_that_goes_well() -> None:
+    assert rounds(Limit(20, 0.0), 6, 0.0) == [1, 2, 4, 8, 16, 20]
+
+
+def test_several_refusals_lower_the_limit_once_for_all_that_was_under_way() -> None:
+    limit = at_level(16)
     for answered in range(16):
         limit.refused(1.0, 2.0 + answered / 100)
     assert limit.value == 12
+    assert rounds(limit, 3, 2.5) == [12, 12, 12]
     for _ in range(STRIKES + 1):
         limit.refused(2.5, 3.0)
     assert limit.value == 9
 
 
-def test_a_level_is_forgiven_some_refusals_and_more_once_a_round_goes_well() -> None:
-    limit = Limit(4, 0.0)
-    for _ in range(3):
-        limit.well(0.0)
+def test_a_refusal_now_and_then_lowers_nothing() -> None:
+    limit = at_level(4)
+    for step in range(100):
+        limit.refused(step / 100, step / 100)
+        for _ in range(5):
+            limit.well(step / 100)
     assert limit.value == 4
-    for second in range(1, 20):
-        for _ in range(STRIKES):
-            limit.refused(second, second)
-        for _ in range(4):
-            limit.well(second)
-    assert limit.value == 4
-
-
-def test_a_quota_s_end_costs_few_requests_and_then_lowers_the_limit_no_more() -> None:
-    limit = Limit(64, 0.0)
-    limit.value, volleys = 64, []
-    for second in range(1, 10):
-        for _ in range(100):
-            limit.well(second)
-        volleys.append(limit.value)
-        for _ in range(limit.value):
-            limit.refused(second, second + 0.5, quota=True)
-    assert volleys[:6] == [64, 32, 16, 8, 4, 4]
-    assert max(volleys[4:]) <= 5
 
 
 def test_the_limit_never_leaves_its_bounds() -> None:
@@ -113,28 +114,29 @@ def test_the_limit_never_leaves_its_bounds() -> None:
             if chance.random() < 0.7:
                 limit.well(step * 0.3)
             else:
-                limit.refused((step - chance.random()) * 0.3, step * 0.3, quota=step % 2 == 0)
+                limit.refused((step - chance.random()) * 0.3, step * 0.3)
             assert 1 <= limit.value <= most
 
 
-def test_the_level_that_was_refused_is_tried_again_only_every_few_seconds() -> None:
-    limit = Limit(64, 0.0)
-    limit.value = 6
-    for _ in range(STRIKES + 1):
-        limit.refused(0.0, 0.0)
-    below = limit.value
-    now, raised = 0.0, []
+def test_more_is_tried_only_every_few_seconds_and_left_at_the_first_refusal() -> None:
+    limit, now, raised = at_level(5), 0.0, []
     while now < 4 * PROBE_EVERY:
         now += 0.05
-        before = limit.value
         limit.well(now)
-        if limit.value == 6 > before:
+        if limit.value == 6:
             raised.append(now)
             limit.refused(now, now)
-    assert below == 4
-    assert len(raised) == 3
+            assert limit.value == 5
     gaps = [later - sooner for sooner, later in itertools.pairwise(raised)]
+    assert len(raised) == 3
     assert all(gap >= PROBE_EVERY for gap in gaps)
+
+
+def test_tries_of_more_that_go_well_soon_lead_back_to_the_top() -> None:
+    limit, seen = at_level(5, 100), []
+    for turn in range(1, 8):
+        seen += rounds(limit, 2, turn * PROBE_EVERY)[1:]
+    assert seen == [6, 8, 12, 20, 36, 68, 100]
 
 
 # The figures of reliability.md: servers that refuse
@@ -166,8 +168,8 @@ def test_a_server_that_takes_some_at_a_time_is_kept_busy_and_seldom_overrun(
     assert done.counts.delivered == number
     ideal = number / (most / 0.05)
     refused = (done.requests - number) / done.requests
-    assert ideal / done.seconds >= 0.99
-    assert refused <= 0.015
+    assert ideal / done.seconds >= 0.97
+    assert refused <= 0.02
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.01, 0.9), (0.05, 0.6), (0.1, 0.3)])
@@ -334,7 +336,7 @@ def test_a_wait_that_is_asked_for_closes_the_gate_for_all_and_is_named() -> None
     assert one.may_start(0, 2.0)
     assert one.waiting(0.0) == "waiting 2 s (429)"
     assert one.waiting(2.0) == ""
-    assert one.throttled_ever
+    assert one.throttled
 
 
 def test_refusals_that_name_no_time_lower_the_limit_and_in_a_row_are_an_outage() -> None:
@@ -343,7 +345,7 @@ def test_refusals_that_name_no_time_lower_the_limit_and_in_a_row_are_an_outage()
         fail(one, BUSY, 1.0, under_way=under_way)
     assert one.limit == 48
     assert one.wake_at(1.0) is None
-    assert one.throttled_ever
+    assert one.throttled
     for under_way in range(63 - STRIKES - 1, -1, -1):
         fail(one, BUSY, 1.0, under_way=under_way)
     assert one.outage
