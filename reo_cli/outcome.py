@@ -19,7 +19,7 @@ from reo_cli.answers import (
     text_of,
     words_of,
 )
-from reo_cli.guard import KEY_HINT
+from reo_cli.settings.guard import KEY_HINT
 
 CUT_OFF = "the answer was cut off"
 

@@ -124,7 +124,8 @@ def test_list_says_which_key_is_used(run: Reo) -> None:
 
 
 def test_control_characters_in_values_are_made_visible(run: Reo) -> None:
-    result = run("list", env={"REO_ACCOUNT": "a\x1b[31mred\u202e"})
+    run("set", "account", "a\x1b[31mred\u202e")
+    result = run("list")
     assert "\x1b" not in result.stdout
     assert "\u202e" not in result.stdout
     assert "\\x1b[31mred" in result.stdout
@@ -351,13 +352,24 @@ def test_a_key_is_asked_for_without_an_echo(world: World, config: Path) -> None:
     assert KEY not in terminal.screen
 
 
+def test_a_key_for_stdin_at_a_terminal_is_not_echoed(world: World, config: Path) -> None:
+    terminal = Terminal("set", "api_key", "-", world=world, config=config)
+    terminal.expect(Terminal.PROMPT)
+    terminal.type(f"{KEY}\n")
+    assert terminal.finish() == 0
+    assert config.read_text() == f'api_key = "{KEY}"\n'
+    assert KEY not in terminal.screen
+
+
 def test_list_draws_a_table_on_a_terminal(world: World, config: Path) -> None:
-    variables = {"REO_API_KEY": KEY, "REO_ACCOUNT": "a\x1b[31mred\u202e", "NO_COLOR": "1"}
+    config.parent.mkdir()
+    config.write_text('account = "a\\u001b[31mred\\u202e"\n')
+    variables = {"REO_API_KEY": KEY, "NO_COLOR": "1"}
     terminal = Terminal("list", world=world, config=config, **variables)
     assert terminal.finish() == 0
     assert "─" in terminal.screen
     assert "********abcd" in terminal.screen
-    assert "(does not exist)" in terminal.screen
+    assert str(config) in terminal.screen
     assert "a\\x1b[31mred\\u202e" in terminal.screen
     assert "\x1b[" not in terminal.screen
     assert KEY not in terminal.screen

@@ -55,11 +55,15 @@ FAULTS = [
     ("profiles = 1", "1: `profiles`: is not a table", ""),
     ("[profiles]\na = 1", "2: `profiles.a`: is not a table", "[profiles.a]"),
     ("[profiles.a]\nmap = 'x'", "2: `profiles.a.map`: is not a table", ""),
-    ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: is not a", "`domain`"),
+    ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: names the", "`domain`"),
     ("[profiles.a]\nset = { count = true }", "2: `profiles.a.set.count`: is neither", ""),
     ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is neither", ""),
     ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ignore"),
-    ("[profiles.a]\nid_from = [\n 'domain',\n 'x'\n]", "2: `profiles.a.id_from`: names what", ""),
+    (
+        "[profiles.a]\nid_from = [\n 'domain',\n 'x'\n]",
+        "2: `profiles.a.id_from`: names the unknown field `x`",
+        "",
+    ),
     ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
     ("[profiles.a]\ndate_format = 1", "2: `profiles.a.date_format`: is not text", ""),
     ("timeout = 1\nretries = \n", "2: the config file is not valid TOML: invalid value", ""),
@@ -213,8 +217,8 @@ def test_a_value_is_set_and_removed_and_comments_stay(
         ("endpoint", None, "http://evil.example", 78, "not https"),
         ("api_key", None, "short", 78, "characters"),
         ("extra", "a", "no", 2, "`extra` is unknown"),
-        ("map.domian", "a", "x", 2, "`map.domian` is not a field"),
-        ("id_from", "a", "domain,x", 2, "`id_from` names what is not a field"),
+        ("map.domian", "a", "x", 2, "`map.domian` names the unknown field"),
+        ("id_from", "a", "domain,x", 2, "`id_from` names the unknown field `x`"),
     ],
 )
 def test_a_value_is_checked_before_it_is_written(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.guard import check_endpoint, check_key, is_loopback, split_endpoint
+from reo_cli.settings.guard import check_endpoint, check_key, is_loopback, split_endpoint
 
 KEY = "k3y-CANARY_0123456789+/=~"
 

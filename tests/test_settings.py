@@ -5,11 +5,13 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import SETTINGS, Settings, Sources, resolve
+from reo_cli.settings.guard import odd_key
 from reo_cli.settings.model import NO_KEY
 from reo_cli.settings.table import BY_KEY, env_example, masked
 from tests.conftest import CANARY as KEY
@@ -149,8 +151,7 @@ def test_defaults(files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "ca_bundle": None,
     }
     assert {value.source for value in settings.values.values()} == {"default"}
-    assert (settings.extra, settings.id_from, settings.date_format) == (None, (), None)
-    assert (settings.map, settings.set, settings.default) == ({}, {}, {})
+    assert settings.reading == {}
 
 
 def test_the_config_file_is_in_the_user_config_folder(
@@ -202,7 +203,6 @@ BAD = [
     ("timeout", "inf", "not a plain number"),
     ("timeout", "1_0", "not a plain number"),
     ("timeout", "1e3", "not a plain number"),
-    ("timeout", " 5", "not a plain number"),
     ("timeout", "٣", "not a plain number"),
     ("timeout", "0", "outside 0.001 to 86400"),
     ("timeout", "9" * 400, "outside"),
@@ -241,6 +241,56 @@ def test_an_empty_flag_is_wrong_usage(files: Files, key: str) -> None:
     assert caught.value.exit_code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize("source", ["environment", "env file"])
+@pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"api_key", "endpoint"}))
+def test_blanks_and_line_ends_around_a_variable_are_dropped(
+    files: Files, key: str, source: str
+) -> None:
+    """`docker --env-file` keeps a CR: `acme\\r` would be another account."""
+    text, variable = TEXTS[key][0], BY_KEY[key].variable
+    path = files.cwd / "named.env"
+    path.write_text(f'{variable}=" {text}\\t"\n')
+    sources = files.sources()._replace(env_file=path)
+    settings = (
+        resolve(sources) if source == "env file" else files.resolve(**{variable: f" {text}\r"})
+    )
+    assert as_text(attribute(settings, key)) == text
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\x1b[31m", "a\x7f", "a\x85b"])
+def test_a_control_character_left_in_a_variable_is_78(files: Files, text: str) -> None:
+    with pytest.raises(
+        ReoError, match="`REO_ACCOUNT` in the environment holds a control"
+    ) as caught:
+        files.resolve(REO_ACCOUNT=text)
+    assert caught.value.exit_code is ExitCode.CONFIG
+
+
+def test_quotes_that_became_part_of_a_value_are_a_warning(files: Files) -> None:
+    settings = files.resolve(REO_ACCOUNT='"acme"', REO_PRODUCT_ID="it's")
+    [warning] = settings.warnings
+    assert "`REO_ACCOUNT` in the environment stands in quotes" in warning
+
+
+def test_a_config_file_by_default_that_is_closed_to_this_user_counts_as_absent(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HOME is another user's under `docker --user` and `sudo -u`; tests may run as root."""
+    opened: Any = Path.open
+
+    def closed(path: Path, *args: str) -> Any:
+        if path.name == "config.toml":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args)
+
+    monkeypatch.setattr(Path, "open", closed)
+    [warning] = resolve(Sources({}, {}, files.cwd)).warnings
+    assert "counts as absent" in warning
+    with pytest.raises(ReoError, match="cannot read") as caught:
+        files.resolve()
+    assert caught.value.exit_code is ExitCode.CONFIG
+
+
 def test_paths_are_relative_to_where_they_are_written(files: Files) -> None:
     files.write_config('ledger = "l.db"\n[profiles.p]\nca_bundle = "~/ca.pem"\n')
     sources = files.sources(REO_API_KEY_FILE="key.txt")._replace(profile="p")
@@ -270,6 +320,31 @@ def test_without_a_key_one_line_tells_every_way(files: Files) -> None:
     for way in ("REO_API_KEY", "--api-key-file", ".env", "reo config set api_key", "Integrations"):
         assert way in caught.value.message
     assert "\n" not in NO_KEY
+
+
+def test_a_secret_that_is_empty_is_called_empty(files: Files) -> None:
+    with pytest.raises(ReoError, match="`REO_API_KEY` is set but empty") as caught:
+        files.resolve(REO_API_KEY="").require_key()
+    assert caught.value.reason == "no_key"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (f'"{KEY}"', "quotes"),
+        (f"Bearer {KEY}", "alone"),
+        ("${{ secrets.REO_API_KEY }}", "variable"),
+        ("$REO_API_KEY", "variable"),
+        (f'{{"key": "{KEY}"}}', "JSON"),
+        ("/run/secrets/reo", "--api-key-file"),
+        (KEY, ""),
+        ("abc/def/ghi+jkl==", ""),
+    ],
+)
+def test_what_looks_like_no_key(key: str, said: str) -> None:
+    assert said in odd_key(key)
+    assert bool(odd_key(key)) == bool(said)
+    assert KEY not in odd_key(key)
 
 
 def test_within_one_level_the_key_comes_before_its_file(files: Files) -> None:
@@ -440,11 +515,14 @@ def test_a_profile_says_how_files_are_read(files: Files) -> None:
         """
     )
     settings = resolve(files.sources()._replace(profile="downloads"))
-    assert settings.map == {"domain": "Company Domain", "meta.plan": "Plan"}
-    assert settings.set == {"activity_type": "DOWNLOAD"}
-    assert settings.default == {"count": "1"}
-    assert settings.id_from == ("domain", "event_at")
-    assert (settings.extra, settings.date_format) == ("ignore", "day-first")
+    assert settings.reading == {
+        "extra": "ignore",
+        "id_from": ("domain", "event_at"),
+        "date_format": "day-first",
+        "map": {"domain": "Company Domain", "meta.plan": "Plan"},
+        "set": {"activity_type": "DOWNLOAD"},
+        "default": {"count": "1"},
+    }
     shown = {value.key: value.value for value in settings.shown()}
     assert shown["map.meta.plan"] == "Plan"
     assert shown["id_from"] == "domain,event_at"
@@ -530,6 +608,15 @@ def test_5_8_endpoint_and_key_of_one_env_file_go_together(files: Files, source: 
     files.write_env("REO_ENDPOINT=https://other.example", f"REO_API_KEY={OTHER_KEY}")
     settings = resolve(give_key(files, source))
     assert (settings.endpoint, settings.require_key()) == ("https://other.example", OTHER_KEY)
+
+
+def test_5_8_key_and_endpoint_of_a_stranger_do_not_replace_an_empty_secret(files: Files) -> None:
+    files.write_env("REO_ENDPOINT=https://evil.example", f"REO_API_KEY={OTHER_KEY}")
+    sources = files.sources(REO_API_KEY="")
+    with pytest.raises(ReoError, match="`REO_API_KEY` is set, but empty") as caught:
+        resolve(sources)
+    assert caught.value.exit_code is ExitCode.CONFIG
+    assert resolve(sources._replace(offline=True)).values["endpoint"].source == "default"
 
 
 def test_5_8_an_endpoint_without_any_key_has_no_effect(files: Files) -> None:
@@ -626,6 +713,16 @@ def test_env_files_of_others_are_read_for_our_variables_only(
     assert (settings.retries, settings.timeout, settings.rate) == (2, 10.0, None)
     assert settings.warnings == ("`.env`, line 7 is not understood and has no effect",)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_an_env_file_in_utf_16_is_said(files: Files, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (files.cwd / ".env").write_bytes(f"{mark}REO_RETRIES=2\r\n".encode(encoding))
+    with pytest.raises(ReoError, match=r"`\.env` is UTF-16"):
+        files.resolve()
+    (files.cwd / ".env").write_bytes("OTHER=2".encode(encoding))
+    assert files.resolve().warnings == ()
 
 
 def test_an_env_file_in_another_encoding_is_named_with_its_line(files: Files) -> None:

@@ -5,12 +5,13 @@ given. Typer parses the command line by the signature that `command` makes of th
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import typer
 
 from reo_cli.cli.pages import Command, Group
+from reo_cli.errors import ExitCode, ReoError
 
 Read = Callable[[str, Any], Any]
 """From the name of an option and what was typed to its value; raises ReoError 2."""
@@ -37,11 +38,11 @@ class Declared(NamedTuple):
             kind = list[str]
         elif not self.metavar:
             kind = bool
-        if self.default is None:
+        if self.default is not ...:
             kind = kind | None
         make: Any = typer.Option if self.names else typer.Argument
         info = make(
-            self.default,
+            self.default if self.default is ... else None,
             *self.names,
             metavar=self.metavar or None,
             help=self.help,
@@ -52,10 +53,11 @@ class Declared(NamedTuple):
         return inspect.Parameter(name, keyword, default=info, annotation=kind)
 
     def value(self, typed: Any) -> Any:
-        """Return what was typed as the program takes it; raises ReoError 2."""
-        if self.read is None or typed is None:
-            return typed
-        return self.read(self.names[0] if self.names else self.metavar, typed)
+        """Return what was typed, else the default, as the program takes it; raises ReoError 2."""
+        text = self.default if typed is None else typed
+        if self.read is None or text is None:
+            return text
+        return self.read(self.names[0] if self.names else self.metavar, text)
 
 
 def option(
@@ -94,11 +96,34 @@ def argument(
 
 
 class Options:
-    """The options of a command, as given; what they mean is read when the object is made."""
+    """The options of a command, as given; what they mean is read when the object is made.
 
-    def __init__(self, **typed: Any) -> None:
+    `typed` has what was typed, by attribute.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        self.typed = {name: value for name, value in given.items() if value is not None}
         for name, declared in declared_of(type(self)).items():
-            setattr(self, name, declared.value(typed.get(name, declared.default)))
+            setattr(self, name, declared.value(given.get(name)))
+
+    def take(self, profile: Mapping[str, Any], source: str) -> None:
+        """Take what a profile says of options, below the command line; lists and tables are joined.
+
+        Raises ReoError 78 for a value that the option does not take.
+        """
+        for name, declared in declared_of(type(self)).items():
+            own, typed = profile.get(name), self.typed.get(name)
+            try:
+                if isinstance(own, Mapping):
+                    setattr(self, name, {**own, **(getattr(self, name) or {})})
+                elif own is not None and declared.many:
+                    setattr(self, name, declared.value([*own, *(typed or ())]))
+                elif own is not None and typed is None:
+                    text = own if isinstance(own, str) else ",".join(own)
+                    setattr(self, name, declared.value(text))
+            except ReoError as error:
+                message = f"{error.message} (`{name}` from {source})"
+                raise error.changed(exit_code=ExitCode.CONFIG, message=message) from None
 
 
 def declared_of(options: type[Options]) -> dict[str, Declared]:

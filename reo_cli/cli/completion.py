@@ -201,8 +201,7 @@ def _settings(_incomplete: str) -> list[Offer]:
 def _profiles(_incomplete: str) -> list[Offer]:
     """Return the profiles of the config file; none when it cannot be read."""
     from reo_cli.errors import ReoError
-    from reo_cli.settings.configfile import load
-    from reo_cli.settings.levels import config_path
+    from reo_cli.settings.configfile import config_path, load
 
     try:
         config = load(config_path(os.environ, Path()))

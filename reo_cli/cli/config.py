@@ -92,14 +92,14 @@ def get_setting(options: KeyShown) -> None:
 @command(config_app, "set", KeyAndValue, "Write one setting to the config file, comments kept.")
 def set_setting(options: KeyAndValue) -> None:
     """Write one setting."""
-    from reo_cli.settings import edit, interview
+    from reo_cli.settings import edit, prompt
 
     _, talk = _streams()
     path, profile = _target(options.profile)
     key, text = edit.pair(options.key, options.value)
     keys = edit.place(key, profile)
     if key == "api_key":
-        text = interview.new_key(text, interview.terminal(talk.note))
+        text = prompt.new_key(text, talk.note)
     edit.set_values(path, {keys: edit.given(key, text)}, Path())
     talk.note(f"`{'.'.join(keys)}` is set in `{path}`")
     _warn_if_hidden(key, talk)
@@ -133,11 +133,11 @@ def show_path(_options: Options) -> None:
 @command(config_app, "init", Profile, "Ask for key, product and environment; write them.")
 def init(options: Profile) -> None:
     """Ask for the most important settings."""
-    from reo_cli.settings import edit, interview
+    from reo_cli.settings import edit, prompt
 
     streams, talk = _streams()
     path, profile = _target(options.profile)
-    answers = interview.interview(path, profile, interview.terminal(talk.note))
+    answers = prompt.interview(path, profile, talk.note)
     streams.mask.hide(answers.get(edit.place("api_key", profile), ""))
     edit.set_values(path, answers, Path())
     talk.note(f"`{path}` is written; only you can read it")
@@ -171,12 +171,14 @@ def _streams() -> "tuple[Streams, Talk]":
 
 
 def _target(profile: str | None) -> tuple[Path, str | None]:
-    """Return the config file to write, and the profile in it."""
+    """Return the config file to write, and the profile in it; raises ReoError 78."""
     import os
 
-    from reo_cli.settings.levels import config_path
+    from reo_cli.settings.configfile import config_path
+    from reo_cli.settings.resolve import cleaned
 
-    return config_path(os.environ, Path()), profile or os.environ.get("REO_PROFILE") or None
+    environ = cleaned(os.environ, "the environment")
+    return config_path(environ, Path()), profile or environ.get("REO_PROFILE")
 
 
 def _prepare(settings: "Settings", streams: "Streams", talk: "Talk") -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reo_cli.cli import parsing
 from reo_cli.cli.command import Options, option
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.table import CHOICES
 
 if TYPE_CHECKING:
     from reo_cli.readers.names import Extra
@@ -46,7 +47,7 @@ class Reading(Options):
         "--format FORMAT",
         "csv, tsv, json or ndjson. Default: auto, by the name, then the content.",
         default="auto",
-        choices=("auto", "json", "ndjson", "csv", "tsv"),
+        choices=CHOICES["format"],
     )
     encoding: str | None = reading(
         "--encoding NAME",
@@ -81,11 +82,12 @@ class Reading(Options):
         read=parsing.pairs,
         many=True,
     )
-    extra: "Extra | None" = reading(
+    extra: "Extra" = reading(
         "--extra WHAT",
         "Columns and keys that are no field: error, meta (keep them there) or ignore. "
         "Default: error.",
-        choices=("error", "meta", "ignore"),
+        default="error",
+        choices=CHOICES["extra"],
     )
     ignore: list[str] | None = reading(
         "--ignore COLUMN", "Leave this column or key out. Repeatable.", many=True
@@ -117,10 +119,14 @@ class Where(Options):
         )
 
     def settings(self, talk: "Talk", *, offline: bool = False) -> "Settings":
-        """Resolve the settings and say what was noticed; raises ReoError 2 or 78."""
+        """Resolve the settings, take what the profile says of options, and say what was noticed.
+
+        Raises ReoError 2 or 78.
+        """
         from reo_cli.settings import resolve
 
         settings = resolve(self.sources(offline=offline))
+        self.take(settings.reading, f"profile {settings.profile} in {settings.config_path}")
         for text in settings.warnings:
             talk.warning(text)
         for text in settings.notes:

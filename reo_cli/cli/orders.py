@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.parsing import usage
@@ -17,7 +17,6 @@ from reo_cli.text import pasted
 if TYPE_CHECKING:
     from reo_cli.client import Target
     from reo_cli.readers import ReadOptions
-    from reo_cli.readers.names import Extra
     from reo_cli.settings import Settings
 
 
@@ -47,21 +46,21 @@ def reading(
         "product_id": options.product_id,
         "environment": options.environment,
     }
-    always = {**settings.set, **(options.set or {})}
+    always = dict(options.set or {})
     always |= {name: text for name, text in short.items() if text and text.strip()}
     rules = Rules(
         now=int(time.time()),
         always=always,
-        absent={**settings.default, **(options.default or {})},
+        absent=options.default or {},
         fallback=fallback(settings),
-        date_format=options.date_format or settings.date_format,
+        date_format=options.date_format,
     )
     require_good(rules)
-    columns = {**settings.map, **(options.map or {})}
+    columns = options.map or {}
     require_one_field_each(columns)
     names = NameRules(
         columns=columns,
-        extra=options.extra or cast("Extra", settings.extra or "error"),
+        extra=options.extra,
         ignored=frozenset(options.ignore or ()),
         given=frozenset({*always, *rules.absent, *rules.fallback}),
         command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
@@ -110,8 +109,9 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     from reo_cli.client import prepare
 
     if options.dry_run:
-        has_key = settings.api_key is not None or settings.api_key_file is not None
-        key = settings.require_key() if has_key else None  # with one, the ledger tells more
+        key = (
+            settings.require_key() if settings.has_key else None
+        )  # with one, the ledger tells more
         return Goal(settings.require_endpoint(), key, None)
     if options.sandbox:
         from reo_cli.sandbox import Sandbox
@@ -135,6 +135,6 @@ def state_folder() -> Path:
 
     Where the system knows no home, it is `.reo` in the working folder.
     """
-    from reo_cli.settings.folders import user_folder
+    from reo_cli.settings.files import user_folder
 
     return user_folder("state") or Path(".reo").absolute()

@@ -61,7 +61,7 @@ def keys(option: str, texts: list[str]) -> dict[str, str]:
 
 def fields(option: str, text: str) -> tuple[str, ...]:
     """Read `FIELD,FIELD`."""
-    return tuple(field(option, name) for name in text.split(","))
+    return tuple(field(option, name) for name in text.split(",")) if text else ()
 
 
 def field(option: str, name: str) -> str:
@@ -87,7 +87,7 @@ def given(option: str, text: str) -> str:
 
 def path(option: str, text: str) -> Path:
     """Read the path of a file; `~` is the user's home."""
-    from reo_cli.settings.folders import expanded
+    from reo_cli.settings.files import expanded
 
     if not text.strip():
         raise usage(option, text, "is no path", "a variable in the command is empty")

@@ -130,10 +130,10 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
     record = _record(options)
     rules = Rules(
         now=int(time.time()),
-        always=settings.set,
-        absent={"event_at": "now", **settings.default},
+        always=settings.reading.get("set", {}),
+        absent={"event_at": "now", **settings.reading.get("default", {})},
         fallback=orders.fallback(settings),
-        date_format=options.date_format or settings.date_format,
+        date_format=options.date_format,
     )
     goal = orders.goal(options, settings, stack)
     return SingleOrder(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from reo_cli.cli import options as opt
 from reo_cli.cli import parsing
 from reo_cli.cli.command import argument, command, new_app
+from reo_cli.settings.table import CHOICES
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -49,16 +50,17 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
         default="100",
         read=parsing.whole,
     )
-    id_from: tuple[str, ...] | None = opt.memory(
+    id_from: tuple[str, ...] = opt.memory(
         "--id-from FIELD,...",
         "Fields that identify an event. Default: all of it, and its occurrence.",
+        default="",
         read=parsing.fields,
     )
     on_change: "OnChange" = opt.memory(
         "--on-change WHAT",
         "For events delivered before with other content: error, skip or send. Default: error.",
         default="error",
-        choices=("error", "skip", "send"),
+        choices=CHOICES["on_change"],
     )
     resend: bool = opt.memory("--resend", "Send what was delivered before, too.")
     no_ledger: bool = opt.memory("--no-ledger", "Remember nothing after this run.")
@@ -131,13 +133,12 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
     from reo_cli.delivery.run import Order
 
     reading, rules = orders.reading(options, settings, options.files)
-    id_from = settings.id_from if options.id_from is None else options.id_from
     goal = orders.goal(options, settings, stack)
     return Order(
         names=options.files,
         reading=reading,
         rules=rules,
-        identity=Identity(id_from, options.on_change, options.shard),
+        identity=Identity(options.id_from, options.on_change, options.shard),
         policy=Policy(
             concurrency=settings.concurrency,
             retries=settings.retries,

@@ -8,8 +8,8 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reo_cli import guard
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings import guard
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reo_cli import __version__
 from reo_cli.client.proxy import Proxy, authority, find_proxy
-from reo_cli.guard import check_endpoint, check_key, split_endpoint
+from reo_cli.settings.guard import check_endpoint, check_key, split_endpoint
 
 if TYPE_CHECKING:
     from ssl import SSLContext

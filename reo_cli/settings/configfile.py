@@ -10,30 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.model import Reading
-from reo_cli.settings.table import (
-    BY_KEY,
-    EXTRA,
-    FILE_LIMIT,
-    READING,
-    TABLES,
-    Setting,
-    nearest,
-    parse,
-)
+from reo_cli.settings.files import FILE_LIMIT, expanded, user_folder
+from reo_cli.settings.table import BY_KEY, CHOICES, READING, Setting, nearest, parse
 
 Keys = tuple[str, ...]
+Reading = Mapping[str, Any]
+"""How files are read, as a profile says it: texts, lists of texts and tables of texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What `[profiles.NAME]` holds: settings as text, and how files are read."""
 
-    texts: Mapping[str, str] = field(repr=False)
+    texts: Mapping[str, str]
     reading: Reading
+
+    def __repr__(self) -> str:
+        return "Profile(…)"  # never the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +41,29 @@ class ConfigFile:
     mode: int = 0
 
     @property
-    def holds_key(self) -> bool:
-        """Whether a key stands in it, in whatever profile."""
-        tables = (self.texts, *(each.texts for each in self.profiles.values()))
-        return any("api_key" in texts for texts in tables)
-
-    @property
     def is_exposed(self) -> bool:
-        """Whether it holds a key and others than its owner can read or write it."""
-        return self.holds_key and bool(self.mode & 0o077)
+        """Whether it holds a key, and others than its owner can read or write it."""
+        tables = (self.texts, *(each.texts for each in self.profiles.values()))
+        return any("api_key" in texts for texts in tables) and bool(self.mode & 0o077)
+
+
+def config_path(environ: Mapping[str, str], cwd: Path) -> Path:
+    """Return `$REO_CONFIG`, else `config.toml` in the user config folder.
+
+    It is not absolute when the system knows no home for this user: there is no config file then.
+    """
+    given = environ.get("REO_CONFIG", "").strip()
+    if given:
+        return expanded(cwd, given).absolute()
+    folder = user_folder("config")
+    return Path("~/.config/reo/config.toml") if folder is None else folder / "config.toml"
 
 
 def load(path: Path) -> ConfigFile | None:
-    """Read and check the config file; None when there is none. Raises ReoError 78."""
+    """Read and check the config file; None when there is none.
+
+    Raises ReoError 78, `config_closed` where it or its folder is closed to this user.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -73,7 +78,8 @@ def load(path: Path) -> ConfigFile | None:
 def unreadable(path: Path, error: OSError) -> ReoError:
     """Return the error of a config file that the system does not let us read."""
     message = f"`{path}`: cannot read the config file: {error.strerror}"
-    return ReoError(ExitCode.CONFIG, "config_file", message)
+    reason = "config_closed" if isinstance(error, PermissionError) else "config_file"
+    return ReoError(ExitCode.CONFIG, reason, message)
 
 
 def decoded(path: Path, raw: bytes) -> str:
@@ -94,8 +100,12 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=_Decimal)
     except tomllib.TOMLDecodeError as error:
-        problem, line = _located(str(error), text)
-        raise _syntax_fault(path, line, f"is not valid TOML: {problem}") from None
+        place = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
+        found = place.fullmatch(str(error))
+        problem, line = found.groups() if found else (str(error), None)
+        number = int(line or text.rstrip("\n").count("\n") + 1) if found else 0
+        what = f"is not valid TOML: {problem[:1].lower()}{problem[1:]}"
+        raise _syntax_fault(path, number, what) from None
     except RecursionError:
         raise _syntax_fault(path, 0, "is not valid TOML: nested too deeply") from None
 
@@ -104,15 +114,6 @@ class _Decimal(str):
     """A TOML float as it was written, so that `nan` and `1e3` meet the same parser as flags."""
 
     __slots__ = ()
-
-
-def _located(message: str, text: str) -> tuple[str, int]:
-    """Split tomllib's message into the problem and the line, 0 when it names none."""
-    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
-    if not found:
-        return message, 0
-    problem, line = found.groups()
-    return problem[:1].lower() + problem[1:], int(line or text.rstrip("\n").count("\n") + 1)
 
 
 def _syntax_fault(path: Path, line: int, problem: str) -> ReoError:
@@ -125,10 +126,8 @@ def check(path: Path, text: str, mode: int = 0) -> ConfigFile:
     """Check every key and value of the file. Raises ReoError 78 with file, line and key."""
     document = parsed(path, text)
     checker = _Checker(path, text)
-    profiles = document.pop("profiles", {})
+    profiles = checker.table(("profiles",), document.pop("profiles", {}), "`[profiles.NAME]`")
     texts = checker.settings(document, ())
-    if not isinstance(profiles, dict):
-        raise checker.fault(("profiles",), "is not a table", "write `[profiles.NAME]`")
     found = {name: checker.profile(name, table) for name, table in profiles.items()}
     return ConfigFile(path, texts, found, mode)
 
@@ -140,30 +139,36 @@ class _Checker:
         self._path = path
         self._text = text
 
-    def profile(self, name: str, table: Any) -> Profile:
+    def table(self, keys: Keys, value: Any, form: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.fault(keys, "is not a table", f"write {form}")
+        return value
+
+    def profile(self, name: str, value: Any) -> Profile:
         where = ("profiles", name)
-        if not isinstance(table, dict):
-            raise self.fault(where, "is not a table", f"write `[profiles.{name}]`")
-        own = {key: value for key, value in table.items() if key not in (*TABLES, *READING)}
-        by_field: dict[str, Any] = {
-            key: self._fields((*where, key), table.get(key, {})) for key in TABLES
+        table = self.table(where, value, f"`[profiles.{name}]`")
+        own = {key: each for key, each in table.items() if key not in READING}
+        reading = {
+            key: self._reading((*where, key), each) for key, each in table.items() if key in READING
         }
-        reading = {key: self._reading((*where, key), table.get(key)) for key in READING}
-        return Profile(self.settings(own, where), Reading(**by_field, **reading))
+        return Profile(
+            self.settings(own, where), {key: each for key, each in reading.items() if each}
+        )
 
     def settings(self, table: Mapping[str, Any], where: Keys) -> dict[str, str]:
         """Return the texts of the settings in a table, blank ones left out."""
         texts = {}
         for key, value in table.items():
+            keys = (*where, key)
             setting = BY_KEY.get(key)
             if setting is None:
-                raise self._unknown((*where, key))
-            text = self._text_of(setting, value, (*where, key))
+                raise self._unknown(keys)
+            text = self._text_of(setting, value, keys)
             if text.strip():
                 try:
                     parse(setting, text)
                 except ValueError as error:
-                    raise self.fault((*where, key), str(error)) from None
+                    raise self.fault(keys, str(error)) from None
                 texts[key] = text
         return texts
 
@@ -171,56 +176,62 @@ class _Checker:
         is_number = setting.kind in ("whole", "decimal")
         if type(value) is str or (is_number and type(value) in (int, _Decimal)):
             return str(value)
-        kind = "a number" if is_number else "text in quotes"
-        raise self.fault(keys, f"is not {kind}")
+        raise self.fault(keys, f"is not {'a number' if is_number else 'text in quotes'}")
 
-    def _fields(self, keys: Keys, table: Any) -> dict[str, str]:
-        """Return a `map`, `set` or `default` table; `meta.NAME` may be a table of its own."""
-        from reo_cli.events import NAMES, is_field
+    def _reading(self, keys: Keys, value: Any) -> Any:
+        """Return what a profile says of reading files; the options check it when it is used."""
+        match READING[keys[-1]]:
+            case "table":
+                form = "FIELD = VALUE lines below its header"
+                return self._fields(keys, self.table(keys, value, form))
+            case "text":
+                return self._reading_text(keys, value)
+        texts = [value] if type(value) is str else value
+        if type(texts) is not list or any(type(text) is not str for text in texts):
+            raise self.fault(keys, "is not a list of texts", 'write ["one", "other"]')
+        if READING[keys[-1]] == "list":
+            return tuple(texts)
+        names = tuple(name.strip() for text in texts for name in text.split(","))
+        for name in names:
+            self._require_field(keys, name)
+        return names
 
-        if not isinstance(table, dict):
-            raise self.fault(keys, "is not a table", "write FIELD = VALUE lines below its header")
-        texts = {}
-        for name, where, value in _flat(table, keys):
-            if not is_field(name):
-                near = nearest(name, NAMES)
-                hint = f"did you mean `{near}`?" if near else f"the fields are {', '.join(NAMES)}"
-                raise self.fault(where, "is not a field of an event", hint)
+    def _reading_text(self, keys: Keys, value: Any) -> str:
+        if type(value) is not str and (keys[-1] != "skip_lines" or type(value) is not int):
+            raise self.fault(keys, "is not text in quotes")
+        choices = CHOICES.get(keys[-1])
+        if choices and value and value not in choices:
+            raise self.fault(keys, "is unknown", f"it is one of {', '.join(choices)}")
+        return str(value)
+
+    def _fields(self, keys: Keys, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+        """Return a table by field; `meta.NAME` may be a table of its own."""
+        texts: dict[str, str] = {}
+        for key, value in table.items():
+            name, where = prefix + key, (*keys, key)
+            if isinstance(value, dict) and (prefix or key == "meta"):
+                texts |= self._fields(where, value, f"{name}.")
+                continue
+            self._require_field(where, name)
             if type(value) not in (str, int, _Decimal):
                 raise self.fault(where, "is neither text nor a number", "put it in quotes")
             texts[name] = str(value)
         return texts
 
-    def _reading(self, keys: Keys, value: Any) -> Any:
-        """Return `extra`, `id_from` or `date_format`, checked."""
-        key = keys[-1]
-        if key == "id_from":
-            return self._id_from(keys, value)
-        if value is not None and not isinstance(value, str):
-            raise self.fault(keys, "is not text in quotes")
-        if key == "extra" and value and value not in EXTRA:
-            raise self.fault(keys, "is unknown", f"it is one of {', '.join(EXTRA)}")
-        return value or None
+    def _require_field(self, keys: Keys, name: str) -> None:
+        from reo_cli.events import NAMES, is_field
 
-    def _id_from(self, keys: Keys, value: Any) -> Keys:
-        from reo_cli.events import is_field
-
-        names = value.split(",") if isinstance(value, str) else value or []
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise self.fault(keys, "is not a list of fields", 'write ["domain", "event_at"]')
-        stripped = tuple(name.strip() for name in names if name.strip())
-        if not all(is_field(name) for name in stripped):
-            raise self.fault(keys, "names what is not a field of an event")
-        return stripped
+        if not is_field(name):
+            near = nearest(name, NAMES)
+            hint = f"did you mean `{near}`?" if near else f"the fields are {', '.join(NAMES)}"
+            raise self.fault(keys, f"names the unknown field `{name}`", hint)
 
     def _unknown(self, keys: Keys) -> ReoError:
         key = keys[-1]
-        if key in (*TABLES, *READING):
-            return self.fault(
-                keys, "belongs in a profile", f"write it below `[profiles.NAME]`, not as `{key}`"
-            )
-        known = (*BY_KEY, *TABLES, *READING) if len(keys) > 1 else (*BY_KEY, "profiles")
-        near = nearest(key, known)
+        if key in READING:
+            hint = f"write it below `[profiles.NAME]`, not as `{key}`"
+            return self.fault(keys, "belongs in a profile", hint)
+        near = nearest(key, (*BY_KEY, *READING) if len(keys) > 1 else (*BY_KEY, "profiles"))
         hint = f"did you mean `{near}`?" if near else f"the settings are {', '.join(BY_KEY)}"
         return self.fault(keys, "is not a setting", hint)
 
@@ -230,18 +241,6 @@ class _Checker:
         place = f"{self._path}:{line}" if line else f"{self._path}"
         message = f"{place}: `{'.'.join(keys)}`: {problem}"
         return ReoError(ExitCode.CONFIG, "config_value", message, hint)
-
-
-def _flat(table: Mapping[str, Any], where: Keys, prefix: str = "") -> list[tuple[str, Keys, Any]]:
-    """Return the name, the place and the value of each entry, tables below `meta` opened."""
-    found: list[tuple[str, Keys, Any]] = []
-    for key, value in table.items():
-        name = prefix + key
-        if isinstance(value, dict) and (prefix or key == "meta"):
-            found += _flat(value, (*where, key), f"{name}.")
-        else:
-            found.append((name, (*where, key), value))
-    return found
 
 
 def line_of(text: str, keys: Keys) -> int:

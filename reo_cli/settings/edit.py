@@ -1,20 +1,25 @@
 """Changing the config file: values set and removed by name, checked before, comments kept.
 
-What the old file says is never guessed at: a file that does not parse is left as it is. How the new
-one gets into its place is the part of `rewrite`.
+A new file is written beside the old one and renamed over it, under a lock, so that a reader sees
+the one or the other, and two writers lose nothing (reliability.md 5.7). What the old file says is
+never guessed at: one that does not parse is left as it is.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+import os
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISLNK, S_ISREG
 from typing import Any
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.configfile import Keys, check, parsed
-from reo_cli.settings.folders import expanded
-from reo_cli.settings.rewrite import rewrite
-from reo_cli.settings.table import BY_KEY, READING, TABLES, nearest, parse
+from reo_cli.settings.configfile import Keys, check, decoded, parsed, unreadable
+from reo_cli.settings.files import FILE_LIMIT, expanded
+from reo_cli.settings.guard import check_endpoint, check_key
+from reo_cli.settings.table import BY_KEY, READING, nearest, parse
 
 Table = MutableMapping[str, Any]
+TABLES = [key for key, kind in READING.items() if kind == "table"]
 
 
 def place(key: str, profile: str | None) -> Keys:
@@ -22,13 +27,13 @@ def place(key: str, profile: str | None) -> Keys:
 
     Raises ReoError 2 for a name that is no setting, and for what only a profile can hold.
     """
-    head, dot, rest = key.partition(".")
+    head, _, rest = key.partition(".")
     where = ("profiles", profile) if profile is not None else ()
     if profile is not None and not profile.strip():
         raise _usage("`--profile` is empty")
     if key in BY_KEY:
         return (*where, key)
-    if key not in READING and not (head in TABLES and dot and rest):
+    if (head in TABLES) != bool(rest) or head not in READING:
         raise _unknown(key)
     if not where:
         hint = f"add `--profile NAME`: `{head}` describes one kind of input"
@@ -38,7 +43,7 @@ def place(key: str, profile: str | None) -> Keys:
 
 def _unknown(key: str) -> ReoError:
     """Return the error for an unknown name, which is shown only when it is like a known one."""
-    known = (*BY_KEY, *READING, *(f"{table}.FIELD" for table in TABLES))
+    known = [*BY_KEY, *(f"{each}.FIELD" if each in TABLES else each for each in READING)]
     near = nearest(key, known)
     if near:
         return _usage(f"`{key}` is not a setting", f"did you mean `{near}`?")
@@ -74,17 +79,20 @@ def set_values(path: Path, texts: Mapping[Keys, str], cwd: Path) -> None:
     Raises ReoError 2 for a bad value, 78 for a bad key or endpoint, a broken config file or a
     symbolic link in its place, and 74 when the file cannot be written.
     """
-    values = {keys: _toml_value(keys, text, cwd) for keys, text in texts.items()}
+    write(path, {keys: _toml_value(keys, text, cwd) for keys, text in texts.items()})
+
+
+def write(path: Path, values: Mapping[Keys, Any]) -> None:
+    """Write values as TOML has them, as `set_values` does."""
     for keys, value in values.items():
         _check_new(path, keys, value)
 
     def change(document: Table) -> None:
         for keys, value in values.items():
-            node = _descend(document, keys[:-1], create=True)
-            node, key = _entry(node, keys[-1])
+            node, key = _entry(_descend(document, keys[:-1], create=True), keys[-1])
             node[key] = value
 
-    rewrite(path, lambda old: _changed(path, old, change), create=True)
+    _rewrite(path, change, create=True)
 
 
 def unset(path: Path, key: str, profile: str | None) -> bool:
@@ -97,21 +105,16 @@ def unset(path: Path, key: str, profile: str | None) -> bool:
     except ReoError as error:
         keys = (*(("profiles", profile) if profile is not None else ()), key)
         unknown = error
-    removed = _remove(path, keys)
-    if unknown and not removed:
-        raise unknown
-    return removed
-
-
-def _remove(path: Path, keys: Keys) -> bool:
     removed = False
 
     def change(document: Table) -> None:
         nonlocal removed
-        node, key = _entry(_descend(document, keys[:-1], create=False), keys[-1])
-        removed = node.pop(key, None) is not None
+        node, name = _entry(_descend(document, keys[:-1], create=False), keys[-1])
+        removed = node.pop(name, None) is not None
 
-    rewrite(path, lambda old: _changed(path, old, change), create=False)
+    _rewrite(path, change, create=False)
+    if unknown and not removed:
+        raise unknown
     return removed
 
 
@@ -145,12 +148,10 @@ def _entry(table: Table, name: str) -> tuple[Table, str]:
 
 def _toml_value(keys: Keys, text: str, cwd: Path) -> str | int | float | list[str]:
     """Return what is written for `text`, in TOML's own types."""
-    from reo_cli.guard import check_endpoint, check_key
-
     setting = BY_KEY.get(keys[-1]) if len(keys) in (1, 3) else None
     if setting is None:
-        names = [name.strip() for name in text.split(",")]
-        return names if keys[-1] == "id_from" and len(keys) == 3 else text
+        is_list = len(keys) == 3 and READING[keys[-1]] in ("list", "fields")
+        return [name.strip() for name in text.split(",")] if is_list else text
     try:
         value = parse(setting, text)
     except ValueError as error:
@@ -182,6 +183,31 @@ def _check_new(path: Path, keys: Keys, value: object) -> None:
         raise _usage(f"`{name}` {problem}", error.hint) from None
 
 
+def _rewrite(path: Path, change: Callable[[Table], None], *, create: bool) -> None:
+    """Put a changed file in the place of the old one, mode 0600 under any umask, in one step.
+
+    Without `create` nothing is made where there is no folder. Raises ReoError: 78 for a symbolic
+    link or another odd thing at the file's place, 74 when it cannot be written.
+    """
+    if not path.is_absolute():
+        message = "there is no home folder to keep the config file in"
+        raise ReoError(ExitCode.CONFIG, "no_home", message, "set HOME or REO_CONFIG")
+    try:
+        if create:
+            _make_folder(path.parent)
+        elif not path.parent.is_dir():
+            return
+        with _locked(path.parent) as folder:
+            old = _current(path)
+            new = _changed(path, old, change)
+            if new != old:
+                _replace(path, new.encode())
+                os.fsync(folder)
+    except OSError as error:
+        message = f"cannot write the config file `{path}`: {error.strerror}"
+        raise ReoError(ExitCode.IO, "config_file", message) from None
+
+
 def _changed(path: Path, old: str, change: Callable[[Table], None]) -> str:
     """Return the changed text, comments kept; nothing but the change may differ."""
     import tomlkit
@@ -200,3 +226,60 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, MutableMapping):
         return {str(key): _comparable(below) for key, below in value.items()}
     return [_comparable(each) for each in value] if isinstance(value, list) else str(value)
+
+
+def _current(path: Path) -> str:
+    """Return the text of the file, empty when there is none; never follows a link."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return ""
+    if not S_ISREG(mode):
+        kind = "a symbolic link" if S_ISLNK(mode) else "not a regular file"
+        hint = "edit the file itself, or set REO_CONFIG to its own path"
+        raise ReoError(ExitCode.CONFIG, "config_file", f"`{path}` is {kind}: nothing written", hint)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    with os.fdopen(descriptor, "rb") as file:
+        return decoded(path, file.read(FILE_LIMIT + 1))
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and what is missing above it, for the owner only under any umask."""
+    for each in reversed([folder, *folder.parents]):
+        if not each.is_dir():
+            with suppress(FileExistsError):
+                each.mkdir(mode=0o700)
+                each.chmod(0o700)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Hold the lock of the folder and give its descriptor; without, where there are no locks."""
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

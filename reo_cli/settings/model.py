@@ -1,19 +1,28 @@
 """The resolved settings as values: typed for the program, and with their sources for people.
 
-Named tuples where a class is small: these are made at every start, and cost a tenth of the time.
+Named tuples, because they are made at every start and cost a tenth of the time of a class.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.folders import user_folder
-from reo_cli.settings.table import KEY_PLACE
+from reo_cli.settings import guard
+from reo_cli.settings.configfile import Reading
+from reo_cli.settings.files import user_folder
+from reo_cli.settings.table import BY_KEY, KEY_PLACE
 
 KEY_FILE_LIMIT = 4096
 """Bytes a key file may have; a key has at most 512 characters."""
+NO_KEY = (
+    "there is no API key: set `REO_API_KEY`, or give `--api-key-file FILE`, or put it in `.env`, "
+    f"or run `reo config set api_key`; Reo.Dev shows it under {KEY_PLACE}"
+)
+EMPTY_KEY = (
+    "there is no API key: `REO_API_KEY` is set but empty: a secret that this job may not see, or a "
+    "misspelt name?"
+)
 
 
 class Value(NamedTuple):
@@ -31,22 +40,12 @@ class Value(NamedTuple):
     used: bool = True
 
 
-class Reading(NamedTuple):
-    """What a profile says about reading files (design.md, Settings)."""
-
-    map: Mapping[str, str] = MappingProxyType({})
-    set: Mapping[str, str] = MappingProxyType({})
-    default: Mapping[str, str] = MappingProxyType({})
-    extra: str | None = None
-    id_from: tuple[str, ...] = ()
-    date_format: str | None = None
-
-
 class Settings(NamedTuple):
     """Every setting, resolved; see `table.SETTINGS` for what they mean.
 
     `timeout` is in seconds, `rate` in events a second. At most one of `api_key` and `api_key_file`
-    is set: the one in use. `warnings` are for everyone, `notes` for `-v`.
+    is set: the one in use. `reading` is what the profile says about files. `warnings` are for
+    everyone, `notes` for `-v`.
     """
 
     api_key: str | None
@@ -63,17 +62,13 @@ class Settings(NamedTuple):
     given_ledger: Path | None
     ledger_keep_days: int
     ca_bundle: Path | None
-    map: Mapping[str, str]
-    set: Mapping[str, str]
-    default: Mapping[str, str]
-    extra: str | None
-    id_from: tuple[str, ...]
-    date_format: str | None
+    reading: Reading
     values: Mapping[str, Value]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     profile: str | None
     config_path: Path
+    empty_key: bool = False
 
     def __repr__(self) -> str:
         return "Settings(…)"  # never the key
@@ -93,28 +88,35 @@ class Settings(NamedTuple):
             raise ReoError(ExitCode.CONFIG, "no_home", message, hint)
         return folder / "ledger.db"
 
+    @property
+    def has_key(self) -> bool:
+        """Whether a key is given, in whatever way."""
+        return self.api_key is not None or self.api_key_file is not None
+
+    @property
+    def foreign_endpoint(self) -> str:
+        """Where an endpoint that is not the API's comes from; empty for the API's own."""
+        shown = self.values["endpoint"]
+        return "" if self.endpoint == BY_KEY["endpoint"].default else shown.source
+
     def require_key(self) -> str:
         """Return the checked key, read from its file if that is how it is given.
 
         Raises ReoError 78: `no_key`, `key_file`, or what `guard.check_key` finds wrong with it.
         """
-        from reo_cli.guard import check_key
-
         try:
             if self.api_key is not None:
-                return check_key(self.api_key)
+                return guard.check_key(self.api_key)
             if self.api_key_file is not None:
-                return check_key(read_key_file(self.api_key_file))
+                return guard.check_key(read_key_file(self.api_key_file))
         except ReoError as error:
             raise self._located(error, "api_key" if self.api_key else "api_key_file") from None
-        raise ReoError(ExitCode.CONFIG, "no_key", NO_KEY)
+        raise ReoError(ExitCode.CONFIG, "no_key", EMPTY_KEY if self.empty_key else NO_KEY)
 
     def require_endpoint(self) -> str:
         """Return the endpoint in its normal form. Raises ReoError 78 naming its source."""
-        from reo_cli.guard import check_endpoint
-
         try:
-            return check_endpoint(self.endpoint)
+            return guard.check_endpoint(self.endpoint)
         except ReoError as error:
             raise self._located(error, "endpoint") from None
 
@@ -126,30 +128,17 @@ class Settings(NamedTuple):
             else:
                 yield value
         source = f"profile {self.profile} in {self.config_path}"
-        for key, text in self._reading():
-            yield Value(key, text, source, self.config_path)
-
-    def _reading(self) -> Iterator[tuple[str, str]]:
-        """Give what the profile says about reading files, as `config set` takes it."""
-        for table, texts in (("map", self.map), ("set", self.set), ("default", self.default)):
-            yield from ((f"{table}.{field}", text) for field, text in texts.items())
-        if self.extra is not None:
-            yield "extra", self.extra
-        if self.id_from:
-            yield "id_from", ",".join(self.id_from)
-        if self.date_format is not None:
-            yield "date_format", self.date_format
+        for key, own in self.reading.items():
+            texts = own if isinstance(own, Mapping) else {"": own}
+            for field, text in texts.items():
+                name = f"{key}.{field}" if field else key
+                joined = ",".join(text) if isinstance(text, tuple) else text
+                yield Value(name, joined, source, self.config_path)
 
     def _located(self, error: ReoError, key: str) -> ReoError:
         """Return the error with the source of the value it is about."""
         message = f"{error.message} (`{key}` from {self.values[key].source})"
         return error.changed(message=message)
-
-
-NO_KEY = (
-    "there is no API key: set `REO_API_KEY`, or give `--api-key-file FILE`, or put it in `.env`, "
-    f"or run `reo config set api_key`; Reo.Dev shows it under {KEY_PLACE}"
-)
 
 
 def read_key_file(path: Path) -> str:

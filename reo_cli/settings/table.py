@@ -12,8 +12,6 @@ Kind = Literal["secret", "text", "url", "path", "whole", "decimal"]
 Scalar = str | int | float
 
 ENDPOINT = "https://ingest.reo.dev/api/product/aggregateusage"
-FILE_LIMIT = 1024 * 1024
-"""The largest settings file in bytes."""
 KEY_PLACE = "Settings → Integrations → API Keys → Product Usage API"
 """Where the Reo.Dev UI shows the key (api.md)."""
 
@@ -74,10 +72,22 @@ BY_KEY = {each.key: each for each in SETTINGS}
 VARIABLES = frozenset(each.variable for each in SETTINGS) | {"REO_PROFILE", "REO_CONFIG"}
 """Every variable that reo reads from the environment."""
 
-TABLES = ("map", "set", "default")
-READING = ("extra", "id_from", "date_format")
-"""What a profile may hold besides settings: tables by field, and how files are read."""
-EXTRA = ("error", "meta", "ignore")
+READING: dict[str, Literal["table", "fields", "list", "text"]] = {
+    **dict.fromkeys(("map", "set", "default"), "table"),
+    "id_from": "fields",
+    **dict.fromkeys(("ignore", "columns", "null", "only", "skip"), "list"),
+    **dict.fromkeys(("format", "encoding", "delimiter", "extra", "date_format"), "text"),
+    **dict.fromkeys(("thousands", "domain_of", "records", "sheet", "skip_lines"), "text"),
+    **dict.fromkeys(("roll_up", "timezone", "until", "sql", "on_change"), "text"),
+}
+"""What a profile may hold besides settings: the options that say how one kind of export is read,
+and in which form (`fields` is a list of fields)."""
+CHOICES = {
+    "format": ("auto", "json", "ndjson", "csv", "tsv"),
+    "extra": ("error", "meta", "ignore"),
+    "on_change": ("error", "skip", "send"),
+}
+"""What some of them may be."""
 
 
 def parse(setting: Setting, text: str) -> Scalar:
@@ -88,7 +98,7 @@ def parse(setting: Setting, text: str) -> Scalar:
         case "decimal":
             return _in_limits(setting, text, r"-?[0-9]+(\.[0-9]+)?", "a plain number, as 10 or 2.5")
         case "secret":
-            from reo_cli.guard import BLANKS
+            from reo_cli.settings.guard import BLANKS
 
             return text.strip(BLANKS)
         case _:

@@ -1,17 +1,20 @@
-"""The `.env` file: which one is read, what it may say, and where it said it.
+"""Where settings are kept: the user's own folders, and the `.env` file as read.
 
 The `.env` of the working folder is found without being asked for and may belong to a stranger, so
-it gets less trust than a file named with `--env-file` (reliability.md 5.8). No variable of the
-process is ever changed, and `${…}` is never expanded.
+it gets less trust than one named with `--env-file` (reliability.md 5.8). No variable of the process
+is ever changed, and `${…}` is never expanded.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import Literal, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import FILE_LIMIT
+
+FILE_LIMIT = 1024 * 1024
+"""The largest settings file in bytes."""
 
 NOT_FROM_A_FOUND_FILE = frozenset(
     {"REO_API_KEY_FILE", "REO_LEDGER", "REO_CA_BUNDLE", "REO_PROFILE", "REO_CONFIG"}
@@ -27,35 +30,60 @@ NEVER_FROM_A_FILE = frozenset(
 """Proxies and certificates come from the real environment only."""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+def user_folder(kind: Literal["config", "state"]) -> Path | None:
+    """Return the user config or state folder of reo, None when the system knows no home."""
+    import platformdirs
+
+    find = platformdirs.user_config_dir if kind == "config" else platformdirs.user_state_dir
+    try:
+        folder = Path(find("reo", appauthor=False))
+    except RuntimeError:  # of some versions; others name a folder below the working folder
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def expanded(base: Path, text: str) -> Path:
+    """Return a path as it was meant: `~` opened, and relative to `base`."""
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError:  # no home: it stays a name
+        return base / text
+
+
+class EnvFile(NamedTuple):
     """What a `.env` file says; `found` tells that nobody named it."""
 
     path: Path
     name: str
     found: bool
-    values: Mapping[str, str] = field(repr=False)
-    lines: Mapping[str, int]
+    values: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"EnvFile({self.name})"  # never the key
 
-def load(cwd: Path, named: Path | None) -> EnvFile | None:
+
+def load_env(cwd: Path, named: Path | None) -> EnvFile | None:
     """Read the file given with `--env-file`, else `./.env` unless it is a folder.
 
     Raises ReoError 78 when it cannot be read.
     """
-    path = cwd / (named or ".env")
-    name = str(named or ".env")
+    path, name = cwd / (named or ".env"), str(named or ".env")
     try:
         if named is None and not _is_worth_reading(path):
             return None
         with path.open("rb") as file:
             raw = file.read(FILE_LIMIT + 1)
     except OSError as error:
+        if named is None and not os.access(path, os.F_OK):
+            return None  # nobody can tell what a closed folder holds, and nobody asked for it
         hint = "--no-env-file runs without it" if named is None else "check --env-file"
         raise _fault(name, f"cannot be read: {error.strerror}", hint) from None
     if len(raw) > FILE_LIMIT:
         raise _fault(name, "is larger than 1 MiB", "--no-env-file runs without it")
+    is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if is_utf16 and (named or "REO_" in raw.decode("utf-16", "replace")):
+        raise _fault(name, "is UTF-16", "save it as UTF-8, or give --no-env-file")
     return _parsed(path, name, named is None, raw)
 
 
@@ -75,43 +103,30 @@ def _parsed(path: Path, name: str, found: bool, raw: bytes) -> EnvFile:
     # A stranger's file may hold any bytes; they matter only inside a variable of reo.
     text = raw.decode("utf-8", "surrogateescape")
     values: dict[str, str] = {}
-    lines: dict[str, int] = {}
     warnings = []
     for binding in parse_stream(io.StringIO(text)):
         line = binding.original.line + _lines_before(binding.original.string)
+        key, value = binding.key or "", binding.value or ""
         if binding.error and "REO_" in binding.original.string:
             warnings.append(f"`{name}`, line {line} is not understood and has no effect")
-        if binding.key is not None:
-            values[binding.key], lines[binding.key] = binding.value or "", line
-    ignored = [key for key, value in values.items() if value and _is_barred(key, found)]
-    for key in ignored:
-        warnings.append(f"`{key}` in `{name}` has no effect: {_reason(key)}")
-        del values[key]
-    own = {key: text for key, text in values.items() if key.startswith("REO_")}
-    for key, text in own.items():
-        if not _is_utf8(text):
-            raise _fault(name, f"line {lines[key]}: `{key}` is not UTF-8", "save the file as UTF-8")
-    return EnvFile(path, name, found, own, lines, tuple(warnings))
-
-
-def _is_barred(key: str, found: bool) -> bool:
-    return key.upper() in NEVER_FROM_A_FILE or (found and key in NOT_FROM_A_FOUND_FILE)
-
-
-def _reason(key: str) -> str:
-    if key in NOT_FROM_A_FOUND_FILE:
-        return "set it in the environment, or name the file with --env-file"
-    return "reo takes proxies and certificates from the environment only"
+        if value and key.upper() in NEVER_FROM_A_FILE:
+            why = "reo takes proxies and certificates from the environment only"
+            warnings.append(f"`{key}` in `{name}` has no effect: {why}")
+        elif value and found and key in NOT_FROM_A_FOUND_FILE:
+            why = "set it in the environment, or name the file with --env-file"
+            warnings.append(f"`{key}` in `{name}` has no effect: {why}")
+        elif key.startswith("REO_"):
+            if any("\ud800" <= char <= "\udfff" for char in value):
+                problem = f"line {line}: `{key}` is not UTF-8"
+                raise _fault(name, problem, "save the file as UTF-8")
+            values[key] = value
+    return EnvFile(path, name, found, values, tuple(warnings))
 
 
 def _lines_before(original: str) -> int:
     """Count the blank lines that the parser adds in front of a binding."""
     lead = original[: len(original) - len(original.lstrip())]
     return lead.count("\n") + lead.replace("\r\n", "").count("\r")
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _fault(name: str, problem: str, hint: str) -> ReoError:

@@ -6,12 +6,16 @@ Prompts go to stderr, so that stdout stays free for results; answers come from t
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.configfile import Keys, load
 from reo_cli.settings.edit import place
+from reo_cli.settings.guard import check_key
 from reo_cli.settings.table import KEY_PLACE, masked
+from reo_cli.text import visible
+
+Tell = Callable[[str], None]
+"""Shows a line to the person."""
 
 TRIES = 3
 KEY_LIMIT = 4096
@@ -28,27 +32,12 @@ QUESTIONS = {
 }
 
 
-class Ask(NamedTuple):
-    """Two ways to ask: with an echo and without; `tell` shows a line."""
-
-    line: Callable[[str], str]
-    hidden: Callable[[str], str]
-    tell: Callable[[str], None]
-
-
 def is_interactive() -> bool:
     """Whether a person can answer: stdin and stderr are terminals (traps.md, Streams)."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-def terminal(tell: Callable[[str], None]) -> Ask:
-    """Return the questions to the person at this process's terminal."""
-    return Ask(_line, _hidden, tell)
-
-
 def _line(prompt: str) -> str:
-    from reo_cli.text import visible
-
     sys.stderr.write(visible(prompt))
     sys.stderr.flush()
     answer = sys.stdin.buffer.readline()
@@ -75,55 +64,52 @@ def _no_answer() -> ReoError:
     return ReoError(ExitCode.USAGE, "no_answer", "the input ended without an answer")
 
 
-def ask_key(ask: Ask, kept: str | None = None) -> str | None:
+def _ask_key(tell: Tell, kept: str | None = None) -> str | None:
     """Ask for the key until it has the right shape; None keeps the one there is.
 
     Raises what `guard.check_key` says of the third bad answer.
     """
-    from reo_cli.guard import check_key
-
     keep = f", Enter keeps {masked(kept)}" if kept else ""
-    tries = 0
-    while True:
-        text = ask.hidden(f"API key (not shown as you type{keep}): ")
+    for left in reversed(range(TRIES)):
+        text = _hidden(f"API key (not shown as you type{keep}): ")
         if kept and not text.strip():
             return None
         try:
             return check_key(text)
         except ReoError as error:
-            tries += 1
-            if tries == TRIES:
+            if not left:
                 raise
-            ask.tell(f"{error.message}; try again")
+            tell(f"{error.message}; try again")
+    raise AssertionError
 
 
-def new_key(given: str | None, ask: Ask) -> str:
-    """Return a key for the config file: from the prompt, or from stdin for `-`.
+def new_key(given: str | None, tell: Tell) -> str:
+    """Return a key for the config file: from the prompt, or from a piped stdin for `-`.
 
     Raises ReoError 2 for a key on the command line, which is not repeated, and where there is
     nobody to ask.
     """
-    if given == "-":
+    if given == "-" and not (sys.stdin and sys.stdin.isatty()):  # a terminal would echo it
         return sys.stdin.buffer.read(KEY_LIMIT).decode("utf-8", "replace") if sys.stdin else ""
-    if given is not None:
+    if given not in (None, "-"):
         message = "a key is not taken from the command line, where `ps` and the history show it"
         raise ReoError(ExitCode.USAGE, "key_in_argv", message, NEW_KEY_HINT)
     _require_terminal("config set api_key", NEW_KEY_HINT)
-    return ask_key(ask) or ""
+    return _ask_key(tell) or ""
 
 
-def interview(path: Path, profile: str | None, ask: Ask) -> dict[Keys, str]:
+def interview(path: Path, profile: str | None, tell: Tell) -> dict[Keys, str]:
     """Ask for key, product and environment; return what is to be written. Raises ReoError."""
     _require_terminal("config init", INIT_HINT)
     where = f"`{path}`" + (f", profile `{profile}`" if profile else "")
-    ask.tell(f"these settings go to {where}; the key is in Reo.Dev under {KEY_PLACE}")
+    tell(f"these settings go to {where}; the key is in Reo.Dev under {KEY_PLACE}")
     now = _current(path, profile)
-    key = ask_key(ask, now.get("api_key"))
+    key = _ask_key(tell, now.get("api_key"))
     answers = {} if key is None else {place("api_key", profile): key}
     for name, question in QUESTIONS.items():
         current = now.get(name)
         choice = f"Enter keeps {current}" if current else "Enter: none"
-        answer = ask.line(f"{question} ({choice}): ")
+        answer = _line(f"{question} ({choice}): ")
         if answer:
             answers[place(name, profile)] = answer
     return answers

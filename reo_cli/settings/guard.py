@@ -59,6 +59,30 @@ def check_key(key: str) -> str:
     return stripped
 
 
+def is_quoted(text: str) -> bool:
+    """Whether quotes stand around a text, as `docker --env-file` leaves them."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`"
+
+
+def odd_key(key: str) -> str:
+    """Say what a key looks like that is probably none, empty for any other; never with its text.
+
+    Such a key is still sent: only the API knows its keys.
+    """
+    bare = key.strip(BLANKS)
+    if is_quoted(bare):
+        return "it stands in quotes, which are sent with it"
+    if bare.lower().startswith(("bearer ", "basic ", "x-api-key")):
+        return "it begins with the name of a header or scheme; give the key alone"
+    if "${" in bare or "{{" in bare or bare.startswith("$"):
+        return "it is the name of a variable that nothing has put a value into"
+    if bare.startswith(("{", "[")):
+        return "it is JSON; give the key alone"
+    if "/" in bare and bare.startswith(("/", "./", "../", "~/")):
+        return "it is a path; `--api-key-file` reads a key from a file"
+    return ""
+
+
 def check_endpoint(url: str) -> str:
     """Give the URL in its normal form: lower-case scheme and host, no default port, a path.
 
