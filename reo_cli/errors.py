@@ -1,9 +1,11 @@
-"""The exit codes and the one error class that users see. Imports nothing of reo.
+"""The exit codes and the errors that users see. Imports nothing of reo.
 
 A `ReoError` says what happened, where, and what to do next, and carries the exit code of the
 process. Bad data is not an error but a value (`records.Issue`); any other exception is a bug (70).
 """
 
+import errno
+import sys
 from enum import IntEnum
 
 
@@ -59,3 +61,34 @@ class ReoError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class Interrupted(ReoError):
+    """The end of a command by a signal: 130, 143 or 129."""
+
+    def __init__(self, number: int) -> None:
+        from signal import Signals
+
+        name = Signals(number).name
+        super().__init__(ExitCode(128 + number), "interrupted", f"stopped by {name}")
+
+
+def system_limit(fault: BaseException) -> ReoError | None:
+    """Return the error for what this system or this Python does not give; None for a bug."""
+    match fault:
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            message = "the system lets this process open no more files"
+            hint = "raise the limit (`ulimit -n 1024`), or use fewer files or a lower --concurrency"
+            return ReoError(ExitCode.IO, "no_descriptor", message, hint)
+        case RuntimeError() if "start new thread" in str(fault):
+            message = "the system lets this user start no more threads"
+            hint = "raise the limit (`ulimit -u`, or that of the container), or end other programs"
+            return ReoError(ExitCode.IO, "no_thread", message, hint)
+        case MemoryError() | OSError(errno=errno.ENOMEM):
+            message = "the system gives this process no more memory"
+            return ReoError(ExitCode.IO, "no_memory", message, "raise its limit (`ulimit -v`)")
+        case ModuleNotFoundError(name=str(name)) if name in sys.stdlib_module_names:
+            message = f"this Python ({sys.executable}) was built without its module `{name}`"
+            hint = "install reo with a complete Python, such as that of the system or of uv"
+            return ReoError(ExitCode.CONFIG, "incomplete_python", message, hint)
+    return None

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from reo_cli.checker import Checker
-from reo_cli.errors import ReoError
-from reo_cli.interrupts import Interrupted
+from reo_cli.errors import Interrupted, ReoError
 from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source

@@ -31,7 +31,6 @@ LAYERS = (
     {
         "answers",
         "digests",
-        "interrupts",
         "progress",
         "records",
         "scratch",

@@ -13,7 +13,7 @@ import typer
 import typer.core
 
 from reo_cli.cli.pages import Group
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ExitCode, ReoError, system_limit
 
 if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
@@ -171,12 +171,14 @@ def run() -> int:
         return _usage(error)
     except SystemExit:  # Typer's end when the reader of its help has gone
         return _unwritten(OSError(errno.EPIPE, ""))
-    except OSError as fault:
-        return (
-            _unwritten(fault) if fault.errno in NOT_WRITTEN and not fault.filename else _bug(fault)
-        )
     except Exception as fault:  # noqa: BLE001 - the last net: a bug must not look like bad data
-        return _bug(fault)
+        if isinstance(fault, OSError) and fault.errno in NOT_WRITTEN and not fault.filename:
+            return _unwritten(fault)
+        limit = system_limit(fault)
+        if limit is None:
+            return _bug(fault)
+        _talk().error(limit)
+        return limit.exit_code
 
 
 USAGE_ERROR: Any = typer.BadParameter.__base__

@@ -100,7 +100,7 @@ def send_file(options: SendFile) -> int:
     from contextlib import ExitStack
 
     from reo_cli.cli.listening import ReportListener
-    from reo_cli.delivery.run import upload
+    from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
     from reo_cli.issues import IssueLog
     from reo_cli.reports import send_file_report
@@ -108,6 +108,7 @@ def send_file(options: SendFile) -> int:
     streams, talk = options.open()
     with (
         ExitStack() as stack,
+        Signals() as signals,
         send_file_report(
             options.output, streams, talk, clock=time.monotonic, max_issues=options.max_issues
         ) as report,
@@ -119,8 +120,10 @@ def send_file(options: SendFile) -> int:
             return options.failed(report, error)
         streams.mask.hide(order.key or "")
         log = IssueLog(options.max_issues, listen=report.issue)
+        from reo_cli.delivery.run import upload  # in here, as a Python may lack SQLite
+
         listener = ReportListener(report, lists_records=options.output == "ndjson")
-        return report.finish(upload(order, log, listener))
+        return report.finish(upload(order, log, listener, signals))
 
 
 def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Order":

@@ -39,7 +39,7 @@ def validate(options: Validate) -> int:
 
     from reo_cli.checker import Checker
     from reo_cli.cli.orders import reading
-    from reo_cli.interrupts import Interrupts
+    from reo_cli.delivery.signals import Signals
     from reo_cli.issues import IssueLog
     from reo_cli.progress import Progress
     from reo_cli.reports import validate_report
@@ -66,7 +66,7 @@ def validate(options: Validate) -> int:
             report.progress(Progress(read, None, 0, read / elapsed, 0, elapsed, "checking"))
 
         log = IssueLog(options.max_issues, strict=options.strict, listen=report.issue)
-        with Interrupts():
+        with Signals():
             result = validate_files(options.files, read_options, Checker(rules), log, progress)
         return report.finish(result)
 

@@ -22,8 +22,7 @@ from reo_cli.delivery.stops import (
     timed_out,
 )
 from reo_cli.delivery.traffic import Answer, Message, Signal
-from reo_cli.errors import ReoError
-from reo_cli.interrupts import Interrupted
+from reo_cli.errors import Interrupted, ReoError
 from reo_cli.outcome import Outcome, Verdict
 
 TICK = 0.5

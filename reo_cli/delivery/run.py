@@ -29,7 +29,7 @@ from reo_cli.delivery.signals import Signals
 from reo_cli.delivery.stops import invalid_input, not_all_read, timed_out
 from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
 from reo_cli.delivery.traffic import Signal, Traffic, Wake
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
@@ -78,18 +78,26 @@ class Order:
     where: str = ""
 
 
-def upload(order: Order, log: IssueLog, listener: Listener) -> Summary:
+def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) -> Summary:
     """Send the events of all inputs; what goes wrong is in the summary, never raised.
 
-    Signals are handled while it runs. Only bugs raise.
+    Signals end it in order, and do nothing any more once it is over: the result is still to be
+    told. Only bugs raise.
     """
     run = _Run(order, log, listener)
     try:
-        with Signals() as signals, ExitStack() as stack:
-            signals.guard()
-            run.go(stack, signals)
-    except ReoError as fault:
-        run.error = run.error or fault
+        try:
+            with ExitStack() as stack:
+                signals.guard()
+                run.go(stack, signals)
+        finally:
+            signals.ignore()
+    except Exception as fault:
+        error = fault if isinstance(fault, ReoError) else system_limit(fault)
+        if error is None:
+            raise
+        run.error = run.error or error
+        signals.ignore()  # one may have come before the first time
     return run.summary()
 
 

@@ -1,16 +1,23 @@
-"""SIGINT, SIGTERM and SIGHUP: an orderly end, whatever the run is doing when they come."""
+"""SIGINT, SIGTERM and SIGHUP: an orderly end, whatever a command is doing when they come.
+
+What the caller of the process ignores (`nohup`, a shell's `&`) stays ignored.
+"""
 
 import os
 import select
 import signal
-import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING, Any, Self
 
-from reo_cli.interrupts import HANDLED, Interrupted, Interrupts
+from reo_cli.errors import Interrupted
+
+if TYPE_CHECKING:
+    from socket import socket
+
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FINISH_WITHIN = 5.0
 """Seconds that requests under way get after a signal or a fatal answer (design.md)."""
@@ -19,19 +26,28 @@ GRACE = 0.8
 """Seconds for the last words, after which the process is ended all the same."""
 
 
-class Signals(Interrupts):
-    """Signals that raise ReoError (129, 130, 143), or are posted to a dispatcher."""
+class Signals:
+    """A context in which signals raise `Interrupted`, are posted to a dispatcher, or ignored."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._before: dict[signal.Signals, Any] = {}
         self._post: Callable[[int], None] | None = None
-        self._told: socket.socket | None = None
+        self._told: socket | None = None
         self._came = False
 
+    def __enter__(self) -> Self:
+        for number in HANDLED:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._on_signal)
+        return self
+
     def __exit__(self, *exc: object) -> None:
-        super().__exit__(*exc)
+        for number, before in self._before.items():
+            signal.signal(number, before)
         if self._told is not None and self._came:
-            self._told.detach()  # the guard goes on while the last words are written
+            self._told.detach()  # the guard goes on while the process ends
         elif self._told is not None:
             signal.set_wakeup_fd(-1)
             self._told.close()
@@ -50,10 +66,13 @@ class Signals(Interrupts):
         It may wait for a reader of its output that has stopped, or for others at the ledger. Ending
         it then is no worse than `kill -9`: what was acknowledged is recorded.
         """
-        heard, self._told = socket.socketpair()
+        from socket import socketpair
+        from threading import Thread
+
+        heard, self._told = socketpair()
         self._told.setblocking(False)
         signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=_watch, args=(heard,), name="reo-signals", daemon=True).start()
+        Thread(target=_watch, args=(heard,), name="reo-signals", daemon=True).start()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._came = True
@@ -69,7 +88,7 @@ def _say(text: str) -> None:
             os.write(2, text.encode())
 
 
-def _watch(heard: socket.socket) -> None:
+def _watch(heard: "socket") -> None:
     """End the process when the time after a signal is over; a second one shortens it."""
     first, end = 0, 0.0
     while True:

@@ -8,7 +8,7 @@ All else is loaded by the factories: this module is on the path of every command
 from threading import RLock
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ExitCode, ReoError, system_limit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -73,7 +73,8 @@ class Report(Generic[ResultT]):
 
         if isinstance(self._form, JsonForm | NdjsonForm) and not self._finished:
             words = f"a bug in reo: {type(error).__name__}"
-            self._form.finish(self._command.blank(ReoError(ExitCode.BUG, "bug", words)))
+            told = system_limit(error) or ReoError(ExitCode.BUG, "bug", words)
+            self._form.finish(self._command.blank(told))
 
     def issue(self, issue: "Issue") -> None:
         """Show a finding now, where findings are shown as they come; `finish` shows the others."""

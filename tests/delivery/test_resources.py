@@ -321,6 +321,64 @@ def test_r7_a_fifo_too(desk: Desk) -> None:
     assert process.returncode == 143, err
 
 
+def driven(desk: Desk, code: str, *args: str | Path) -> Run:
+    """Run `reo send-file -o json` in a process that executes `code` first."""
+    program = f"{code}\nfrom reo_cli.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "send-file", *map(str, args), "-o", "json"],
+        env=desk.world.environ(desk.environ()),
+        cwd=desk.world.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def test_r7_a_signal_at_the_end_of_a_run_takes_no_result_away(desk: Desk) -> None:
+    """All is delivered, and what is left is to say so."""
+    code = (
+        "import os, signal, reo_cli.delivery.run as run\n"
+        "upload = run.upload\n"
+        "def late(*args):\n"
+        "    summary = upload(*args)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return summary\n"
+        "run.upload = late"
+    )
+    run = driven(desk, code, desk.csv(rows(5)))
+    assert (run.code, run.json["status"], run.json["delivered"]) == (0, "success", 5)
+
+
+# R9: what the system, or this Python, does not give. One that says so stands for it.
+
+NO_THREAD = (
+    "import threading\n"
+    'def start(thread): raise RuntimeError("can\'t start new thread")\n'
+    "threading.Thread.start = start"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "exit_code"),
+    [
+        (NO_THREAD, "no more threads", 74),
+        ("import sys; sys.modules['_sqlite3'] = None", "_sqlite3", 78),
+        ("import sys; sys.modules['fcntl'] = None", "fcntl", 78),
+    ],
+    ids=["threads", "SQLite", "fcntl"],
+)
+def test_r9_a_limit_of_the_system_is_one_line_that_names_it(
+    desk: Desk, code: str, named: str, exit_code: int
+) -> None:
+    run = driven(desk, code, desk.csv(rows(5)))
+    assert (run.code, run.json["exit_code"]) == (exit_code, exit_code)
+    assert run.stderr.count("error:") == 1
+    assert named in run.stderr
+    assert named in run.json["error"]["message"]
+
+
 # R8
 
 
@@ -542,21 +600,14 @@ def test_max_time_ends_the_check_and_the_waiting_for_a_lock(desk: Desk) -> None:
 
 def test_a_full_disk_is_found_before_the_first_request(desk: Desk) -> None:
     """A system that says so stands for the disk: a real one needs rights to be mounted."""
-    file = desk.csv(rows(5))
     code = (
         "import os; disk = os.statvfs\n"
         "def full(path):\n"
         "    found = list(disk(path)); found[4] = 3\n"
         "    return os.statvfs_result(found)\n"
-        "os.statvfs = full\n"
-        "from reo_cli.cli import main; main()"
+        "os.statvfs = full"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, "send-file", str(file)],
-        env=desk.world.environ(desk.environ()),
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 73
+    run = driven(desk, code, desk.csv(rows(5)))
+    assert run.code == 73
     assert "the disk of the ledger" in run.stderr
     assert not desk.server.requests
