@@ -1,4 +1,4 @@
-"""`reo ledger`: options in, one function of `delivery.ledger.info`, its result to a report."""
+"""`reo ledger`: options in, one function of `delivery.ledger.admin`, its result to a report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from reo_cli.cli import parsing
 from reo_cli.cli.command import argument, command, new_app, option
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger.info import LedgerResult
+    from reo_cli.delivery.ledger.admin import LedgerResult
     from reo_cli.reports.ledger import Action
     from reo_cli.settings import Settings
 
@@ -38,6 +38,7 @@ class Merge(Shared):
     """The options of `ledger merge`."""
 
     file: Path = argument("FILE", "Another ledger; it is only read.", read=parsing.path)
+    account: str | None = opt.Sending.account
 
 
 @command(
@@ -48,7 +49,7 @@ def info(options: Shared) -> int:
     """Show what a ledger holds."""
 
     def look(settings: "Settings") -> "LedgerResult":
-        from reo_cli.delivery.ledger.info import LedgerResult, describe
+        from reo_cli.delivery.ledger.admin import LedgerResult, describe
 
         return LedgerResult("info", settings.ledger, describe(settings.ledger))
 
@@ -62,7 +63,7 @@ def prune(options: Prune) -> int:
     def forget(settings: "Settings") -> "LedgerResult":
         import time
 
-        from reo_cli.delivery.ledger.info import pruned
+        from reo_cli.delivery.ledger.admin import pruned
 
         days = options.keep_days
         kept = settings.ledger_keep_days if days is None else days
@@ -81,9 +82,11 @@ def merge(options: Merge) -> int:
     def take(settings: "Settings") -> "LedgerResult":
         import time
 
-        from reo_cli.delivery.ledger.info import merged
+        from reo_cli.cli import orders
+        from reo_cli.delivery.ledger.admin import merged
 
-        return merged(settings.ledger, options.file, time.time)
+        key = orders.key_if_any(settings)
+        return merged(settings.ledger, options.file, time.time, key, settings.account)
 
     return _report("merge", take, options)
 

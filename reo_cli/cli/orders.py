@@ -109,10 +109,7 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     from reo_cli.client import prepare
 
     if options.dry_run:
-        key = (
-            settings.require_key() if settings.has_key else None
-        )  # with one, the ledger tells more
-        return Goal(settings.require_endpoint(), key, None)
+        return Goal(settings.require_endpoint(), key_if_any(settings), None)
     if options.sandbox:
         from reo_cli.sandbox import Sandbox
 
@@ -128,6 +125,11 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
         environ=os.environ,
     )
     return Goal(endpoint, key, target)
+
+
+def key_if_any(settings: "Settings") -> str | None:
+    """Return the key where none is needed, but the ledger tells more with one; raises ReoError."""
+    return settings.require_key() if settings.has_key else None
 
 
 def state_folder() -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from reo_cli.delivery.body import request_body
-from reo_cli.delivery.ledger import Acknowledged, Scope
+from reo_cli.delivery.ledger import Account, Acknowledged
 from reo_cli.delivery.stops import date, other_key
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
@@ -98,14 +98,14 @@ class Memory:
     `--resend` looks only into a ledger of this run and records in both.
     """
 
-    def __init__(self, lookup: Scope, *records: Scope) -> None:
+    def __init__(self, lookup: Account, *records: Account) -> None:
         self.lookup = lookup
         self._records = (lookup, *records)
 
     def record(self, acknowledged: Sequence[Acknowledged]) -> None:
         """Record deliveries; committed on return. Raises ReoError 74 or 75."""
-        for scope in self._records:
-            scope.record(acknowledged)
+        for account in self._records:
+            account.record(acknowledged)
 
 
 _SENT = b"sent"
@@ -177,16 +177,16 @@ class Decider:
             return Decision(None)
         if any(issue.severity == "error" for issue in issues) or self._memory is None:
             return Decision(job, issues=issues)
-        scope = self._memory.lookup
-        known = scope.find(job.event_id)
+        account = self._memory.lookup
+        known = account.find(job.event_id)
         if known is None:
-            other = scope.find_elsewhere(job.event_id)
+            other = account.find_elsewhere(job.event_id)
             if other is not None:
                 where = f"{event.record.file}:{event.record.line}"
                 stop = other_key(where, other.delivered_at)
                 return Decision(job, issues=issues, stop=stop)
             return Decision(job, issues=issues)
-        if known.content != job.content and self._identity.on_change != "skip":
+        if not known.is_same(job.content) and self._identity.on_change != "skip":
             if self._identity.on_change == "error":
                 return Decision(None, issues=[*issues, _changed(event, known.delivered_at)])
             return Decision(job, issues=issues)

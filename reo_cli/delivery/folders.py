@@ -1,4 +1,4 @@
-"""Folders and files of reo's own: made private, and a local disk told from a network.
+"""Folders and files of reo's own: made private, and a local disk told from a shared one.
 
 Shared by everything here that keeps files: the ledger, the rejects files and the locks.
 """
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-_NETWORK = re.compile(
+_SHARED = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|afs|coda|ncp\w*|ceph|lustre|gfs2?|ocfs2|beegfs\w*|glusterfs|orangefs"
-    r"|pvfs2|gpfs|davfs\d*|fuse|fuse\..*"
+    r"|pvfs2|gpfs|davfs\d*|virtiofs|vboxsf|vmhgfs|prl_fs|drvfs|fakeowner|fuse|fuse\..*"
 )
 _LOCAL_FUSE = frozenset(
     "fuse.fuse-overlayfs fuse.ntfs-3g fuse.ntfs fuse.exfat fuse.mergerfs fuse.gocryptfs "
@@ -63,10 +63,10 @@ def open_private(path: Path, flags: int) -> int:
     return fd
 
 
-def network_file_system(path: Path) -> str | None:
-    """Return the kind of network file system that `path` is on (`nfs4`), None for a local one.
+def shared_file_system(path: Path) -> str | None:
+    """Return the kind of file system that `path` is on if several kernels share it (`nfs4`).
 
-    Judged by the kernel's table of mounts; where there is none, everything counts as local.
+    None for a local one. Judged by the kernel's table of mounts; without one all counts as local.
     """
     try:
         table = MOUNTS.read_bytes().decode("utf-8", "surrogateescape")
@@ -80,4 +80,4 @@ def network_file_system(path: Path) -> str | None:
         inside = point == "/" or target == point or target.startswith(f"{point}/")
         if inside and len(point) >= best:
             best, kind = len(point), after.split(" ")[0]
-    return kind if _NETWORK.fullmatch(kind) and kind not in _LOCAL_FUSE else None
+    return kind if _SHARED.fullmatch(kind) and kind not in _LOCAL_FUSE else None

@@ -20,7 +20,7 @@ from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe
-from reo_cli.delivery.ledger import Ledger, files_of
+from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.progress import Meter, Silent, sum_of
@@ -182,21 +182,23 @@ class _Run:
     def _open_ledger(self, stack: ExitStack) -> Memory:
         """Open the ledger, and one for this run only where the other is not looked into."""
         order = self._order
-        scopes = []
+        accounts = []
         if order.ledger is None or order.resend:
             folder = stack.enter_context(temporary_folder())
             own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
-            scopes.append(own.scope(order.endpoint, order.key, order.account))
+            accounts.append(self._account(own))
         if order.ledger is not None:
             self._ledger = stack.enter_context(Ledger.open(order.ledger, clock=time.time))
             self._note_ledger()
             if self._ledger.created:
                 self._listener.note(f"a new ledger was made: {self._ledger.path}")
-            tidy(self._ledger, order.keep_days, time.time())
-            scopes.append(self._ledger.scope(order.endpoint, order.key, order.account))
+            accounts.append(self._account(self._ledger))
             if order.key_rotated:
-                scopes[-1].adopt()
-        return Memory(*scopes)
+                accounts[-1].adopt()
+        return Memory(*accounts)
+
+    def _account(self, ledger: Ledger) -> Account:
+        return Account(ledger, self._order.endpoint, self._order.key, self._order.account)
 
     def _view_ledger(self, stack: ExitStack) -> Memory | None:
         """Open the ledger to look into it only, if there is one."""
@@ -204,14 +206,14 @@ class _Run:
         if order.ledger is None or order.resend:
             return None
         try:
-            self._ledger = stack.enter_context(Ledger.view(order.ledger))
+            self._ledger = stack.enter_context(Ledger.existing(order.ledger, clock=time.time))
         except ReoError as error:
             if error.exit_code is ExitCode.NO_INPUT:
                 return None  # there is none yet
             raise
         self._note_ledger()
-        scope = self._ledger.scope(order.endpoint, order.key, order.account)
-        return Memory(scope.as_if_adopted() if order.key_rotated else scope)
+        account = self._account(self._ledger)
+        return Memory(account.with_others() if order.key_rotated else account)
 
     def _note_ledger(self) -> None:
         ledger = self._ledger
@@ -319,6 +321,10 @@ class _Run:
                 left = counts.read - self._inputs[at].counts.read
                 self._inputs[at].counts.unsent += max(0, left)
             book.flush()
+            if book.any_delivered and self._ledger is not None:
+                warning = tidy(self._ledger, order.keep_days, time.time())
+                if warning:
+                    self._listener.warning(warning)
         finally:
             signals.post_to(None)
             traffic.close()

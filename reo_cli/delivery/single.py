@@ -24,7 +24,7 @@ from reo_cli.outcome import Outcome, Verdict
 from reo_cli.records import Record
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger import Scope
+    from reo_cli.delivery.ledger import Account
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class OneMemory:
     ) -> None:
         self._path = path
         self._who = (endpoint, key, account)
-        self._scope: Scope | None = None
+        self._account: Account | None = None
 
     def knows(self, event: Event) -> bool:
         """Tell whether the event was delivered before.
@@ -99,19 +99,19 @@ class OneMemory:
         Raises ReoError: 65 when it has changed since, 78 when another key has delivered it, 73 to
         75 for the ledger.
         """
-        from reo_cli.delivery.ledger import Ledger
+        from reo_cli.delivery.ledger import Account, Ledger
 
         path = self._path()
         if path is None or event.event_id is None:
             return False
-        self._scope = Ledger.open(path, clock=time.time).scope(*self._who)
-        known = self._scope.find(event.event_id)
+        self._account = Account(Ledger.open(path, clock=time.time), *self._who)
+        known = self._account.find(event.event_id)
         if known is None:
-            other = self._scope.find_elsewhere(event.event_id)
+            other = self._account.find_elsewhere(event.event_id)
             if other is not None:
                 raise other_key(f"event_id {event.event_id}", other.delivered_at)
             return False
-        if known.content != content_digest(event, b""):
+        if not known.is_same(content_digest(event, b"")):
             message = f"the event has changed since it was delivered on {date(known.delivered_at)}"
             hint = "give it another event_id, or send it with send-file --on-change send"
             raise ReoError(ExitCode.INVALID, "changed", message, hint)
@@ -121,9 +121,9 @@ class OneMemory:
         """Remember that the event has been delivered; raises ReoError 74 or 75."""
         from reo_cli.delivery.ledger import Acknowledged
 
-        if self._scope is not None and event.event_id is not None:
+        if self._account is not None and event.event_id is not None:
             content = content_digest(event, b"")
-            self._scope.record([Acknowledged(event.event_id, content, time.time())])
+            self._account.record([Acknowledged(event.event_id, content, time.time())])
 
 
 class _Single:

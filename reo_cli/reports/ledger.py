@@ -14,7 +14,7 @@ from reo_cli.reports.report import Report
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger.info import LedgerInfo, LedgerResult, ScopeInfo
+    from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
     from reo_cli.reports.command import Form
     from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
@@ -42,7 +42,7 @@ def command_of(action: Action) -> "Command[LedgerResult]":
     """Say what the results of one of the three commands are."""
 
     def blank(error: ReoError) -> "LedgerResult":
-        from reo_cli.delivery.ledger.info import LedgerResult
+        from reo_cli.delivery.ledger.admin import LedgerResult
 
         return LedgerResult(action, error=error)
 
@@ -64,18 +64,18 @@ def shape(result: "LedgerResult") -> Shape:
         "events": info.events if info else None,
         "oldest": info.oldest if info else None,
         "newest": info.newest if info else None,
-        "scopes": [_scope_shape(each) for each in info.scopes] if info else [],
+        "scopes": [_scope_shape(each) for each in info.holdings] if info else [],
         **_deed(result),
         "error": error_shape(result.error),
     }
 
 
-def _scope_shape(each: "ScopeInfo") -> Shape:
+def _scope_shape(each: "Holding") -> Shape:
     return {
         "endpoint": each.endpoint,
         "account": each.account,
         "key": each.key,
-        "family": each.family,
+        "family": each.id,
         "events": each.events,
         "oldest": each.oldest,
         "newest": each.newest,
@@ -105,7 +105,7 @@ def content(result: "LedgerResult") -> Content:
     if info is None:
         return Content()
     if result.action == "info":
-        return Content(facts=list(_facts(info)), lines=list(_holdings(info.scopes)))
+        return Content(facts=list(_facts(info)), lines=list(_holdings(info.holdings)))
     return Content(
         facts=[
             Fact("done", _done(result)),
@@ -132,22 +132,12 @@ def _facts(info: "LedgerInfo") -> Iterator[Fact]:
         yield Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}")
 
 
-def _holdings(scopes: Sequence["ScopeInfo"]) -> Iterator[str]:
-    """One line for each account; the keys that are known to be one account stand together."""
-    for family in dict.fromkeys(each.family for each in scopes):
-        members = [each for each in scopes if each.family == family]
-        events = count_of(sum(each.events for each in members), "event")
-        newest = max((each.newest for each in members if each.newest is not None), default=None)
-        last = "" if newest is None else f", the last one {instant(newest)}"
-        yield f"{events} to {members[0].endpoint} for {_who(members)}{last}"
-
-
-def _who(members: Sequence["ScopeInfo"]) -> str:
-    names = [f"account {each.account}" for each in members if each.account]
-    keys = [each.key for each in members if each.key]
-    if keys:
-        names.append(f"the key{'s' * (len(keys) > 1)} with fingerprint {', '.join(keys)}")
-    return " and ".join(names)
+def _holdings(holdings: Sequence["Holding"]) -> Iterator[str]:
+    """One line for each account."""
+    for each in holdings:
+        who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
+        events, last = count_of(each.events, "event"), instant(each.newest)
+        yield f"{events} to {each.endpoint} for {who}, the last one {last}"
 
 
 def closing(result: "LedgerResult") -> Closing:

@@ -171,10 +171,10 @@ def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
 
 FAIL_POINT = """
 import os, signal, sys
-from reo_cli.delivery.ledger import Scope
+from reo_cli.delivery.ledger import Account
 
 number, when = int(sys.argv[1]), sys.argv[2]
-record = Scope.record
+record = Account.record
 
 def tampered(self, acknowledged):
     global number
@@ -185,7 +185,7 @@ def tampered(self, acknowledged):
     if when == "after" and not number:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Scope.record = tampered
+Account.record = tampered
 sys.argv[1:] = sys.argv[3:]
 from reo_cli.cli import main
 main()

@@ -9,7 +9,7 @@ import pytest
 
 from reo_cli.checker import Checker
 from reo_cli.delivery.decide import Decider, Decision, Identity, Memory, OnChange, Shard
-from reo_cli.delivery.ledger import Acknowledged, Ledger, Scope
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.errors import ReoError
 from reo_cli.events import Event, Rules
 from reo_cli.identity import content_digest
@@ -26,8 +26,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def scope(ledger: Ledger) -> Scope:
-    return ledger.scope(API, KEY, None)
+def scope(ledger: Ledger) -> Account:
+    return Account(ledger, API, KEY, None)
 
 
 def event(number: int = 1, line: int = 2, rules: Rules | None = None, **more: Any) -> Event:
@@ -46,7 +46,7 @@ def decider(memory: Memory | None = None, **identity: Any) -> Decider:
     return one
 
 
-def deliver(scope: Scope, decision: Decision, at: float = 1000) -> None:
+def deliver(scope: Account, decision: Decision, at: float = 1000) -> None:
     job = decision.job
     assert job is not None
     scope.record([Acknowledged(job.event_id, job.content, at)])
@@ -133,7 +133,7 @@ def test_a_time_that_is_the_run_s_counts_by_its_origin_and_warns_once_on_a_pipe(
 # What the ledger knows
 
 
-def test_what_was_delivered_is_known_and_the_next_occurrence_is_new(scope: Scope) -> None:
+def test_what_was_delivered_is_known_and_the_next_occurrence_is_new(scope: Account) -> None:
     for turn in range(3):
         one = decider(Memory(scope))
         found = [one.decide(event()) for _ in range(turn + 1)]
@@ -144,13 +144,13 @@ def test_what_was_delivered_is_known_and_the_next_occurrence_is_new(scope: Scope
 @pytest.mark.parametrize(
     ("on_change", "known", "said"),
     [
-        ("error", False, ["error: changed since it was delivered on 1970-01-01 00:16 UTC"]),
+        ("error", False, ["error: changed since it was delivered on 2026-01-01 00:00 UTC"]),
         ("skip", True, []),
         ("send", False, []),
     ],
 )
 def test_changed_since_it_was_delivered(
-    scope: Scope, on_change: OnChange, known: bool, said: list[str]
+    scope: Account, on_change: OnChange, known: bool, said: list[str]
 ) -> None:
     deliver(scope, decider(Memory(scope)).decide(event(1, event_id="a")))
     found = decider(Memory(scope), on_change=on_change).decide(event(2, event_id="a"))
@@ -161,9 +161,9 @@ def test_changed_since_it_was_delivered(
     assert same.known
 
 
-def test_what_another_key_has_delivered_stops_the_run(ledger: Ledger, scope: Scope) -> None:
+def test_what_another_key_has_delivered_stops_the_run(ledger: Ledger, scope: Account) -> None:
     deliver(scope, decider(Memory(scope)).decide(event()))
-    other = ledger.scope(API, OTHER, None)
+    other = Account(ledger, API, OTHER, None)
     found = decider(Memory(other)).decide(event(line=17))
     assert found.stop is not None
     assert (found.stop.exit_code, found.stop.reason) == (78, "delivered_under_another_key")
@@ -172,13 +172,13 @@ def test_what_another_key_has_delivered_stops_the_run(ledger: Ledger, scope: Sco
     assert decider(Memory(other)).decide(event(2)).stop is None
     other.adopt()
     assert decider(Memory(other)).decide(event()).known
-    named = ledger.scope(API, OTHER, "acme")
+    named = Account(ledger, API, OTHER, "acme")
     free = decider(Memory(named)).decide(event())
     assert (free.known, free.stop) == (False, None)
 
 
-def test_resend_looks_nowhere_but_records_in_both(ledger: Ledger, scope: Scope) -> None:
-    own = ledger.scope(API, None, "this run")
+def test_resend_looks_nowhere_but_records_in_both(ledger: Ledger, scope: Account) -> None:
+    own = Account(ledger, API, None, "this run")
     memory = Memory(own, scope)
     deliver(scope, decider(Memory(scope)).decide(event()))
     assert not decider(memory).decide(event()).known
@@ -203,7 +203,7 @@ def test_each_event_falls_to_one_share_wherever_it_stands(of: int) -> None:
     assert all(len(share) > 199 / of / 2 for share in shares)
 
 
-def test_what_falls_to_another_share_is_no_issue_of_this_one(scope: Scope) -> None:
+def test_what_falls_to_another_share_is_no_issue_of_this_one(scope: Account) -> None:
     deliver(scope, decider(Memory(scope)).decide(event(1, event_id="a")))
     found = [
         decider(Memory(scope), shard=Shard(index, 2)).decide(event(2, event_id="a"))

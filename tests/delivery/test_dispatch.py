@@ -7,7 +7,7 @@ import pytest
 from reo_cli.delivery import intake
 from reo_cli.delivery.decide import Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.ledger import Acknowledged, Ledger
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.summary import Counts
 from reo_cli.delivery.traffic import Message, Signal, Wake
@@ -447,7 +447,7 @@ class DiskFull:
 @pytest.fixture
 def memory(tmp_path: object) -> Iterator[Memory]:
     with Ledger.open(tmp_path / "l.db", clock=lambda: 0) as ledger:  # type: ignore[operator]
-        yield Memory(ledger.scope("https://api.test", "key-123456", None))
+        yield Memory(Account(ledger, "https://api.test", "key-123456", None))
 
 
 def test_what_was_delivered_counts_as_such_though_the_ledger_is_full(memory: Memory) -> None:

@@ -2,23 +2,29 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from reo_cli.delivery import folders
-from reo_cli.delivery.ledger import Acknowledged, Known, Ledger, Scope
-from reo_cli.delivery.ledger.file import APPLICATION_ID, SCHEMA_VERSION
+from reo_cli.delivery.ledger import Account, Acknowledged, Known, Ledger
+from reo_cli.delivery.ledger.ledger import APPLICATION_ID, FIRST_TIME, SCHEMA_VERSION
 from reo_cli.errors import ReoError
+from reo_cli.identity import id_key
 
 API = "https://api.test/events"
 KEY = "canary-key-1"
 CONTENT = b"c" * 16
+T = 1_790_000_000
 
 
-def opened(path: Path, now: float = 1_800_000_000) -> Ledger:
+def opened(path: Path, now: float = T) -> Ledger:
     return Ledger.open(path, clock=lambda: now)
+
+
+def existing(path: Path) -> Ledger:
+    return Ledger.existing(path, clock=lambda: T)
 
 
 @pytest.fixture
@@ -32,12 +38,12 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def scope_of(ledger: Ledger, key: str | None = KEY, account: str | None = None) -> Scope:
-    return ledger.scope(API, key, account)
+def account(ledger: Ledger, key: str | None = KEY, name: str | None = None) -> Account:
+    return Account(ledger, API, key, name)
 
 
-def record(scope: Scope, *ids: str | int, at: float = 1000, content: bytes = CONTENT) -> None:
-    scope.record([Acknowledged(event_id, content, at) for event_id in ids])
+def record(who: Account, *ids: str | int, at: float = T, content: bytes = CONTENT) -> None:
+    who.record([Acknowledged(event_id, content, at) for event_id in ids])
 
 
 def refusal(path: Path) -> ReoError:
@@ -54,35 +60,37 @@ def refusal(path: Path) -> ReoError:
 def test_what_was_recorded_is_found_in_the_same_and_in_the_next_run(path: Path) -> None:
     with opened(path) as ledger:
         assert ledger.created
-        record(scope_of(ledger), "a", "b", at=1000.9)
-        assert scope_of(ledger).find("a") == Known(CONTENT, 1000)
+        record(account(ledger), "a", "b", at=T + 0.9)
+        assert account(ledger).find("a") == Known(CONTENT[:8], T)
         assert ledger.events() == 2
     with opened(path) as ledger:
         assert not ledger.created
-        scope = scope_of(ledger)
-        assert scope.find("b") == Known(CONTENT, 1000)
-        assert scope.find("c") is None
+        known = account(ledger).find("b")
+        assert known is not None
+        assert known.is_same(CONTENT)
+        assert not known.is_same(b"d" * 16)
+        assert account(ledger).find("c") is None
 
 
 def test_ids_are_compared_as_text(ledger: Ledger) -> None:
-    record(scope_of(ledger), 17)
-    assert scope_of(ledger).find("17")
-    assert scope_of(ledger).find("017") is None
+    record(account(ledger), 17)
+    assert account(ledger).find("17")
+    assert account(ledger).find("017") is None
 
 
 def test_a_later_entry_takes_the_place_of_an_earlier_one(ledger: Ledger) -> None:
-    scope = scope_of(ledger)
-    record(scope, "a")
-    record(scope, "a", at=2000, content=b"d" * 16)
-    assert scope.find("a") == Known(b"d" * 16, 2000)
+    who = account(ledger)
+    record(who, "a")
+    record(who, "a", at=T + 1, content=b"d" * 16)
+    assert who.find("a") == Known(b"d" * 8, T + 1)
     assert ledger.events() == 1
 
 
 def test_lone_surrogates_are_text_like_any_other(ledger: Ledger) -> None:
-    for scope in (scope_of(ledger, "key-\udc80"), scope_of(ledger, None, "acc\ud800unt")):
-        record(scope, "id-\ud800")
-        assert scope.find("id-\ud800")
-        assert scope.find("id-\udfff") is None
+    for who in (account(ledger, "key-\udc80"), account(ledger, None, "acc\ud800unt")):
+        record(who, "id-\ud800")
+        assert who.find("id-\ud800")
+        assert who.find("id-\udfff") is None
 
 
 def test_a_group_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
@@ -90,23 +98,22 @@ def test_a_group_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
         yield Acknowledged("a", CONTENT, 1)
         raise KeyboardInterrupt
 
-    scope = scope_of(ledger)
+    who = account(ledger)
     with pytest.raises(KeyboardInterrupt):
-        scope.record(group())
-    assert scope.find("a") is None
-    record(scope, "b")
-    assert scope_of(ledger).find("b")
+        who.record(group())
+    assert who.find("a") is None
+    record(who, "b")
+    assert account(ledger).find("b")
 
 
 def test_threads_share_a_ledger(ledger: Ledger) -> None:
-    scope = scope_of(ledger)
+    who = account(ledger)
     wrong: list[str] = []
 
     def work(name: int) -> None:
         for number in range(200):
-            record(scope, f"{name}-{number}", at=number)
-            known = scope.find(f"{name}-{number}")
-            if known is None or known.delivered_at != number:
+            record(who, f"{name}-{number}")
+            if who.find(f"{name}-{number}") is None:
                 wrong.append(f"{name}-{number}")
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
@@ -118,81 +125,112 @@ def test_threads_share_a_ledger(ledger: Ledger) -> None:
     assert ledger.events() == 800
 
 
+@pytest.mark.parametrize(
+    ("newest", "now", "stamp"),
+    [
+        (None, 0, FIRST_TIME),
+        (None, T, T),
+        (T, T - 86_400, T),
+        (T, 0, T),
+        (T, T + 86_400 * 405, T + 86_400 * 405),
+    ],
+)
+def test_an_entry_is_no_older_than_the_newest_and_than_2026(
+    path: Path, newest: int | None, now: int, stamp: int
+) -> None:
+    if newest:
+        with opened(path) as ledger:
+            record(account(ledger), "first", at=newest)
+    with opened(path, now) as ledger:
+        assert ledger.newest_before == (newest or 0)
+        record(account(ledger), "a", at=now)
+        assert account(ledger).find("a") == Known(CONTENT[:8], stamp)
+
+
 # Whose events they are
 
 
 def test_endpoints_and_accounts_are_kept_apart(ledger: Ledger) -> None:
-    record(scope_of(ledger), "a")
-    assert scope_of(ledger, "another-key").find("a") is None
-    assert scope_of(ledger, KEY, "acme").find("a") is None
-    assert ledger.scope("https://other.test/", KEY, None).find("a") is None
-    record(scope_of(ledger, KEY, "acme"), "b")
-    assert scope_of(ledger, "whatever-key", "acme").find("b")
-    assert scope_of(ledger, KEY, "beta").find("b") is None
+    record(account(ledger), "a")
+    assert account(ledger, "another-key").find("a") is None
+    assert account(ledger, KEY, "acme").find("a") is None
+    assert Account(ledger, "https://other.test/", KEY, None).find("a") is None
+    record(account(ledger, KEY, "acme"), "b")
+    assert account(ledger, "whatever-key", "acme").find("b")
+    assert account(ledger, KEY, "beta").find("b") is None
 
 
 def test_what_another_unnamed_key_delivered_is_seen(ledger: Ledger) -> None:
-    assert scope_of(ledger).find_elsewhere("a") is None
-    record(scope_of(ledger), "a", at=1234)
-    new = scope_of(ledger, "another-key")
-    assert new.find_elsewhere("a") == Known(CONTENT, 1234)
+    assert account(ledger).find_elsewhere("a") is None
+    record(account(ledger), "a")
+    new = account(ledger, "another-key")
+    assert new.find_elsewhere("a") == Known(CONTENT[:8], T)
     assert new.find_elsewhere("b") is None
-    assert scope_of(ledger, "another-key", "acme").find_elsewhere("a") is None
-    assert ledger.scope("https://other.test/", "another-key", None).find_elsewhere("a") is None
+    assert account(ledger, "another-key", "acme").find_elsewhere("a") is None
+    assert Account(ledger, "https://other.test/", "another-key", None).find_elsewhere("a") is None
+    who = [account(ledger), new, account(ledger, "another-key", "acme"), account(ledger, None)]
+    assert [each.is_only_elsewhere() for each in who] == [False, True, False, False]
+    record(new, "b")
+    assert not account(ledger, "another-key").is_only_elsewhere()
 
 
 def test_named_accounts_are_no_other_key(ledger: Ledger) -> None:
-    record(scope_of(ledger, KEY, "acme"), "a")
-    assert scope_of(ledger).find_elsewhere("a") is None
+    record(account(ledger, KEY, "acme"), "a")
+    assert account(ledger).find_elsewhere("a") is None
+    assert not account(ledger).is_only_elsewhere()
 
 
-@pytest.mark.parametrize("account", [None, "acme"])
-def test_a_rotated_key_takes_over_what_the_old_one_delivered(
-    path: Path, account: str | None
-) -> None:
+@pytest.mark.parametrize("name", [None, "acme"])
+def test_a_rotated_key_takes_over_what_the_old_one_delivered(path: Path, name: str | None) -> None:
     with opened(path) as ledger:
-        record(scope_of(ledger), "a", at=1234)
-        new = scope_of(ledger, "new-key-1", account)
+        record(account(ledger), "a")
+        new = account(ledger, "new-key-1", name)
         record(new, "b")
-        assert new.adopt() == 1
-        assert new.find("a") == Known(CONTENT, 1234)
+        seen = new.with_others()
+        assert seen.find("a")
+        assert new.find("a") is None
+        new.adopt()
+        assert new.find("a") == Known(CONTENT[:8], T)
         assert new.find("b")
         assert new.find_elsewhere("a") is None
     with opened(path) as ledger:
-        for key, name in (("new-key-1", account), (KEY, None)):
-            again = scope_of(ledger, key, name)
-            assert again.find("a")
-            assert again.find("b")
-            assert again.find_elsewhere("a") is None
-            assert again.adopt() == 0
-        third = scope_of(ledger, "third-key")
-        assert third.find("a") is None
-        assert third.find_elsewhere("a")
-        assert third.adopt() >= 1
+        assert ledger.events() == 2
+        again = account(ledger, "new-key-1", name)
+        assert again.find("a")
+        assert again.find("b")
+        old = account(ledger)
+        assert old.find("a") is None, "it has moved"
+        assert bool(old.find_elsewhere("a")) == (name is None)
+        third = account(ledger, "third-key", name)
+        third.adopt()
         assert third.find("a")
 
 
-def test_of_two_entries_in_adopted_scopes_the_newer_one_counts(ledger: Ledger) -> None:
-    record(scope_of(ledger), "a", at=1, content=b"1" * 16)
-    new = scope_of(ledger, "new-key-1")
-    record(new, "a", at=2, content=b"2" * 16)
+def test_of_two_entries_in_adopted_accounts_the_newer_one_counts(ledger: Ledger) -> None:
+    new = account(ledger, "new-key-1")
+    record(new, "b", at=T + 1, content=b"2" * 16)
+    record(account(ledger), "a", "b", at=T + 2, content=b"1" * 16)
+    record(new, "a", at=T + 3, content=b"2" * 16)
     new.adopt()
-    assert scope_of(ledger).find("a") == new.find("a") == Known(b"2" * 16, 2)
+    assert new.find("a") == Known(b"2" * 8, T + 3)
+    assert new.find("b") == Known(b"1" * 8, T + 2)
 
 
 def test_a_run_with_the_old_key_goes_on_during_a_rotation(path: Path) -> None:
     with opened(path) as ledger:
-        old, new = scope_of(ledger), scope_of(ledger, "new-key-1")
+        old, new = account(ledger), account(ledger, "new-key-1")
         record(old, "a")
         new.adopt()
         record(old, "b")
-        assert new.find("b")
+        again = account(ledger, "new-key-1")
+        assert again.find("b") is None
+        assert again.find_elsewhere("b"), "so the next run stops with 78"
 
 
 def test_the_key_is_not_in_the_file(path: Path) -> None:
     with opened(path) as ledger:
-        record(scope_of(ledger), "a")
-        record(scope_of(ledger, KEY, "acme"), "a")
+        record(account(ledger), "a")
+        record(account(ledger, KEY, "acme"), "a")
         files = list(path.parent.iterdir())
         assert len(files) > 1
         assert not any(KEY.encode() in file.read_bytes() for file in files)
@@ -206,7 +244,7 @@ def test_a_new_ledger_is_private_under_any_umask(path: Path, umask: int) -> None
     before = os.umask(umask)
     try:
         with opened(path) as ledger:
-            record(scope_of(ledger), "a")
+            record(account(ledger), "a")
             modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(before)
@@ -220,18 +258,96 @@ def test_an_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
     path.touch()
     with opened(path) as ledger:
         assert ledger.created
-        record(scope_of(ledger), "a")
-    assert path.stat().st_size > 0
+        record(account(ledger), "a")
+    header = path.read_bytes()[:100]
+    assert int.from_bytes(header[68:72]) == APPLICATION_ID
+    assert int.from_bytes(header[60:64]) == SCHEMA_VERSION
+    assert header[18:20] == b"\2\2", "WAL"
 
 
-def test_a_ledger_left_half_made_by_a_kill_is_completed(path: Path) -> None:
-    opened(path).close()
-    with sqlite3.connect(path) as half_made:
-        half_made.execute("PRAGMA journal_mode = DELETE")
-    half_made.close()
+def of_schema_1(path: Path) -> None:
+    """A ledger as reo 0.1 made it: one account with two keys, one with a name, one wrong clock."""
+    path.parent.mkdir(parents=True)
+    salt = b"s" * 32
+    one, two = (_fingerprint(salt, key) for key in ("key-one-1", "key-two-2"))
+    with sqlite3.connect(path) as old:
+        old.executescript(f"""
+            PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
+            PRAGMA journal_mode = WAL;
+            CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+            CREATE TABLE scope (
+                id INTEGER PRIMARY KEY,
+                endpoint TEXT NOT NULL,
+                account TEXT NOT NULL,
+                salt BLOB NOT NULL,
+                fingerprint BLOB NOT NULL,
+                family INTEGER NOT NULL,
+                UNIQUE (endpoint, account, salt, fingerprint)
+            );
+            CREATE TABLE event (
+                scope INTEGER NOT NULL,
+                id BLOB NOT NULL,
+                content BLOB NOT NULL,
+                at INTEGER NOT NULL,
+                PRIMARY KEY (scope, id)
+            ) WITHOUT ROWID;
+        """)
+        facts = {"created": 5, "opened": T, "pruned": T, "since": 5, "salt": salt, "cursor": ""}
+        old.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
+        scopes = [
+            (1, API, "", salt, one, 2),
+            (2, API, "", salt, two, 2),
+            (3, API, "acme", b"", b"", 3),
+        ]
+        old.executemany("INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?)", scopes)
+        events = [(1, "a", b"1", T), (1, "b", b"2", T + 100), (2, "a", b"3", T + 500)]
+        events += [(2, "c", b"4", 100), (3, "d", b"5", T + 200)]
+        rows = [(scope, id_key(each), content * 16, at) for scope, each, content, at in events]
+        old.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
+    old.close()
+
+
+def _fingerprint(salt: bytes, key: str) -> bytes:
+    import hmac
+
+    return hmac.digest(salt, key.encode(), "sha256")[:16]
+
+
+@pytest.mark.parametrize("opening", [opened, existing])
+def test_a_ledger_of_the_first_schema_goes_on_being_used(
+    path: Path, opening: Callable[[Path], Ledger]
+) -> None:
+    of_schema_1(path)
+    for _ in range(2):
+        with opening(path) as ledger:
+            assert not ledger.created
+            assert ledger.events() == 4
+            who = account(ledger, "key-two-2")
+            assert who.find("a") == Known(b"3" * 16, T + 500), "of two, the later one"
+            assert who.find("b") == Known(b"2" * 16, T + 100)
+            assert who.find("c") == Known(b"4" * 16, T), "an unknown time is now"
+            assert account(ledger, None, "acme").find("d") == Known(b"5" * 16, T + 200)
+            assert account(ledger, "key-one-1").find_elsewhere("b")
+            assert (ledger.newest_before, ledger.fact("created")) == (T + 500, 5)
     with opened(path) as ledger:
-        record(scope_of(ledger), "a")
-    assert path.read_bytes()[18:20] == b"\2\2"
+        record(account(ledger, "key-two-2"), "a", "e")
+        assert account(ledger, "key-two-2").find("a") == Known(CONTENT[:8], T + 500)
+
+
+def test_two_processes_bring_an_old_ledger_up_at_once(path: Path) -> None:
+    of_schema_1(path)
+    done: list[int] = []
+
+    def work() -> None:
+        with opened(path) as ledger:
+            done.append(ledger.events())
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [4] * 6
 
 
 def damaged_header(path: Path) -> None:
@@ -251,16 +367,14 @@ def foreign(path: Path) -> None:
 
 def newer(path: Path) -> None:
     opened(path).close()
-    future = sqlite3.connect(path)
-    future.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    future.close()
+    other = sqlite3.connect(path)
+    other.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    other.close()
 
 
 def truncated(path: Path) -> None:
-    with opened(path) as ledger:
-        record(scope_of(ledger), *range(2000))
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size // 2)
+    opened(path).close()
+    os.truncate(path, 5000)
 
 
 def overwritten(path: Path) -> None:
@@ -281,7 +395,7 @@ def a_pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (damaged_header, "ledger_damaged"),
+        (damaged_header, "not_a_ledger"),
         (garbage, "not_a_ledger"),
         (foreign, "not_a_ledger"),
         (newer, "ledger_newer"),
@@ -291,16 +405,18 @@ def a_pipe(path: Path) -> None:
         (a_pipe, "ledger_not_opened"),
     ],
 )
-@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("opening", [opened, existing])
 def test_what_is_no_usable_ledger_is_refused_and_left_alone(
-    tmp_path: Path, make: object, reason: str, view: bool
+    tmp_path: Path,
+    make: Callable[[Path], None],
+    reason: str,
+    opening: Callable[[Path], Ledger],
 ) -> None:
     path = tmp_path / "ledger.db"
-    assert callable(make)
     make(path)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(ReoError) as caught:
-        (Ledger.view(path) if view else opened(path)).close()
+        opening(path).close()
     assert (caught.value.exit_code, caught.value.reason) == (73, reason)
     assert str(path) in caught.value.message
     assert caught.value.hint
@@ -318,80 +434,68 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_ledger_is_refused_but_can_be_viewed(path: Path) -> None:
-    with opened(path) as ledger:
-        record(scope_of(ledger), "a")
+def test_a_read_only_ledger_is_refused(path: Path) -> None:
+    opened(path).close()
     path.chmod(0o400)
-    path.parent.chmod(0o500)
-    try:
-        assert refusal(path).exit_code == 73
-        with Ledger.view(path) as ledger:
-            assert scope_of(ledger).find("a")
-    finally:
-        path.parent.chmod(0o700)
+    assert refusal(path).exit_code == 73
 
 
 def test_damage_found_on_the_way_is_a_clear_error(path: Path) -> None:
     with opened(path) as ledger:
-        record(scope_of(ledger), *range(5000))
+        record(account(ledger), *range(5000))
     with path.open("r+b") as file:
         for page in range(8, path.stat().st_size // 4096):
             file.seek(page * 4096)
             file.write(b"\xff" * 200)
     with opened(path) as ledger:
-        scope = scope_of(ledger)
+        who = account(ledger)
         with pytest.raises(ReoError) as caught:
-            any(scope.find(number) is None for number in range(5000))
+            any(who.find(number) is None for number in range(5000))
     assert (caught.value.exit_code, caught.value.reason) == (73, "ledger_damaged")
 
 
 def test_waiting_for_others_has_an_end(path: Path) -> None:
     with opened(path) as ledger:
-        scope = scope_of(ledger)
-        record(scope, "a")
+        who = account(ledger)
+        record(who, "a")
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with ledger.reading() as connection:
             assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
             connection.execute("PRAGMA busy_timeout = 20")
         with pytest.raises(ReoError) as caught:
-            record(scope, "b")
+            record(who, "b")
         assert (caught.value.exit_code, caught.value.reason) == (75, "ledger_busy")
         other.execute("COMMIT")
         other.close()
-        record(scope, "b")
+        record(who, "b")
 
 
-# Looking without touching
+# Looking things up
 
 
-def test_viewing_changes_nothing(path: Path) -> None:
+def test_looking_up_changes_nothing_of_what_is_held(path: Path) -> None:
     with opened(path) as ledger:
-        record(scope_of(ledger), "a")
-    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()}
-    with Ledger.view(path) as ledger:
-        assert scope_of(ledger).find("a")
-        assert scope_of(ledger, "new-key-1").find_elsewhere("a")
+        record(account(ledger), "a")
+    before = path.read_bytes()
+    with existing(path) as ledger:
+        assert account(ledger).find("a")
         assert ledger.events() == 1
-        with pytest.raises(ReoError):
-            record(scope_of(ledger), "b")
-    assert before == {
-        file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()
-    }
+    assert path.read_bytes() == before
 
 
-def test_without_a_key_a_view_takes_what_has_no_name(ledger: Ledger) -> None:
-    record(scope_of(ledger), "a")
-    record(scope_of(ledger, KEY, "acme"), "b")
-    scope = scope_of(ledger, None)
-    assert scope.find("a")
-    assert scope.find("b") is None
-    assert scope.find_elsewhere("a") is None
+def test_without_a_key_all_that_has_no_name_is_looked_up(ledger: Ledger) -> None:
+    record(account(ledger), "a")
+    record(account(ledger, KEY, "acme"), "b")
+    who = account(ledger, None)
+    assert who.find("a")
+    assert who.find("b") is None
+    assert who.find_elsewhere("a") is None
 
 
-def test_viewing_what_is_not_there_says_so_and_makes_nothing(path: Path) -> None:
+def test_what_is_not_there_is_said_and_not_made(path: Path) -> None:
     with pytest.raises(ReoError) as caught:
-        Ledger.view(path)
+        existing(path)
     assert (caught.value.exit_code, caught.value.reason) == (66, "no_ledger")
     assert not path.parent.exists()
 
@@ -409,7 +513,9 @@ MOUNTS = """\
 34 27 0:43 / /box rw - fuse.fuse-overlayfs fuse-overlayfs rw
 35 27 0:44 / /share rw - cifs //server/share rw
 36 27 0:45 / /mnt/c rw - 9p drvfs rw
+37 27 0:46 / /ntfs rw - fuseblk /dev/sdb1 rw
 """
+SHARED = "virtiofs vboxsf vmhgfs prl_fs drvfs fakeowner smb3 fuse.vmhgfs-fuse fuse.grpcfuse".split()
 
 
 @pytest.mark.parametrize(
@@ -422,33 +528,33 @@ MOUNTS = """\
         ("/box/ledger.db", None),
         ("/share/x/../ledger.db", "cifs"),
         ("/mnt/c/ledger.db", "9p"),
+        ("/ntfs/ledger.db", None),
         ("/ledger.db", None),
+        *((f"/shared/{kind}/ledger.db", kind) for kind in SHARED),
     ],
 )
-def test_network_file_systems_are_told_from_local_ones(
+def test_shared_file_systems_are_told_from_local_ones(
     path: str, kind: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = tmp_path / "mountinfo"
-    table.write_text(MOUNTS)
+    shared = "".join(f"50 27 0:50 / /shared/{each} rw - {each} x rw\n" for each in SHARED)
+    table.write_text(MOUNTS + shared)
     monkeypatch.setattr(folders, "MOUNTS", table)
-    assert folders.network_file_system(Path(path)) == kind
+    assert folders.shared_file_system(Path(path)) == kind
 
 
-def test_a_ledger_on_a_network_file_system_is_refused(
+def test_a_ledger_on_a_shared_file_system_is_refused(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(path) as ledger:
-        record(scope_of(ledger), "a")
+    opened(path).close()
     table = tmp_path / "mountinfo"
-    table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - nfs server:/ rw\n")
+    table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - virtiofs share rw\n")
     monkeypatch.setattr(folders, "MOUNTS", table)
     error = refusal(path)
     assert (error.exit_code, error.reason) == (73, "ledger_on_network")
     assert "--ledger" in error.hint
     assert refusal(tmp_path / "new" / "ledger.db").reason == "ledger_on_network"
     assert not (tmp_path / "new").exists()
-    with Ledger.view(path) as ledger:
-        assert scope_of(ledger).find("a")
 
 
 def test_without_a_table_of_mounts_all_is_local(
@@ -458,8 +564,8 @@ def test_without_a_table_of_mounts_all_is_local(
     opened(path).close()
 
 
-def test_the_file_says_what_it_is(path: Path) -> None:
-    opened(path).close()
-    header = path.read_bytes()[:100]
-    assert int.from_bytes(header[68:72]) == APPLICATION_ID
-    assert int.from_bytes(header[60:64]) == SCHEMA_VERSION
+def test_without_sqlite_one_line_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sqlite3", None)
+    with pytest.raises(ReoError) as caught:
+        opened(path)
+    assert (caught.value.exit_code, caught.value.reason) == (73, "no_sqlite")

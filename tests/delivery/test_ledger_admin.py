@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from reo_cli.delivery.ledger import Acknowledged, Known, Ledger, admin
-from reo_cli.delivery.ledger.admin import DAY, merge, prune, tidy
-from reo_cli.delivery.ledger.info import describe
+from reo_cli.delivery.ledger import Account, Acknowledged, Known, Ledger
+from reo_cli.delivery.ledger.admin import Merged, describe, merged, pruned, tidy
+from reo_cli.delivery.ledger.ledger import DAY
 from reo_cli.errors import ReoError
 
 API = "https://api.test/events"
 KEY = "canary-key-1"
-NOW = 1_800_000_000 // DAY * DAY
+NOW = 1_900_000_000 // DAY * DAY
 
 
 def opened(path: Path, day: float = 0) -> Ledger:
@@ -25,214 +25,202 @@ def fill(
     account: str | None = None,
     content: bytes = b"c" * 16,
 ) -> None:
+    """Put entries of a day in, also those of earlier days than the newest."""
+    ledger._newest = 0
     at = NOW + day * DAY
-    scope = ledger.scope(API, key, account)
-    scope.record([Acknowledged(str(each), content, at) for each in ids])
+    who = Account(ledger, API, key, account)
+    who.record([Acknowledged(str(each), content, at, number) for number, each in enumerate(ids)])
 
 
-def held(ledger: Ledger, *ids: object, key: str = KEY, account: str | None = None) -> list[object]:
-    scope = ledger.scope(API, key, account)
-    return [each for each in ids if scope.find(str(each))]
+def held(path: Path, *ids: object, key: str = KEY, account: str | None = None) -> list[object]:
+    with opened(path) as ledger:
+        who = Account(ledger, API, key, account)
+        return [each for each in ids if who.find(str(each))]
+
+
+def subjects(ledger: Ledger) -> int:
+    with ledger.reading() as connection:
+        return int(connection.execute("SELECT count(*) FROM subject").fetchone()[0])
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with opened(tmp_path / "ledger.db") as ledger:
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    with opened(path) as ledger:
         yield ledger
-
-
-@pytest.fixture
-def slices_of_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin, "SLICE", 3)
 
 
 # Forgetting
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 9, 10])
-def test_prune_removes_what_is_old_and_nothing_else(
-    ledger: Ledger, slices_of_3: None, number: int
-) -> None:
-    fill(ledger, *range(number), day=-11)
-    fill(ledger, *range(100, 100 + number), day=-9)
-    fill(ledger, *range(number), day=-11, account="acme")
-    assert prune(ledger, 10, NOW) == 2 * number
-    assert prune(ledger, 10, NOW) == 0
-    assert held(ledger, *range(100, 100 + number)) == list(range(100, 100 + number))
-    assert ledger.events() == number
+def prune(path: Path, keep_days: int, day: float = 0) -> int | None:
+    return pruned(path, keep_days, lambda: NOW + day * DAY).removed
 
 
-def test_keeping_longer_than_there_is_time_removes_nothing(ledger: Ledger) -> None:
-    fill(ledger, "a", day=-19_000)
-    assert prune(ledger, 10**15, NOW) == 0
-    assert prune(ledger, 0, NOW) == 1
+def test_prune_removes_what_is_old_and_nothing_else(path: Path) -> None:
+    with opened(path) as ledger:
+        fill(ledger, *range(9), day=-11)
+        fill(ledger, *range(9), day=-11, account="acme")
+        fill(ledger, *range(100, 109), day=-9)
+        assert subjects(ledger) == 27
+    assert prune(path, 10) == 18
+    assert prune(path, 10) == 0
+    with opened(path) as ledger:
+        assert (ledger.events(), subjects(ledger)) == (9, 9)
+    assert held(path, 1, 100, 108) == [100, 108]
 
 
-def test_nothing_is_tidied_while_nothing_can_be_old(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(ledger, "a", day=-50)
-    monkeypatch.delattr(admin, "_prune_slice")
-    for day in range(1, 11):
-        assert tidy(ledger, 10, NOW + day * DAY) == 0
-    monkeypatch.undo()
-    assert tidy(ledger, 10, NOW + 11 * DAY) == 1
+def test_keeping_longer_than_there_is_time_removes_nothing(path: Path) -> None:
+    with opened(path) as ledger:
+        fill(ledger, "a", day=-20)
+    assert prune(path, 10**15) == 0
+    assert prune(path, 0) == 1
 
 
-def test_a_ledger_is_tidied_once_a_day(ledger: Ledger) -> None:
-    day = NOW + 500 * DAY
-    fill(ledger, "a")
-    assert tidy(ledger, 400, day) == 1
-    fill(ledger, "b")
-    assert tidy(ledger, 400, day + DAY - 1) == 0
-    assert tidy(ledger, 400, day + DAY) == 1
+def test_a_clock_that_has_jumped_prunes_nothing(path: Path) -> None:
+    with opened(path) as ledger:
+        fill(ledger, "a", day=-399)
+        fill(ledger, "b")
+    with pytest.raises(ReoError) as caught:
+        prune(path, 400, day=405)
+    assert (caught.value.exit_code, caught.value.reason) == (78, "clock_jumped")
+    assert "405 days ahead" in caught.value.message
+    assert held(path, "a", "b") == ["a", "b"]
+    assert prune(path, 400, day=2) == 1
 
 
-def test_tidying_goes_on_the_next_day_where_it_stopped(
-    ledger: Ledger, slices_of_3: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(admin, "TIDY_SLICES", 2)
-    fill(ledger, *range(20))
-    gone = [tidy(ledger, 400, NOW + (500 + day) * DAY) for day in range(5)]
-    assert gone == [6, 6, 6, 2, 0]
+def test_a_ledger_is_tidied_once_a_day(path: Path) -> None:
+    with opened(path) as ledger:
+        fill(ledger, "a", day=-402)
+        fill(ledger, "b", day=-1)
+    with opened(path) as ledger:
+        assert tidy(ledger, 400, NOW) == ""
+        assert (ledger.events(), subjects(ledger)) == (1, 1)
+        fill(ledger, "a", day=-402)
+        assert tidy(ledger, 400, NOW + DAY - 1) == ""
+        assert ledger.events() == 2
+        assert tidy(ledger, 400, NOW + DAY) == ""
+        assert ledger.events() == 1
 
 
-def test_a_longer_time_to_keep_counts_at_once(
-    ledger: Ledger, slices_of_3: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(admin, "TIDY_SLICES", 1)
-    fill(ledger, *range(9))
-    assert tidy(ledger, 400, NOW + 500 * DAY) == 3
-    assert tidy(ledger, 800, NOW + 501 * DAY) == 0
-    assert ledger.events() == 6
+def test_after_a_jump_of_the_clock_nothing_is_forgotten_for_a_month(path: Path) -> None:
+    """Also not by the next runs, whose entries are as new as the clock says (C1)."""
+    with opened(path) as ledger:
+        fill(ledger, "a", day=-10)
+    said = []
+    for day in (405, 406, 430):
+        with opened(path, day) as ledger:
+            fill(ledger, str(day), day=day)
+            said.append(tidy(ledger, 400, NOW + day * DAY))
+            assert Account(ledger, API, KEY, None).find("a")
+    assert "415 days ahead" in said[0]
+    assert said[1:] == ["", ""], "one warning"
+    with opened(path, 437) as ledger:
+        tidy(ledger, 400, NOW + 437 * DAY)
+        assert ledger.events() == 3, "a clock that goes on like this for a month is right"
 
 
-def test_old_entries_that_were_merged_are_tidied_too(ledger: Ledger, tmp_path: Path) -> None:
-    assert tidy(ledger, 10, NOW + 5 * DAY) == 0
-    with opened(tmp_path / "other.db", day=-500) as other:
-        fill(other, "old", day=-500)
-    with Ledger.view(tmp_path / "other.db") as source:
-        merge(ledger, source)
-    assert tidy(ledger, 400, NOW + 6 * DAY) == 1
+def test_a_clock_that_was_ahead_and_is_right_again_forgets_nothing(path: Path) -> None:
+    for day in (0, 405, 1):
+        with opened(path, day) as ledger:
+            Account(ledger, API, KEY, None).record([Acknowledged(str(day), b"", NOW + day * DAY)])
+            tidy(ledger, 400, NOW + day * DAY)
+    assert held(path, 0, 405, 1) == [0, 405, 1]
 
 
 # Merging
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[Ledger]:
+def other(tmp_path: Path) -> Path:
     """Another machine's ledger, with a salt of its own."""
     path = tmp_path / "other.db"
     with opened(path) as other:
         fill(other, "a", "b", day=-2)
         fill(other, "c", day=-2, account="acme")
-    with Ledger.view(path) as source:
-        yield source
+    return path
 
 
-def test_a_merged_ledger_is_known_by_its_keys_and_names(ledger: Ledger, source: Ledger) -> None:
-    fill(ledger, "z")
-    merge(ledger, source)
-    assert held(ledger, "a", "b", "c", "z") == ["a", "b", "z"]
-    assert held(ledger, "a", "c", account="acme") == ["c"]
-    assert held(ledger, "a", key="other-key-1") == []
-    fill(ledger, "y")
-    assert held(ledger, "a", "y", "z") == ["a", "y", "z"]
+def merge(path: Path, other: Path, key: str | None = KEY, account: str | None = None) -> Merged:
+    done = merged(path, other, lambda: NOW, key, account).merged
+    assert done is not None
+    return done
 
 
-def test_what_was_merged_under_another_key_is_seen(ledger: Ledger, source: Ledger) -> None:
-    merge(ledger, source)
-    scope = ledger.scope(API, "other-key-1", None)
-    assert scope.find("a") is None
-    assert scope.find_elsewhere("a")
-    scope.adopt()
-    assert scope.find("a")
+def test_a_merged_ledger_is_known_by_its_keys_and_names(path: Path, other: Path) -> None:
+    with opened(path) as ledger:
+        fill(ledger, "z")
+    before = other.read_bytes()
+    assert merge(path, other) == Merged(3, 3)
+    assert other.read_bytes() == before
+    assert held(path, "a", "b", "c", "z") == ["a", "b", "z"]
+    assert held(path, "a", "c", account="acme") == ["c"]
+    assert held(path, "a", key="other-key-1") == []
+    assert merge(path, other) == Merged(3, 0)
+    with opened(path) as ledger:
+        assert (ledger.events(), subjects(ledger)) == (4, 4)
 
 
-def test_keys_that_are_one_account_stay_so(ledger: Ledger, tmp_path: Path) -> None:
-    path = tmp_path / "other.db"
-    with opened(path) as other:
-        fill(other, "a", key="key-1-old")
-        other.scope(API, "key-2-new", None).adopt()
-        fill(other, "b", key="key-3-other")
-    with Ledger.view(path) as source:
-        merge(ledger, source)
-    assert held(ledger, "a", "b", key="key-2-new") == ["a"]
-    assert held(ledger, "a", "b", key="key-3-other") == ["b"]
-
-
-def test_merging_twice_takes_nothing_more(
-    ledger: Ledger, source: Ledger, slices_of_3: None
-) -> None:
-    first = merge(ledger, source)
-    again = merge(ledger, source)
-    assert (first.read, first.taken) == (3, 3)
-    assert (again.read, again.taken) == (3, 0)
-    assert ledger.events() == 3
+@pytest.mark.parametrize("key", [None, "other-key-1"])
+def test_what_another_key_delivered_needs_a_name(path: Path, other: Path, key: str | None) -> None:
+    with pytest.raises(ReoError, match="another key") as caught:
+        merge(path, other, key)
+    assert caught.value.exit_code == 2
+    assert "--account" in caught.value.hint
+    assert held(path, "a", "b") == []
+    assert held(path, "c", account="acme") == [], "all or nothing"
+    assert merge(path, other, key, "acme") == Merged(3, 3)
+    assert held(path, "a", "b", "c", account="acme") == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(("event", "account"), [("a", None), ("c", "acme")])
-@pytest.mark.parametrize(("day", "kept"), [(-3, b"c" * 16), (-1, b"d" * 16)])
+@pytest.mark.parametrize(("day", "kept"), [(-3, b"c" * 8), (-1, b"d" * 8)])
 def test_of_two_entries_the_later_one_stays(
-    ledger: Ledger, source: Ledger, day: int, kept: bytes, event: str, account: str | None
+    path: Path, other: Path, day: int, kept: bytes, event: str, account: str | None
 ) -> None:
-    fill(ledger, event, day=day, content=b"d" * 16, account=account)
-    merge(ledger, source)
-    later = max(day, -2)
-    assert ledger.scope(API, KEY, account).find(event) == Known(kept, NOW + later * DAY)
+    with opened(path) as ledger:
+        fill(ledger, event, day=day, content=b"d" * 16, account=account)
+    merge(path, other)
+    with opened(path) as ledger:
+        known = Account(ledger, API, KEY, account).find(event)
+    assert known == Known(kept, NOW + max(day, -2) * DAY)
 
 
-def test_a_merge_that_was_killed_is_completed(
-    ledger: Ledger, tmp_path: Path, slices_of_3: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "other.db"
-    with opened(path) as other:
-        fill(other, *range(10))
-    slices = admin._slices
-
-    def cut(entries: object) -> Iterator[object]:
-        for number, rows in enumerate(slices(entries)):  # type: ignore[arg-type]
-            if number == 2:
-                raise KeyboardInterrupt
-            yield rows
-
-    with Ledger.view(path) as source:
-        monkeypatch.setattr(admin, "_slices", cut)
-        with pytest.raises(KeyboardInterrupt):
-            merge(ledger, source)
-        assert ledger.events() == 6
-        monkeypatch.undo()
-        assert merge(ledger, source).taken == 4
-    assert ledger.events() == 10
+def test_the_time_of_what_was_merged_counts(path: Path, other: Path) -> None:
+    opened(path).close()
+    merge(path, other)
+    with opened(path) as ledger:
+        assert ledger.newest_before == NOW - 2 * DAY
 
 
 # Describing
 
 
-def test_what_a_ledger_holds_is_described_by_account(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+def test_what_a_ledger_holds_is_described_by_account(path: Path) -> None:
     with opened(path) as ledger:
         fill(ledger, "a", "b", day=-5)
-        fill(ledger, "a", day=-3)
         fill(ledger, "c", account="acme", day=-4)
-        ledger.scope(API, "new-key-1", None).adopt()
+        fill(ledger, "a", key="new-key-1", day=-3)
     info = describe(path)
-    rows = [(each.account, each.events, each.family) for each in info.scopes]
-    assert rows == [(None, 2, info.scopes[0].family), ("acme", 1, 2), (None, 0, 3)]
-    assert info.scopes[0].family == info.scopes[2].family
-    assert info.scopes[0].key != info.scopes[2].key
-    assert (info.events, info.oldest, info.newest) == (3, NOW - 5 * DAY, NOW - 3 * DAY)
+    rows = [(each.account, each.events, each.newest) for each in info.holdings]
+    assert rows == [(None, 2, NOW - 5 * DAY), ("acme", 1, NOW - 4 * DAY), (None, 1, NOW - 3 * DAY)]
+    assert info.holdings[0].key != info.holdings[2].key
+    assert (info.events, info.oldest, info.newest) == (4, NOW - 5 * DAY, NOW - 3 * DAY)
     assert info.size >= path.stat().st_size
-    assert (info.created, info.schema_version) == (NOW, 1)
+    assert (info.created, info.schema_version) == (NOW, 2)
 
 
-def test_an_empty_ledger_is_described_too(tmp_path: Path) -> None:
-    opened(tmp_path / "ledger.db").close()
-    info = describe(tmp_path / "ledger.db")
-    assert (info.events, info.oldest, info.newest, info.scopes) == (0, None, None, [])
+def test_an_empty_ledger_is_described_too(path: Path) -> None:
+    opened(path).close()
+    info = describe(path)
+    assert (info.events, info.oldest, info.newest, info.holdings) == (0, None, None, [])
 
 
-def test_describing_what_is_not_there_is_66(tmp_path: Path) -> None:
+def test_describing_what_is_not_there_is_66(path: Path) -> None:
     with pytest.raises(ReoError) as caught:
-        describe(tmp_path / "ledger.db")
+        describe(path)
     assert caught.value.exit_code == 66

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reo_cli.delivery.ledger import Acknowledged, Ledger
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 
 API = "https://api.test/events"
 DAY = 86_400
@@ -18,8 +18,9 @@ Reo = Callable[..., Any]
 def fill(path: Path, *ids: str, key: str = "canary-key-1", account: str | None = None) -> None:
     now = time.time()
     with Ledger.open(path, clock=time.time) as ledger:
-        scope = ledger.scope(API, key, account)
-        scope.record([Acknowledged(each, b"c" * 16, now - DAY * 5) for each in ids])
+        Account(ledger, API, key, account).record(
+            [Acknowledged(each, b"c" * 16, now - DAY * 5) for each in ids]
+        )
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_info_as_json(reo: Reo, path: Path) -> None:
     assert found["events"] == 3
     assert found["oldest"] <= found["newest"] <= time.time()
     assert found["size"] > 0
-    assert found["schema_version"] == 1
+    assert found["schema_version"] == 2
     unnamed, named = found["scopes"]
     assert (unnamed["endpoint"], unnamed["account"], unnamed["events"]) == (API, None, 2)
     assert (named["account"], named["key"], named["events"]) == ("acme", None, 1)
@@ -117,19 +118,23 @@ def test_a_wrong_number_of_days_is_a_wrong_usage(reo: Reo, path: Path, days: str
 def test_merge_takes_over_another_ledger(reo: Reo, path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     fill(other, "b", "x", "y")
-    run = reo("ledger", "merge", other, "--ledger", path, "-o", "json")
+    refused = reo("ledger", "merge", other, "--ledger", path)
+    assert (refused.code, "--account NAME" in refused.stderr) == (2, True)
+    key = {"REO_API_KEY": "canary-key-1"}
+    run = reo("ledger", "merge", other, "--ledger", path, "-o", "json", env=key)
     found = as_json(run)
-    assert (run.code, found["read"], found["taken"], found["events"]) == (0, 3, 3, 6)
-    with Ledger.view(path) as ledger:
-        scope = ledger.scope(API, "canary-key-1", None)
-        assert all(scope.find(each) for each in "abxy")
-    again = reo("ledger", "merge", other, "--ledger", path)
+    assert (run.code, found["read"], found["events"]) == (0, 3, 5)
+    with Ledger.open(path, clock=time.time) as ledger:
+        account = Account(ledger, API, "canary-key-1", None)
+        assert all(account.find(each) for each in "abxy")
+    again = reo("ledger", "merge", other, "--ledger", path, env=key)
     assert again.stdout.startswith("done: 0 of 3 events were new here")
 
 
 def test_merge_makes_a_ledger_where_there_is_none(reo: Reo, path: Path, tmp_path: Path) -> None:
     new = tmp_path / "new" / "ledger.db"
-    assert as_json(reo("ledger", "merge", path, "--ledger", new, "-o", "json"))["events"] == 3
+    merge = ("ledger", "merge", path, "--ledger", new, "--account", "acme", "-o", "json")
+    assert as_json(reo(*merge))["events"] == 3
 
 
 def test_what_cannot_be_merged_is_refused(reo: Reo, path: Path, tmp_path: Path) -> None:

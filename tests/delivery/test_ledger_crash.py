@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reo_cli.delivery.ledger import Ledger
+from reo_cli.delivery.ledger import Account, Ledger
 
 API = "https://api.test/events"
 STRACE = shutil.which("strace")
@@ -20,17 +20,17 @@ SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
 RECORDER = """
 import sys, time
 from pathlib import Path
-from reo_cli.delivery.ledger import Acknowledged, Ledger
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.errors import ReoError
 
 path, name, groups, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 try:
     with Ledger.open(path, clock=time.time) as ledger:
         print("created" if ledger.created else "opened", flush=True)
-        scope = ledger.scope("https://api.test/events", "one-key-1", None)
+        account = Account(ledger, "https://api.test/events", "one-key-1", None)
         for group in range(groups):
             ids = [f"{name}-{group}-{number}" for number in range(size)]
-            scope.record([Acknowledged(each, b"c" * 16, 1000) for each in ids])
+            account.record([Acknowledged(each, b"c" * 16, 1000) for each in ids])
             print(*ids, sep="\\n", flush=True)
 except ReoError as error:
     print(f"error {error.exit_code} {error.reason}", flush=True)
@@ -39,18 +39,17 @@ except ReoError as error:
 HALF_RECORDER = """
 import os, signal, sys
 from pathlib import Path
-from reo_cli.delivery.ledger import Acknowledged, Ledger
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 
 def group():
     for number in range(20_000):  # more than the cache holds: pages are in the WAL by now
         yield Acknowledged(f"half-{number}", b"c" * 16, 1)
     os.kill(os.getpid(), signal.SIGKILL)
 
-scope = Ledger.open(Path(sys.argv[1]), clock=lambda: 0).scope(
-    "https://api.test/events", "one-key-1", None
-)
-scope.record([Acknowledged("before", b"c" * 16, 1)])
-scope.record(group())
+ledger = Ledger.open(Path(sys.argv[1]), clock=lambda: 0)
+account = Account(ledger, "https://api.test/events", "one-key-1", None)
+account.record([Acknowledged("before", b"c" * 16, 1)])
+account.record(group())
 """
 
 LIMITED = (
@@ -77,8 +76,8 @@ def output(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
 
 def missing(path: Path, ids: Sequence[str]) -> list[str]:
     with Ledger.open(path, clock=lambda: 0) as ledger:
-        scope = ledger.scope(API, "one-key-1", None)
-        return [each for each in ids if not each.startswith("error") and not scope.find(each)]
+        account = Account(ledger, API, "one-key-1", None)
+        return [each for each in ids if not each.startswith("error") and not account.find(each)]
 
 
 @pytest.fixture
@@ -102,7 +101,7 @@ def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path)
     command = [sys.executable, "-c", HALF_RECORDER, str(path)]
     assert subprocess.run(command).returncode == -signal.SIGKILL
     with Ledger.open(path, clock=lambda: 0) as ledger:
-        assert ledger.scope(API, "one-key-1", None).find("before")
+        assert Account(ledger, API, "one-key-1", None).find("before")
         assert ledger.events() == 1
 
 

@@ -1,9 +1,9 @@
 """What the API has acknowledged, in SQLite, so that none of it is sent again.
 
-`store` looks up and records, `file` makes and opens the file, `scopes` tells accounts apart,
-`admin` and `info` are for `reo ledger`, `faults` has the words for what goes wrong.
+`ledger` is the file, `accounts` who had what delivered, `admin` what `reo ledger` does.
 """
 
-from reo_cli.delivery.ledger.store import Acknowledged, Known, Ledger, Scope, files_of
+from reo_cli.delivery.ledger.accounts import Account, Acknowledged, Known
+from reo_cli.delivery.ledger.ledger import Ledger, files_of
 
-__all__ = ["Acknowledged", "Known", "Ledger", "Scope", "files_of"]
+__all__ = ["Account", "Acknowledged", "Known", "Ledger", "files_of"]

@@ -1,28 +1,25 @@
-"""Looking after a ledger: forgetting what is old, taking in what another ledger holds.
+"""Looking after a ledger: what it holds, forgetting what is old, taking in another ledger.
 
-All work on many entries goes through them in slices, a transaction each, so that runs which
-record at the same time wait for milliseconds and memory does not grow.
+The three commands of `reo ledger` as plain functions, and the forgetting that a run does itself.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from reo_cli.delivery.ledger import scopes as scopes
-from reo_cli.delivery.ledger.faults import WAY_OUT, refused
-from reo_cli.delivery.ledger.store import Ledger
+from reo_cli.delivery.folders import temporary_folder
+from reo_cli.delivery.ledger.accounts import Account, fingerprint
+from reo_cli.delivery.ledger.ledger import DAY, FIRST_TIME, Ledger, files_of
+from reo_cli.errors import ExitCode, ReoError
 
 if TYPE_CHECKING:
     import sqlite3
 
-DAY = 86_400
-
-SLICE = 10_000
-"""Entries looked at in one transaction."""
-
-TIDY_SLICES = 200
-"""What tidying does a day at most: 2 million entries, about a second."""
+JUMP = 31 * DAY
+"""Seconds that a clock may be ahead of the newest entry and still decide what is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,158 +30,241 @@ class Merged:
     taken: int
 
 
-def count_older(path: Path, keep_days: int, now: float) -> int:
-    """Return how many entries `prune` would remove, and change nothing.
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What is held for one account on one endpoint; times are epoch seconds.
 
-    Raises ReoError: 66 when there is no ledger, 73 or 74 when it cannot be read.
+    `account` is None for a key without an account name; `key` then tells such keys apart (the
+    start of the HMAC, nothing of the key itself).
     """
-    with Ledger.view(path) as ledger, ledger.reading() as connection:
-        cutoff = (_cutoff(keep_days, now),)
-        row = connection.execute("SELECT count(*) FROM event WHERE at < ?", cutoff).fetchone()
-        return int(row[0])
 
-
-def prune(ledger: Ledger, keep_days: int, now: float) -> int:
-    """Remove what was delivered more than `keep_days` ago; returns how many entries.
-
-    The file keeps its size, and new entries use the room. Raises ReoError (73 to 75).
-    """
-    cursor: _Cursor | None = _Cursor(_cutoff(keep_days, now))
-    removed = 0
-    while cursor is not None:
-        gone, cursor = _prune_slice(ledger, cursor)
-        removed += gone
-    return removed
-
-
-def tidy(ledger: Ledger, keep_days: int, now: float) -> int:
-    """Do a day's share of `prune`, unless it was done today; returns how many entries went.
-
-    Once a day a small part of the work (`TIDY_SLICES`) goes on from where it stopped the day
-    before, and nothing at all while no entry can be old enough. Raises ReoError (73 to 75).
-    """
-    cutoff = _cutoff(keep_days, now)
-    with ledger.reading() as connection:
-        if int(meta(connection, "pruned") or 0) // DAY == now // DAY:
-            return 0
-        cursor = _Cursor.stored(connection, cutoff)
-        idle = cursor is None and meta(connection, "since") >= cutoff
-    with ledger.writing() as connection:
-        _set_meta(connection, "pruned", int(now))
-    removed, slices = 0, 0 if idle else TIDY_SLICES
-    cursor = cursor or _Cursor(cutoff)
-    while cursor is not None and slices:
-        gone, cursor = _prune_slice(ledger, cursor)
-        removed, slices = removed + gone, slices - 1
-    return removed
-
-
-def merge(ledger: Ledger, source: Ledger) -> Merged:
-    """Take in the entries of another ledger; of two for one event the later one stays.
-
-    `source` is only read. Doing it twice, or again after a kill, does no harm. Raises ReoError
-    (73 to 75).
-    """
-    with source.reading() as entries:
-        since, names = meta(entries, "since"), entries.execute(_NAMES).fetchall()
-        with ledger.writing() as connection:
-            _set_meta(connection, "since", min(since, meta(connection, "since")))
-            mapped = _merge_scopes(connection, names)
-        read = taken = 0
-        for rows in _slices(entries):
-            with ledger.writing() as connection:
-                before = connection.total_changes
-                connection.executemany(_TAKE, ((mapped[row[0]], *row[1:]) for row in rows))
-                taken += connection.total_changes - before
-            read += len(rows)
-    return Merged(read, taken)
-
-
-def require_sound(ledger: Ledger) -> None:
-    """Read a ledger as a whole; raises ReoError 73 when it is damaged."""
-    with ledger.reading() as connection:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found[0] != "ok":
-        raise refused("ledger_damaged", f"the ledger `{ledger.path}` is damaged", WAY_OUT)
+    id: int
+    endpoint: str
+    account: str | None
+    key: str | None
+    events: int
+    oldest: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    """How far a pruning has come: all up to this entry is done, for this cutoff (epoch seconds)."""
+class LedgerInfo:
+    """What a ledger holds; `size` is in bytes with what is still in its WAL, times are epoch."""
 
-    cutoff: int
-    scope: int = 0
-    event: bytes = b""
+    path: Path
+    size: int
+    schema_version: int
+    created: int
+    holdings: Sequence[Holding]
 
-    @classmethod
-    def stored(cls, connection: "sqlite3.Connection", cutoff: int) -> "_Cursor | None":
-        """Return where the last pruning stopped; never with a later cutoff than is wanted now."""
-        text = meta(connection, "cursor")
-        if not text:
-            return None
-        at, scope, event = text.split(" ")
-        return cls(min(int(at), cutoff), int(scope), bytes.fromhex(event))
+    @property
+    def events(self) -> int:
+        """All events held."""
+        return sum(each.events for each in self.holdings)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest event was delivered."""
+        return min((each.oldest for each in self.holdings), default=None)
+
+    @property
+    def newest(self) -> int | None:
+        """When the newest event was delivered."""
+        return max((each.newest for each in self.holdings), default=None)
 
 
-_NEXT = """
-SELECT scope, id FROM event WHERE (scope, id) > (?, ?)
-ORDER BY scope, id LIMIT 1 OFFSET ?
+@dataclass(frozen=True, slots=True)
+class LedgerResult:
+    """The end of a `reo ledger` command: what the ledger holds now, and what was done to it.
+
+    `removed` is set by `prune` (with `dry_run`: what it would remove), `merged` by `merge`.
+    """
+
+    action: Literal["info", "prune", "merge"]
+    path: Path | None = None
+    info: LedgerInfo | None = None
+    removed: int | None = None
+    dry_run: bool = False
+    merged: Merged | None = None
+    error: ReoError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0, or that of the error."""
+        return self.error.exit_code if self.error else ExitCode.OK
+
+
+_INFO = """
+SELECT account.id, endpoint, name, fingerprint, count(*), min(at), max(at)
+FROM account JOIN event ON scope = account.id GROUP BY account.id ORDER BY endpoint, account.id
 """
-_DELETE = "DELETE FROM event WHERE (scope, id) > (?, ?) AND (scope, id) <= (?, ?) AND at < ?"
-_LAST = (2**62, b"")
-
-_NAMES = "SELECT id, family, endpoint, account, salt, fingerprint FROM scope"
-_SLICE = "SELECT * FROM event WHERE (scope, id) > (?, ?) ORDER BY scope, id LIMIT ?"
-_TAKE = (
-    "INSERT INTO event VALUES (?, ?, ?, ?) ON CONFLICT (scope, id) DO UPDATE"
-    " SET content = excluded.content, at = excluded.at WHERE excluded.at > at"
-)
 
 
-def _prune_slice(ledger: Ledger, cursor: _Cursor) -> tuple[int, _Cursor | None]:
-    """Go on for one slice; returns what was removed and where to go on, None at the end."""
-    start = (cursor.scope, cursor.event)
-    with ledger.writing() as connection:
-        end = connection.execute(_NEXT, (*start, SLICE - 1)).fetchone()
-        gone = connection.execute(_DELETE, (*start, *(end or _LAST), cursor.cutoff)).rowcount
-        if end is None:
-            _set_meta(connection, "since", cursor.cutoff)
-            _set_meta(connection, "cursor", "")
-            return gone, None
-        _set_meta(connection, "cursor", f"{cursor.cutoff} {end[0]} {end[1].hex()}")
-    return gone, _Cursor(cursor.cutoff, *end)
+def describe(path: Path) -> LedgerInfo:
+    """Return what the ledger at `path` holds; reads all entries.
+
+    Raises ReoError: 66 when there is none, 73 or 74 when it cannot be read.
+    """
+    with Ledger.existing(path, clock=time.time) as ledger, ledger.reading() as connection:
+        holdings = [
+            Holding(scope, endpoint, name or None, None if name else mark.hex()[:8], *numbers)
+            for scope, endpoint, name, mark, *numbers in connection.execute(_INFO)
+        ]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        size = sum(file.stat().st_size for file in files_of(path)[:2] if file.exists())
+        return LedgerInfo(path, size, version, ledger.fact("created"), holdings)
 
 
-def _merge_scopes(
-    connection: "sqlite3.Connection", names: Sequence[tuple[Any, ...]]
-) -> dict[int, int]:
-    """Make the other ledger's scopes and families here; returns other ids → ids here."""
-    mapped: dict[int, int] = {}
-    families: dict[int, list[int]] = {}
-    for scope, family, *name in names:
-        mapped[scope] = scopes.insert(connection, scopes.Name(*name))
-        families.setdefault(family, []).append(mapped[scope])
-    for members in families.values():
-        scopes.unite(connection, members)
-    return mapped
+def tidy(ledger: Ledger, keep_days: int, now: float) -> str:
+    """Forget what is old, once a day, after a run has delivered; returns a warning or nothing.
+
+    `now` is epoch seconds. When the clock is far ahead of the entries there were before the run,
+    nothing is forgotten by it for a month: it may be wrong. Raises ReoError (74, 75).
+    """
+    if _has_jumped(ledger.newest_before, now):
+        with ledger.writing() as connection:
+            connection.execute("REPLACE INTO meta VALUES ('jumped', ?)", (int(now),))
+        return (
+            f"the clock is {_days_ahead(ledger.newest_before, now)} days ahead of the last delivery"
+            " that the ledger knows: if it is right, nothing else is to be done; nothing is "
+            "forgotten for a month"
+        )
+    today = int(now) // DAY
+    doubtful = 0 <= now - int(ledger.fact("jumped") or 0) < JUMP
+    if not doubtful and ledger.fact("pruned") != today:
+        with ledger.writing() as connection:
+            connection.execute("REPLACE INTO meta VALUES ('pruned', ?)", (today,))
+            _forget(connection, _cutoff(keep_days, now))
+    return ""
 
 
-def _slices(entries: "sqlite3.Connection") -> Iterator[list[tuple[int, bytes, bytes, int]]]:
-    start: tuple[int, bytes] = (0, b"")
-    while rows := entries.execute(_SLICE, (*start, SLICE)).fetchall():
-        yield rows
-        start = rows[-1][:2]
+def pruned(
+    path: Path, keep_days: int, clock: Callable[[], float], *, dry_run: bool = False
+) -> LedgerResult:
+    """`reo ledger prune`: remove what was delivered over `keep_days` ago, or count it.
+
+    The file keeps its size, and new entries use the room. Raises ReoError: 66 when there is none,
+    73 to 75 when it cannot be used, 78 when the clock is far ahead of all its entries.
+    """
+    now = clock()
+    with Ledger.existing(path, clock=clock) as ledger:
+        if _has_jumped(ledger.newest_before, now):
+            days = _days_ahead(ledger.newest_before, now)
+            message = f"the clock is {days} days ahead of the newest entry of the ledger"
+            hint = "nothing was removed; see whether the clock is right, then deliver something"
+            raise ReoError(ExitCode.CONFIG, "clock_jumped", message, hint)
+        cutoff = _cutoff(keep_days, now)
+        with ledger.reading() as connection:
+            counted = "SELECT count(*) FROM event WHERE at < ?"
+            removed = int(connection.execute(counted, (cutoff,)).fetchone()[0])
+        if removed and not dry_run:
+            with ledger.writing() as connection:
+                removed = _forget(connection, cutoff)
+    return LedgerResult("prune", path, describe(path), removed, dry_run)
+
+
+def merged(
+    path: Path,
+    other: Path,
+    clock: Callable[[], float],
+    key: str | None = None,
+    account: str | None = None,
+) -> LedgerResult:
+    """`reo ledger merge`: take `other` into the ledger at `path`, made if need be; all or nothing.
+
+    What was delivered under a name goes to that name; what was delivered under a key goes to the
+    same `key`, or to `account`. Of two entries for one event the later one stays. Raises ReoError:
+    2 when both are the same file or it is not known whose the entries are, 66 when `other` is
+    missing, 65 when it is no usable ledger, 73 to 75 for a fault of the ledger at `path`.
+    """
+    if other.exists() and path.exists() and other.samefile(path):
+        raise ReoError(ExitCode.USAGE, "same_ledger", f"`{other}` is the ledger itself")
+    with _copy_of(other) as copy:
+        holdings = describe(copy).holdings
+        with Ledger.open(path, clock=clock) as ledger, ledger.reading() as connection:
+            connection.execute("ATTACH ? AS other", (str(copy),))
+            with ledger.writing():
+                taken = 0
+                for each in holdings:
+                    name = each.account or _name(connection, each, other, key, account)
+                    own = Account(ledger, each.endpoint, key, name)
+                    taken += own.take(connection, "other", each.id)
+                newest = max((each.newest for each in holdings), default=0)
+                if newest:
+                    ledger.stamp(connection, newest)
+    result = Merged(sum(each.events for each in holdings), taken)
+    return LedgerResult("merge", path, describe(path), merged=result)
+
+
+def is_known_under_another_key(
+    path: Path, endpoint: str, key: str | None, account: str | None
+) -> bool:
+    """Tell whether the ledger knows an endpoint under other keys only: a run would stop with 78.
+
+    Raises ReoError: 66 when there is no ledger, 73 when it cannot be used.
+    """
+    with Ledger.existing(path, clock=time.time) as ledger:
+        return Account(ledger, endpoint, key, account).is_only_elsewhere()
+
+
+def _forget(connection: "sqlite3.Connection", cutoff: int) -> int:
+    connection.execute("DELETE FROM subject WHERE day < ?", (cutoff // DAY,))
+    return connection.execute("DELETE FROM event WHERE at < ?", (cutoff,)).rowcount
 
 
 def _cutoff(keep_days: int, now: float) -> int:
     return max(0, int(now) - keep_days * DAY)
 
 
-def meta(connection: "sqlite3.Connection", name: str) -> Any:
-    """Return a fact about the ledger as a whole, such as when it was made; None if not known."""
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
+def _has_jumped(newest: int, now: float) -> bool:
+    return bool(newest) and now > max(newest, FIRST_TIME) + JUMP
 
 
-def _set_meta(connection: "sqlite3.Connection", name: str, value: int | str) -> None:
-    connection.execute("REPLACE INTO meta VALUES (?, ?)", (name, value))
+def _days_ahead(newest: int, now: float) -> int:
+    return int(now - newest) // DAY
+
+
+@contextmanager
+def _copy_of(other: Path) -> Iterator[Path]:
+    """Give a copy of another ledger in today's form: the ledger itself is only read."""
+    import shutil
+
+    with temporary_folder() as folder:
+        copy = Path(folder, "ledger.db")
+        try:
+            for source, target in zip(files_of(other)[:2], files_of(copy), strict=False):
+                if source == other or source.exists():
+                    shutil.copyfile(source, target)
+            with Ledger.existing(copy, clock=time.time) as ledger:
+                ledger.require_sound()
+        except FileNotFoundError:
+            message = f"there is no ledger at `{other}`"
+            hint = "check the path; FILE is the other ledger"
+            raise ReoError(ExitCode.NO_INPUT, "no_ledger", message, hint) from None
+        except OSError as error:
+            message = f"cannot read `{other}`: {error.strerror or error}"
+            raise ReoError(ExitCode.INVALID, "ledger_not_opened", message) from None
+        except ReoError as error:
+            message = error.message.replace(str(copy), str(other))
+            raise error.changed(exit_code=ExitCode.INVALID, message=message) from None
+        yield copy
+
+
+def _name(
+    connection: "sqlite3.Connection",
+    each: Holding,
+    other: Path,
+    key: str | None,
+    account: str | None,
+) -> str | None:
+    """Return the name under which a key's holding of the attached ledger is known here."""
+    row = "SELECT salt, fingerprint FROM other.account WHERE id = ?"
+    salt, mark = connection.execute(row, (each.id,)).fetchone()
+    if not account and not (key and fingerprint(salt, key) == mark):
+        raise ReoError(
+            ExitCode.USAGE,
+            "whose_entries",
+            f"`{other}` holds events that were delivered with another key than yours",
+            "say whose they are with `--account NAME`, or merge with that key set",
+        )
+    return account

@@ -1,0 +1,195 @@
+"""Who had what delivered: accounts on endpoints, known by name or by the HMAC of their key.
+
+A key's fingerprint is an HMAC under the salt that stands beside it, so the key is in no file. An
+`Account` is the place to look up an event and to record one.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NamedTuple
+
+from reo_cli.delivery.ledger.ledger import DAY, Ledger
+from reo_cli.identity import id_key
+
+if TYPE_CHECKING:
+    import sqlite3
+
+CONTENT_SIZE = 8
+"""Bytes kept of a content digest: it only tells whether one event has changed."""
+
+
+class Known(NamedTuple):
+    """What the ledger holds of an event: how its content digest begins, and when (epoch)."""
+
+    content: bytes
+    delivered_at: int
+
+    def is_same(self, content: bytes) -> bool:
+        """Tell whether an event with this content digest is what was delivered."""
+        return content.startswith(self.content)
+
+
+class Acknowledged(NamedTuple):
+    """An event that the API has acknowledged: its id, its content digest, and when (epoch).
+
+    `subject` is the digest of what it counts (`identity.subject_of`), None where that is unknown,
+    `amount` its count.
+    """
+
+    event_id: str | int
+    content: bytes
+    at: float
+    subject: int | None = None
+    amount: int = 0
+
+
+_FIND = "SELECT content, at FROM event WHERE scope = ? AND id = ?"
+_RECORD = (
+    "INSERT INTO event VALUES (?, ?, ?, ?) ON CONFLICT (scope, id) DO UPDATE"
+    " SET content = excluded.content, at = excluded.at"
+)
+_RECORD_SUBJECT = "REPLACE INTO subject VALUES (?, ?, ?, ?, ?)"
+
+_TAKE = (
+    "INSERT INTO main.event SELECT :own, id, content, at FROM {0}.event"
+    " WHERE scope = :other ON CONFLICT (scope, id) DO UPDATE"
+    " SET content = excluded.content, at = excluded.at WHERE excluded.at > at",
+    "INSERT OR REPLACE INTO main.subject"
+    " SELECT :own, subject, event, count, day FROM {0}.subject WHERE scope = :other",
+)
+"""Takes one account's entries into another's; of two for one event the later one stays."""
+
+
+class Account:
+    """What one account on one endpoint has had delivered.
+
+    `endpoint` is in the normal form of the settings. The account is known by `name`, else by its
+    key; with neither (a dry run without a key) it is all that was delivered without a name. Raises
+    ReoError (73 to 75).
+    """
+
+    def __init__(self, ledger: Ledger, endpoint: str, key: str | None, name: str | None) -> None:
+        self._ledger = ledger
+        self._endpoint, self._key, self._name = endpoint, key, _text(name or "")
+        with ledger.reading() as connection:
+            self._own, self._others = self._resolved(connection)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Make the looks within the `with` block one look; raises ReoError (73 to 75)."""
+        return self._ledger.snapshot()
+
+    def find(self, event_id: str | int) -> Known | None:
+        """Return what is known of an event of this account; raises ReoError (73 to 75)."""
+        return self._newest(self._own, event_id)
+
+    def find_elsewhere(self, event_id: str | int) -> Known | None:
+        """Return what another key without an account name has delivered under this id, or None.
+
+        Free where no such key was ever used with this ledger, and for a named account.
+        """
+        return None if self._name or not self._others else self._newest(self._others, event_id)
+
+    def is_only_elsewhere(self) -> bool:
+        """Tell whether other keys without a name have had events delivered, and this one none."""
+        return not self._name and not self._holds(self._own) and self._holds(self._others)
+
+    def record(self, acknowledged: Iterable[Acknowledged]) -> None:
+        """Record acknowledged events in one transaction, which is committed on return.
+
+        The entry takes the place of an earlier one of the same id. Raises ReoError: 74 when the
+        disk is full or failing, 75 when others keep the ledger busy for 30 s.
+        """
+        with self._ledger.writing() as connection:
+            own = self._made(connection)
+            for each in acknowledged:
+                at = self._ledger.stamp(connection, each.at)
+                key = id_key(each.event_id)
+                connection.execute(_RECORD, (own, key, each.content[:CONTENT_SIZE], at))
+                if each.subject is not None:
+                    row = (own, each.subject, key[:4], min(each.amount, 2**62), at // DAY)
+                    connection.execute(_RECORD_SUBJECT, row)
+        if not self._own:
+            self._own = (own,)
+
+    def adopt(self) -> None:
+        """Take over what other keys without a name have delivered (--key-rotated).
+
+        Their entries move to this account, once; whoever goes on with an old key is told so.
+        Raises ReoError (73 to 75).
+        """
+        with self._ledger.writing(opening=True) as connection:
+            _, others = self._resolved(connection)
+            for other in others:
+                self.take(connection, "main", other)
+                for table in ("event", "subject"):
+                    connection.execute(f"DELETE FROM {table} WHERE scope = ?", (other,))  # noqa: S608
+        with self._ledger.reading() as connection:
+            self._own, self._others = self._resolved(connection)
+
+    def take(self, connection: "sqlite3.Connection", database: str, other: int) -> int:
+        """Take the entries of a scope of `database` too, in the caller's transaction.
+
+        Returns how many were new or newer.
+        """
+        values = {"own": self._made(connection), "other": other}
+        changed = [connection.execute(sql.format(database), values).rowcount for sql in _TAKE]
+        return changed[0]
+
+    def with_others(self) -> "Account":
+        """Return what `adopt` would make of this account, and change nothing: for a dry run."""
+        seen = Account(self._ledger, self._endpoint, self._key, self._name)
+        seen._own, seen._others = (*self._own, *self._others), ()
+        return seen
+
+    def _resolved(self, connection: "sqlite3.Connection") -> tuple[Sequence[int], Sequence[int]]:
+        """Return this account's scopes, none if it is new, and those of other unnamed keys."""
+        rows = connection.execute(
+            "SELECT id, name, salt, fingerprint FROM account WHERE endpoint = ?", (self._endpoint,)
+        ).fetchall()
+        own = [
+            scope
+            for scope, name, salt, mark in rows
+            if name == self._name
+            and (name or not self._key or fingerprint(salt, self._key) == mark)
+        ]
+        return own, [scope for scope, name, *_ in rows if not name and scope not in own]
+
+    def _made(self, connection: "sqlite3.Connection") -> int:
+        """Return the scope that new entries go to, made if there is none yet."""
+        if not self._own:
+            own, _ = self._resolved(connection)  # another process may just have made it
+            return own[0] if own else self._add(connection)
+        return self._own[0]
+
+    def _add(self, connection: "sqlite3.Connection") -> int:
+        salt = mark = b""
+        if self._key and not self._name:
+            salt = connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()[0]
+            mark = fingerprint(salt, self._key)
+        row = (self._endpoint, self._name, salt, mark)
+        made = connection.execute("INSERT INTO account VALUES (NULL, ?, ?, ?, ?) RETURNING id", row)
+        return int(made.fetchone()[0])
+
+    def _holds(self, scopes: Sequence[int]) -> bool:
+        with self._ledger.reading() as connection:
+            asked = "SELECT 1 FROM event WHERE scope = ? LIMIT 1"
+            return any(connection.execute(asked, (scope,)).fetchone() for scope in scopes)
+
+    def _newest(self, scopes: Sequence[int], event_id: str | int) -> Known | None:
+        digest = id_key(event_id)
+        with self._ledger.reading() as connection:
+            rows = [connection.execute(_FIND, (scope, digest)).fetchone() for scope in scopes]
+        found = [Known(*row) for row in rows if row]
+        return max(found, key=lambda known: known.delivered_at, default=None)
+
+
+def fingerprint(salt: bytes, key: str) -> bytes:
+    """Return 16 bytes that tell keys apart and do not give them away."""
+    import hmac
+
+    return hmac.digest(salt, key.encode("utf-8", "surrogatepass"), "sha256")[:16]
+
+
+def _text(account: str) -> str:
+    """Return the name as SQLite can hold it; from the environment it may be any bytes."""
+    return account.encode("utf-8", "backslashreplace").decode()
