@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from reo_cli.client import Connection, Target, prepare
-from reo_cli.outcome import Outcome
+from reo_cli.client import Target, prepare
+from reo_cli.client.connection import Connection
+from reo_cli.client.outcome import Outcome
 from tests.faults import FaultServer
 
 KEY = "CANARY+key/with=odd~chars"
@@ -23,7 +24,7 @@ def body_of(event_id: object = "e1", **fields: Any) -> bytes:
 
 def target_for(url: str, timeout: float = 5) -> Target:
     """A target on loopback, asked with `KEY`."""
-    return prepare(url, KEY, timeout=timeout, ca_bundle=None, environ={})
+    return prepare(url, KEY, timeout=timeout, ca_bundle=None)
 
 
 @contextmanager

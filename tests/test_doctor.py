@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import trustme
@@ -20,7 +21,7 @@ from reo_cli.settings import Sources
 from tests.conftest import CANARY as KEY
 from tests.faults import Action, FaultServer, answer, cut_head, drip_head, raw, silence
 
-ALL = ["config", "key", "endpoint", "proxy", "dns", "tcp", "tls", "answer", "clock", "ledger"]
+ALL = ["config", "key", "endpoint", "dns", "tcp", "proxy", "tls", "answer", "clock", "ledger"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,8 @@ def run(folder: Path, endpoint: str, **variables: str) -> list[Check]:
         "REO_ENDPOINT": endpoint,
         **variables,
     }
-    return list(examine(Sources({}, environ, folder), time.time()))
+    with patch.dict(os.environ, environ):
+        return list(examine(Sources({}, os.environ, folder), time.time()))
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -338,8 +340,8 @@ def test_the_way_through_a_proxy(folder: Path, authority: trustme.CA) -> None:
 def test_a_proxy_that_wants_a_password(folder: Path) -> None:
     with FaultServer(answer(407)) as proxy:
         checks = run(folder, "https://x.example/", HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}")
-    assert statuses(checks) == {"tls": "failed"}
-    assert "407" in by_name(checks)["tls"].message
+    assert statuses(checks) == {"proxy": "failed"}
+    assert "407" in by_name(checks)["proxy"].message
     assert verdict(checks) == ("failed", ExitCode.CONFIG)
 
 

@@ -78,7 +78,7 @@ def test_5_5_a_bug_prints_no_key(world: World) -> None:
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
         "import reo_cli.client.connection as c\n"
-        "def attempt(self, *_): raise ValueError(f'boom {self._pool._target.head}')\n"
+        "def attempt(self, *_): raise ValueError(f'boom {self._target.key}')\n"
         "c.Connection.attempt = attempt\n"
     )
     env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(broken)}

@@ -1,23 +1,26 @@
 """Certificates and proxies, against a real TLS server and a real proxy: reliability.md 5.3, 5.4."""
 
+import os
 import shutil
 import ssl
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import trustme
 
-from reo_cli.answers import FaultKind
-from reo_cli.client import Connection, Target, prepare
+from reo_cli.client import Target, prepare
+from reo_cli.client.answers import FaultKind
+from reo_cli.client.connection import Connection
 from reo_cli.client.faults import tls_fault
-from reo_cli.client.proxy import find_proxy
+from reo_cli.client.outcome import Outcome, Verdict
+from reo_cli.client.target import CA_VARIABLES
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.outcome import Outcome, Verdict
 from tests import faults
 from tests.faults import Action, FaultServer
 from tests.proxies import ForwardProxy
@@ -26,6 +29,16 @@ KEY = "CANARY-key-0123456789"
 BODY = b'{"payload": {"event_id": "e1"}}'
 HOST = "ingest.example"
 DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
+REFUSED = Verdict.NOT_THE_API
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_variables() -> Iterator[None]:
+    """Only what a test says is in the environment."""
+    names = {"NO_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY", *CA_VARIABLES}
+    kept = {name: each for name, each in os.environ.items() if name.upper() not in names}
+    with patch.dict(os.environ, kept, clear=True):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +86,8 @@ def target_for(
     environ: Mapping[str, str] | None = None,
     timeout: float = 5,
 ) -> Target:
-    return prepare(url, KEY, timeout=timeout, ca_bundle=bundle, environ=environ or {})
+    with patch.dict(os.environ, environ or {}):
+        return prepare(url, KEY, timeout=timeout, ca_bundle=bundle)
 
 
 def ask(target: Target) -> Outcome:
@@ -117,15 +131,27 @@ def test_the_first_ca_that_is_named_counts(
             assert ask(target_for(server.url, setting, environ)).verdict is verdict
 
 
+def test_an_intermediate_ca_is_enough(authority: trustme.CA, tmp_path: Path) -> None:
+    middle = authority.create_child_ca()
+    path = tmp_path / "middle.pem"
+    middle.cert_pem.write_to_path(str(path))
+    with FaultServer(tls=server_context(middle)) as server:
+        assert ask(target_for(server.url, path)).verdict is DELIVERED
+
+
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to hash the folder")
 def test_a_folder_of_ca_certificates_works(
     context: ssl.SSLContext, bundle: Path, tmp_path: Path
 ) -> None:
+    empty = {"SSL_CERT_DIR": str(tmp_path)}
+    with pytest.raises(ReoError, match="named by SSL_CERT_DIR cannot be used: it holds no"):
+        target_for("https://x.example/", None, empty)
     command = ["openssl", "x509", "-hash", "-noout", "-in", str(bundle)]
     name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     shutil.copy(bundle, tmp_path / f"{name}.0")
     with FaultServer(tls=context) as server:
         assert ask(target_for(server.url, tmp_path)).verdict is DELIVERED
+        assert ask(target_for(server.url, None, empty)).verdict is DELIVERED
 
 
 LONG_AGO, FAR_AHEAD = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=900)
@@ -199,7 +225,10 @@ def test_5_3_the_certificate_is_always_checked(bundle: Path) -> None:
     assert tls.keylog_filename is None
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\0" * 100])
+KEY_ONLY = trustme.CA().issue_cert("x.example").private_key_pem.bytes()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\0" * 100, KEY_ONLY])
 def test_a_ca_file_that_cannot_be_used_is_an_error(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
@@ -221,6 +250,9 @@ def test_a_ca_file_that_cannot_be_used_is_an_error(content: bytes | None, tmp_pa
         (faults.raw(b"\x16\x03\x03\x40\x00\x02"), TRANSIENT, "was cut off"),
         (faults.reset(), TRANSIENT, ""),
         (faults.raw(b"\x15\x03\x03\x00\x02\x02\x50"), TRANSIENT, "alert internal error"),
+        (faults.raw(b"\x15\x03\x03\x00\x02\x02\x5a"), TRANSIENT, "alert user cancelled"),
+        (faults.raw(b"\x15\x03\x03\x00\x02\x02\x28"), CONFIG, "alert handshake failure"),
+        (faults.raw(b"\x15\x03\x03\x00\x02\x02\x70"), CONFIG, "unrecognized name"),
         (faults.raw(b"\x15\x03\x03\x00\x02\x02\x46"), CONFIG, "no TLS of version 1.2"),
         (faults.raw(faults.response(400, b"plain HTTP")), CONFIG, "does not speak TLS"),
         (faults.raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), CONFIG, "does not speak TLS"),
@@ -234,6 +266,20 @@ def test_a_failed_handshake(greeting: Action, verdict: Verdict, said: str, bundl
     assert f"127.0.0.1:{server.port}" in outcome.reason
     assert outcome.unreachable is (verdict is TRANSIENT)
     assert not server.requests
+
+
+def test_a_server_that_wants_a_client_certificate(authority: trustme.CA, bundle: Path) -> None:
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = server_context(authority)
+        context.maximum_version = version
+        context.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(context)
+        with FaultServer(tls=context) as server:
+            outcome = ask(target_for(server.url, bundle))
+        assert outcome.verdict is CONFIG
+        assert "refuses TLS with us" in outcome.reason
+        assert "client certificate" in outcome.hint
+        assert server.requests == []
 
 
 # --- The same faults, inside TLS ----------------------------------------------------------------
@@ -303,7 +349,7 @@ def test_5_4_a_proxy_sees_the_host_and_never_the_key(context: ssl.SSLContext, bu
         assert [connection.attempt(BODY).verdict for _ in range(3)] == [DELIVERED] * 3
         connection.close()
     (head,) = proxy.heads
-    assert head.startswith(b"CONNECT ingest.example:443 HTTP/1.1\r\nHost: ingest.example:443\r\n")
+    assert head.startswith(b"CONNECT ingest.example:443 HTTP/1.")
     assert b"Authorization" not in head
     assert proxy.relayed
     assert KEY.encode() not in head + proxy.relayed
@@ -324,39 +370,40 @@ def test_a_password_goes_to_the_proxy_only(
     assert b"hunter2" not in server.requests[0].head
 
 
-@pytest.mark.parametrize(
-    ("user_info", "said"), [("", "wants a password"), ("joe:wrong@", "refused the password")]
-)
+@pytest.mark.parametrize("user_info", ["", "joe:wrong@"])
 def test_a_proxy_that_wants_another_password_is_configuration(
-    user_info: str, said: str, context: ssl.SSLContext, bundle: Path
+    user_info: str, context: ssl.SSLContext, bundle: Path
 ) -> None:
     with FaultServer(tls=context) as server, ForwardProxy(server.port, "joe:hunter2") as proxy:
         outcome = ask(proxied(f"http://{user_info}{proxy.address}", bundle))
     assert outcome.verdict is CONFIG
-    assert outcome.reason == f"proxy {proxy.address} {said} (HTTP 407)"
+    assert outcome.reason == f"proxy {proxy.address} wants another user and password (HTTP 407)"
     assert "HTTPS_PROXY" in outcome.hint
     assert "wrong" not in repr(outcome)
     assert server.connections == 0
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "verdict", "said"),
     [
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "did not connect to ingest.example:443 (HTTP 403)"),
-        (b"HTTP/1.0 502 Bad\r\nX: y\r\n\r\n<html>", "(HTTP 502)"),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n", "(HTTP 302)"),
-        (b"HTTP/1.1 200 OK\r\n\r\nmore", "(HTTP 200)"),
-        (b"HTTP/1.1 200 OK\r\n", "the answer was cut off (HTTP 200)"),
-        (b"SSH-2.0-x\r\n", "the answer is not HTTP/1.1"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", REFUSED, " refuses ingest.example:443 (HTTP 403)"),
+        (b"HTTP/1.1 404 No\r\n\r\n", REFUSED, " refuses ingest.example:443 (HTTP 404)"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n", REFUSED, "(HTTP 302)"),
+        (b"HTTP/1.1 429 Wait\r\n\r\n", TRANSIENT, "connect to ingest.example:443 (HTTP 429)"),
+        (b"HTTP/1.1 408 Late\r\n\r\n", TRANSIENT, "(HTTP 408)"),
+        (b"HTTP/1.0 502 Bad\r\nX: y\r\n\r\n<html>", TRANSIENT, "(HTTP 502)"),
+        (b"HTTP/1.1 200 OK\r\n", TRANSIENT, "closed the connection without an answer"),
+        (b"SSH-2.0-x\r\n", TRANSIENT, "the answer is not HTTP/1.1"),
     ],
 )
-def test_a_proxy_that_does_not_connect_is_a_passing_fault(
-    answer: bytes, said: str, context: ssl.SSLContext, bundle: Path
+def test_a_proxy_that_does_not_connect(
+    answer: bytes, verdict: Verdict, said: str, context: ssl.SSLContext, bundle: Path
 ) -> None:
     with FaultServer(tls=context) as server, ForwardProxy(server.port, answer=answer) as proxy:
         outcome = ask(proxied(f"http://joe:hunter2@{proxy.address}", bundle))
-    assert outcome.verdict is TRANSIENT
-    assert outcome.unreachable
+    assert outcome.verdict is verdict
+    assert outcome.unreachable is (verdict is TRANSIENT)
+    assert outcome.after_delivery is None
     assert outcome.reason.startswith(f"proxy {proxy.address}")
     assert outcome.reason.endswith(said)
     assert "hunter2" not in repr(outcome)
@@ -445,7 +492,7 @@ def test_loopback_needs_no_proxy(context: ssl.SSLContext, bundle: Path) -> None:
     ],
 )
 def test_which_proxy_applies(environ: dict[str, str], expected: str) -> None:
-    proxy = find_proxy("https://ingest.example/api", HOST, environ)
+    proxy = target_for("https://ingest.example/api", environ=environ).proxy
     assert (proxy.name if proxy else "") == expected
 
 
@@ -466,7 +513,7 @@ def test_which_proxy_applies(environ: dict[str, str], expected: str) -> None:
 def test_no_proxy_is_obeyed_in_the_usual_way(no_proxy: str, spared: bool) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         environ = {"HTTPS_PROXY": "http://a.example:1", name: no_proxy}
-        proxy = find_proxy("https://ingest.example/api", HOST, environ)
+        proxy = target_for("https://ingest.example/api", environ=environ).proxy
         assert (proxy is None) is spared
 
 
@@ -488,6 +535,6 @@ def test_no_proxy_is_obeyed_in_the_usual_way(no_proxy: str, spared: bool) -> Non
 )
 def test_a_proxy_that_cannot_be_used_is_an_error(value: str) -> None:
     with pytest.raises(ReoError, match="HTTPS_PROXY") as caught:
-        find_proxy("https://ingest.example/api", HOST, {"HTTPS_PROXY": value})
+        target_for("https://ingest.example/api", environ={"HTTPS_PROXY": value})
     assert caught.value.exit_code is ExitCode.CONFIG
     assert "hunter2" not in repr(caught.value)

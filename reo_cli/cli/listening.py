@@ -6,7 +6,7 @@ from reo_cli.delivery.summary import Settled
 from reo_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from reo_cli.outcome import Outcome
+    from reo_cli.client.outcome import Outcome
     from reo_cli.reports import Report
 
 

@@ -1,6 +1,5 @@
 """Options and settings → the values that reading, checking and sending are given."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -117,13 +116,7 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
         endpoint, key = server.url, "sandbox-key"
     else:
         endpoint, key = settings.require_endpoint(), settings.require_key()
-    target = prepare(
-        endpoint,
-        key,
-        timeout=settings.timeout,
-        ca_bundle=settings.ca_bundle,
-        environ=os.environ,
-    )
+    target = prepare(endpoint, key, timeout=settings.timeout, ca_bundle=settings.ca_bundle)
     return Goal(endpoint, key, target)
 
 

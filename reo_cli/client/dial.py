@@ -1,96 +1,111 @@
-"""Opening a connection as the target asks: TCP, a proxy's tunnel, TLS, all before one deadline.
+"""A host and a port → a connected socket: the name lookup and the connect, before one deadline.
 
-Every way this can fail is a `Failed` with its `Fault`. The key is not used here: nothing is sent
-but a proxy's `CONNECT`, and a request only goes where a certificate was checked, or to loopback.
+Every way this can fail is a `Failed` with its `Fault`. Of several addresses the next is tried after
+250 ms, and the one that worked is tried first from then on.
 """
 
+import errno
+import os
 import socket
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from selectors import EVENT_WRITE, PollSelector
+from threading import Thread
+from typing import Any
 
-from reo_cli.answers import Fault, FaultKind
-from reo_cli.client.faults import Failed, exchange_fault, tls_fault
-from reo_cli.client.nested import NestedTls, NestedWire
-from reo_cli.client.proxy import Proxy
-from reo_cli.client.reading import Garbled, Head, drive, final_head
-from reo_cli.client.target import USER_AGENT, Target
-from reo_cli.client.tcp import dial
-from reo_cli.client.wire import Deadline, Wire
-from reo_cli.outcome import PROXY_HINT
+from reo_cli.client.faults import Failed, connect_fault, lookup_fault, thread_fault
 
-if TYPE_CHECKING:
-    from ssl import SSLContext
+PATIENCE = 0.25
+"""Seconds for an address while others are left (RFC 8305): one that swallows packets costs no
+more than this."""
+
+_Address = tuple[int, Any]
+"""Address family and socket address."""
+
+Left = Callable[[], float]
+"""Gives the seconds that are left; raises TimeoutError when there are none."""
 
 
-def open_wire(target: Target, deadline: Deadline) -> Wire:
-    """Connect to the target; the wire that is given back keeps the same deadline.
+def look_up(host: str, port: int, left: Left, seconds: float) -> list[_Address]:
+    """Return the socket addresses of a host; raises `Failed`, whose words name `seconds`.
 
-    Raises `Failed`.
+    It resolves in a thread of its own, because the system's lookup knows no deadline.
     """
-    proxy, tls = target.proxy, target.tls
-    if proxy is None:
-        wire = dial(target.host, target.port, target.name, deadline)
+    found: list[list[_Address] | OSError | UnicodeError] = []
+
+    def look() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+        else:
+            found.append([(row[0], row[4]) for row in rows])
+
+    if ":" in host or host.rpartition(".")[2].isdecimal():
+        look()
     else:
-        wire = dial(proxy.host, proxy.port, proxy.name, deadline)
-    try:
-        if proxy is not None and proxy.scheme == "https" and tls is not None:
-            wire = _secure(wire, tls, proxy.host, proxy.name)
-        if proxy is not None:
-            _tunnel(wire, proxy, target)
-        return wire if tls is None else _secure(wire, tls, target.host, target.name)
-    except BaseException:
-        wire.close()
-        raise
+        thread = Thread(target=look, daemon=True)
+        try:
+            thread.start()
+            thread.join(left())
+        except RuntimeError:
+            raise Failed(thread_fault()) from None
+        except TimeoutError:
+            pass
+    result = found[0] if found else None
+    if isinstance(result, list):
+        return result
+    raise Failed(lookup_fault(result, host, seconds))
 
 
-def _tunnel(wire: Wire, proxy: Proxy, target: Target) -> None:
-    """Have the proxy connect us to the target; it learns host and port and nothing else."""
-    lines = [f"CONNECT {target.name} HTTP/1.1", f"Host: {target.name}"]
-    if proxy.authorization:
-        lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    lines += [f"User-Agent: {USER_AGENT}", "\r\n"]
+def dial(
+    addresses: list[_Address], good: list[_Address], where: str, left: Left, seconds: float
+) -> socket.socket:
+    """Connect to the address that answers first; it becomes the one in `good`.
+
+    `where` is the name of the other end in messages. Raises `Failed`.
+    """
+    waiting = sorted(addresses, key=lambda each: each not in good)
+    refusal: OSError = TimeoutError()
+    with PollSelector() as selector:  # needs no descriptor of its own
+        try:
+            while waiting or selector.get_map():
+                if waiting:
+                    refusal = _begin(selector, waiting.pop(0)) or refusal
+                patience = min(left(), PATIENCE) if waiting else left()
+                for key, _ in selector.select(patience) if selector.get_map() else ():
+                    selector.unregister(key.fileobj)
+                    stream, address = key.data
+                    code = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if not code:
+                        good[:] = [address]
+                        return _ready(stream, left())
+                    stream.close()
+                    refusal = OSError(code, os.strerror(code))
+        except OSError as error:
+            refusal = error
+        finally:
+            for key in selector.get_map().values():
+                key.data[0].close()
+    raise Failed(connect_fault(refusal, where, seconds))
+
+
+def _begin(selector: PollSelector, address: _Address) -> OSError | None:
+    """Start connecting; gives what is against it at once."""
     try:
-        wire.send("\r\n".join(lines).encode("ascii"))
-        head, rest = drive(final_head(), wire.receive)
-    except Garbled as error:
-        raise Failed(_no_tunnel(f"{proxy.name}: {error.reason}")) from None
+        stream = socket.socket(address[0], socket.SOCK_STREAM)
     except OSError as error:
-        reason = exchange_fault(error, proxy.name, wire.deadline.seconds).reason
-        raise Failed(_no_tunnel(f"{proxy.name}: {reason}")) from None
-    if not 200 <= head.status < 300 or rest:
-        raise Failed(_refusal(head, proxy, target))
+        return error
+    stream.setblocking(False)
+    code = stream.connect_ex(address[1])
+    if code not in (0, errno.EINPROGRESS):
+        stream.close()
+        return OSError(code, os.strerror(code))
+    selector.register(stream, EVENT_WRITE, (stream, address))
+    return None
 
 
-def _refusal(head: Head, proxy: Proxy, target: Target) -> Fault:
-    if head.status == 407:
-        verb = "refused the password" if proxy.authorization else "wants a password"
-        reason = f"{proxy.name} {verb} (HTTP 407)"
-        return Fault(FaultKind.CONFIG, reason, PROXY_HINT, head.status)
-    return _no_tunnel(f"{proxy.name} did not connect to {target.name} (HTTP {head.status})")
-
-
-def _no_tunnel(reason: str) -> Fault:
-    return Fault(FaultKind.UNREACHABLE, reason, "check HTTPS_PROXY and NO_PROXY")
-
-
-def _secure(wire: Wire, context: "SSLContext", host: str, where: str) -> Wire:
-    """Put TLS on top, with the certificate of the other end checked for `host`."""
-    try:
-        return _handshake(wire, context, host)
-    except OSError as error:
-        raise Failed(tls_fault(error, where, wire.deadline.seconds)) from None
-
-
-def _handshake(wire: Wire, context: "SSLContext", host: str) -> Wire:
-    from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
-
-    lower, not_now = wire.stream, (SSLWantReadError, SSLWantWriteError)
-    if isinstance(lower, SSLSocket):
-        nested = NestedTls(wire, context, host)
-        nested.do_handshake()
-        return NestedWire(nested, wire.deadline, not_now)
-    wire.stream = upper = context.wrap_socket(
-        cast(socket.socket, lower), server_hostname=host, do_handshake_on_connect=False
-    )
-    upper.settimeout(wire.deadline.left())
-    upper.do_handshake()
-    return Wire(upper, wire.deadline, not_now)
+def _ready(stream: socket.socket, left: float) -> socket.socket:
+    stream.settimeout(left)
+    # Head and body go out in two pieces; neither may wait for the other's acknowledgement.
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream

@@ -1,4 +1,4 @@
-"""What the system says when a connection fails → a `Fault` in words for people.
+"""What the system says when an attempt fails → a `Fault` in words for people.
 
 Pure: exceptions in, values out. Which of them cannot be helped by another attempt is decided here,
 by the rows of reliability.md section 1 on TLS and proxies.
@@ -6,22 +6,22 @@ by the rows of reliability.md section 1 on TLS and proxies.
 
 import errno
 import os
+import re
 
-from reo_cli.answers import Fault, FaultKind, one_line
+from reo_cli.client.answers import Fault, FaultKind, one_line
+from reo_cli.client.outcome import CUT_OFF, NOT_THE_API_HINT, PROXY_HINT
 
 PLAIN_TEXT_REASONS = frozenset(
-    {
-        "WRONG_VERSION_NUMBER",
-        "HTTP_REQUEST",
-        "RECORD_LAYER_FAILURE",
-        "PACKET_LENGTH_TOO_LONG",
-    }
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
 )
 """What OpenSSL says, by version, when the other end does not speak TLS at all."""
 
 OLD_TLS_REASONS = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
 )
+
+_ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?!ALERT_(?:INTERNAL_ERROR|USER_CANCELLED)$)")
+"""OpenSSL's names of the alerts that the other end can send, but for those that may pass."""
 
 CLOCK_HINT = "check the date and time of this machine, or the server's certificate"
 CA_HINT = (
@@ -36,59 +36,121 @@ _WRONG_NAME = (62, 64)
 
 
 class Failed(Exception):
-    """No connection came about, for the reason in `fault`."""
+    """An attempt has no answer, for the reason in `fault`; urllib3 and requests let it through."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.reason)
         self.fault = fault
 
 
-def lookup_fault(error: OSError | UnicodeError | None, host: str, timeout: float) -> Fault:
+class TooLarge(Exception):
+    """An answer has more bytes than anybody needs."""
+
+
+def lookup_fault(error: OSError | UnicodeError | None, host: str, seconds: float) -> Fault:
     """Say that a name was not found; no error means that the answer did not come in time."""
     if error is None:
-        why = f"no address for `{host}` within {timeout:g} s"
+        why = f"no address for `{host}` within {seconds:g} s"
     else:
         why = f"cannot find the host `{host}` ({_said(error)})"
-    return Fault(FaultKind.UNREACHABLE, why, "check the network, the DNS and the endpoint")
+    hint = "check the network, the DNS and the endpoint"
+    return Fault(FaultKind.UNREACHABLE, why, hint, step="dns")
 
 
-def connect_fault(error: OSError, where: str, timeout: float) -> Fault:
-    """Say why there is no TCP connection."""
+def connect_fault(error: OSError, where: str, seconds: float) -> Fault:
+    """Say why there is no TCP connection; a limit of this machine is configuration."""
+    kind, hint = FaultKind.UNREACHABLE, ""
     if isinstance(error, ConnectionRefusedError):
-        return Fault(FaultKind.UNREACHABLE, f"connection refused by {where}")
-    if isinstance(error, TimeoutError):
-        return Fault(FaultKind.UNREACHABLE, f"no connection to {where} within {timeout:g} s")
-    return Fault(FaultKind.UNREACHABLE, f"cannot connect to {where} ({_said(error)})")
+        why = f"connection refused by {where}"
+    elif isinstance(error, TimeoutError):
+        why = f"no connection to {where} within {seconds:g} s"
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        kind = FaultKind.CONFIG
+        why = "the limit on open files is reached: no connection can be opened"
+        hint = "raise it (`ulimit -n`), or lower --concurrency"
+    else:
+        why = f"cannot connect to {where} ({_said(error)})"
+    return Fault(kind, why, hint, step="tcp")
 
 
-def tls_fault(error: OSError, where: str, timeout: float) -> Fault:
+def thread_fault() -> Fault:
+    """Say that the system starts no thread."""
+    why = "the limit on threads is reached: none can be started"
+    hint = "raise it (`ulimit -u`, or the container's limit on processes or memory)"
+    return Fault(FaultKind.CONFIG, why, hint, step="dns")
+
+
+def tls_fault(error: OSError, where: str, seconds: float) -> Fault:
     """Say why the TLS handshake failed; certificates and protocols are configuration."""
     if hasattr(error, "verify_code"):
         return _certificate_fault(error.verify_code, getattr(error, "verify_message", ""), where)
     reason = getattr(error, "reason", None) or ""
+    kind, hint = FaultKind.CONFIG, ""
     if reason in PLAIN_TEXT_REASONS:
-        return Fault(
-            FaultKind.CONFIG,
-            f"{where} does not speak TLS",
-            "check the port, and whether it should be http instead of https",
-        )
-    if reason in OLD_TLS_REASONS:
-        return Fault(FaultKind.CONFIG, f"{where} speaks no TLS of version 1.2 or later")
-    if isinstance(error, TimeoutError):
-        return Fault(FaultKind.UNREACHABLE, f"no TLS handshake with {where} within {timeout:g} s")
-    end = "was cut off" if _is_cut(error) else f"failed ({_said(error)})"
-    return Fault(FaultKind.UNREACHABLE, f"the TLS handshake with {where} {end}")
+        why = f"{where} does not speak TLS"
+        hint = "check the port, and whether it should be http instead of https"
+    elif reason in OLD_TLS_REASONS:
+        why = f"{where} speaks no TLS of version 1.2 or later"
+    elif _ALERT.match(reason):
+        why = f"{where} refuses TLS with us ({_said(error)})"
+        hint = "it may want a client certificate, another host name or other ciphers"
+    else:
+        kind = FaultKind.UNREACHABLE
+        end = "was cut off" if _is_cut(error) else f"failed ({_said(error)})"
+        why = f"the TLS handshake with {where} {end}"
+        if isinstance(error, TimeoutError):
+            why = f"no TLS handshake with {where} within {seconds:g} s"
+    return Fault(kind, why, hint, step="tls")
 
 
-def exchange_fault(error: OSError, where: str, timeout: float) -> Fault:
-    """Say why a request that went out got no answer."""
+def tunnel_fault(
+    error: Exception, proxy: str, where: str, seconds: float, status: int | None
+) -> Fault:
+    """Say why a proxy did not connect us; `status` is what it answered, if it did."""
+    kind, hint = FaultKind.UNREACHABLE, "check HTTPS_PROXY and NO_PROXY"
+    if status is None or status == 200:
+        why = f"{proxy}: {exchange_fault(error, proxy, seconds, status).reason}"
+    elif status == 407:
+        kind, hint = FaultKind.CONFIG, PROXY_HINT
+        why = f"{proxy} wants another user and password (HTTP 407)"
+    elif 300 <= status < 500 and status not in (408, 429):
+        kind, hint = FaultKind.REFUSED, NOT_THE_API_HINT
+        why = f"{proxy} refuses {where} (HTTP {status})"
+    else:
+        why = f"{proxy} did not connect to {where} (HTTP {status})"
+    return Fault(kind, why, hint, status, step="proxy")
+
+
+def exchange_fault(
+    error: Exception, where: str, seconds: float, status: int | None = None
+) -> Fault:
+    """Say why a request that went out got no answer; `status` is what was read of one."""
+    from http.client import BadStatusLine, HTTPException, UnknownProtocol
+
+    if _ALERT.match(getattr(error, "reason", None) or "") and isinstance(error, OSError):
+        return tls_fault(error, where, seconds)  # in TLS 1.3 it comes after the handshake
     if isinstance(error, TimeoutError):
-        return Fault(FaultKind.BROKEN, f"no answer within {timeout:g} s")
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return Fault(FaultKind.BROKEN, f"connection reset by {where}")
-    if _is_cut(error):
-        return Fault(FaultKind.BROKEN, f"{where} closed the connection without an answer")
-    return Fault(FaultKind.BROKEN, f"connection to {where} lost ({_said(error)})")
+        why = f"no answer within {seconds:g} s"
+    elif isinstance(error, OSError) and _is_cut(error):
+        lost = type(error) in (ConnectionResetError, BrokenPipeError)
+        why = f"connection reset by {where}"
+        if not lost:
+            why = f"{where} closed the connection without an answer"
+    elif isinstance(error, OSError):
+        why = f"connection to {where} lost ({_said(error)})"
+    elif isinstance(error, BadStatusLine | UnknownProtocol):
+        why = "the answer is not HTTP/1.1"
+    elif isinstance(error, HTTPException | TooLarge):
+        why = "the answer's headers are larger than 64 KiB"
+    else:
+        why = "the answer has contradictory lengths"
+    return Fault(FaultKind.BROKEN, why, status=status, step="answer")
+
+
+def cut_fault(status: int | None) -> Fault:
+    """Say that an answer ended in its head; `status` is what was read of it."""
+    why = CUT_OFF if status is None else f"{CUT_OFF} (HTTP {status})"
+    return Fault(FaultKind.BROKEN, why, status=status, step="answer")
 
 
 def _certificate_fault(code: int, message: str, where: str) -> Fault:
@@ -103,14 +165,14 @@ def _certificate_fault(code: int, message: str, where: str) -> Fault:
     elif code in _WRONG_NAME:
         hint = "check the host in the endpoint; somebody else may be answering for it"
     reason = f"the certificate of {where} is not valid ({said})"
-    return Fault(FaultKind.CONFIG, reason, hint)
+    return Fault(FaultKind.CONFIG, reason, hint, step="tls")
 
 
 def _is_cut(error: OSError) -> bool:
     """Whether the other end just went away; by name, as `ssl` may not have been loaded."""
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return True
-    return type(error).__name__ in ("Closed", "SSLEOFError", "SSLZeroReturnError")
+    return type(error).__name__ in ("SSLEOFError", "SSLZeroReturnError")
 
 
 def _said(error: OSError | UnicodeError) -> str:

@@ -1,21 +1,54 @@
 """Where events go, worked out once: address, trust, proxy, and the head of every request.
 
-Nothing here opens a socket. The key is in the head and nowhere else; no `repr` shows it.
+Nothing here opens a socket. What the environment says about proxies and CA certificates is read as
+requests reads it. The key is in the request and nowhere else; no `repr` shows it.
 """
 
+import os
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reo_cli import __version__
-from reo_cli.client.proxy import Proxy, authority, find_proxy
-from reo_cli.settings.guard import check_endpoint, check_key, split_endpoint
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.guard import check_endpoint, check_key, is_host, is_loopback, split_endpoint
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from requests import PreparedRequest
+
 USER_AGENT = f"reo-cli/{__version__}"
+
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Where other tools look for CA certificates, in this order, when no setting names any."""
+
+_PROXY_PORTS = {"http": 80, "https": 443}
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""The name by which OpenSSL looks for a certificate in a folder."""
+
+
+def authority(host: str, port: int) -> str:
+    """Write host and port as HTTP does: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy to `CONNECT` through; the user's name and password are in `headers` only."""
+
+    url: str
+    host: str
+    port: int
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """For messages: never with its password."""
+        return f"proxy {authority(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +56,8 @@ class Target:
     """An endpoint, ready to be asked.
 
     `timeout` is the seconds one attempt may take. `tls` is None for plain http, which `prepare`
-    allows to loopback only. `head` is a whole request but for its length and its body.
+    allows to loopback only. `request` is complete but for its body. `good` holds the socket address
+    that worked last, for all connections.
     """
 
     url: str
@@ -33,52 +67,121 @@ class Target:
     tls: "SSLContext | None"
     proxy: Proxy | None
     key: str = field(repr=False)
-    head: bytes = field(repr=False)
+    request: "PreparedRequest" = field(repr=False)
+    good: list[Any] = field(default_factory=list, repr=False)
 
     @property
     def name(self) -> str:
         """Host and port, as messages and `CONNECT` show them."""
         return authority(self.host, self.port)
 
-    def request(self, body: bytes) -> bytes:
-        """All bytes of one request."""
-        return b"%b%d\r\n\r\n%b" % (self.head, len(body), body)
+    @property
+    def peer(self) -> "Target | Proxy":
+        """Whom a connection is opened to."""
+        return self.proxy or self
 
 
-def prepare(
-    endpoint: str,
-    key: str,
-    *,
-    timeout: float,
-    ca_bundle: Path | None,
-    environ: Mapping[str, str],
-) -> Target:
+def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) -> Target:
     """Work out all that attempts have in common; opens no socket.
 
     Raises `ReoError` (78) for a key or endpoint that `guard` refuses, CA certificates that cannot
     be read, or a proxy that cannot be used. `timeout` is in seconds.
     """
+    from requests import Request
+
     url, key = check_endpoint(endpoint), check_key(key)
-    scheme, host, port, path = split_endpoint(url)
-    tls, proxy = None, None
+    scheme, host, port, _ = split_endpoint(url)
+    headers = {
+        "X-API-KEY": key,
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": USER_AGENT,
+    }
+    request = Request("POST", url, headers=headers).prepare()
+    proxy, tls = None, None
     if scheme == "https":
-        from reo_cli.client.trust import tls_context
-
-        proxy = find_proxy(url, host, environ)
-        tls = tls_context(ca_bundle, environ)
-    head = _head(path, url.split("/")[2], key)
-    return Target(url, host, port, timeout, tls, proxy, key, head)
+        proxy = None if is_loopback(host) else _proxy_for(url)
+        tls = _tls_context(*_ca_path(ca_bundle))
+    return Target(url, host, port, timeout, tls, proxy, key, request)
 
 
-def _head(path: str, host: str, key: str) -> bytes:
-    lines = (
-        f"POST {path} HTTP/1.1",
-        f"Host: {host}",
-        f"X-API-KEY: {key}",
-        "Content-Type: application/json",
-        "Accept: application/json",
-        "Accept-Encoding: identity",
-        f"User-Agent: {USER_AGENT}",
-        "Content-Length: ",
-    )
-    return "\r\n".join(lines).encode("ascii")
+def _proxy_for(url: str) -> Proxy | None:
+    """Give the proxy that the environment names; NO_PROXY is obeyed. Raises `ReoError` (78)."""
+    from urllib.parse import unquote, urlsplit
+
+    from requests.utils import get_environ_proxies, select_proxy
+
+    value = (select_proxy(url, get_environ_proxies(url)) or "").strip()
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _bad_proxy("is not a URL") from None
+    if parts.scheme not in _PROXY_PORTS:
+        raise _bad_proxy("is not an http or https one")
+    if not is_host(f"[{host}]" if ":" in host else host) or port == 0:
+        raise _bad_proxy("has no usable host and port")
+    headers = {}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        token = b64encode(pair.encode(errors="surrogateescape")).decode()
+        headers["Proxy-Authorization"] = f"Basic {token}"
+    port = port or _PROXY_PORTS[parts.scheme]
+    return Proxy(f"{parts.scheme}://{authority(host, port)}", host, port, headers)
+
+
+def _bad_proxy(what: str) -> ReoError:
+    message = f"the proxy in HTTPS_PROXY or ALL_PROXY {what}"
+    hint = "write `http://HOST:PORT`, or list the endpoint's host in NO_PROXY"
+    return ReoError(ExitCode.CONFIG, "proxy_invalid", message, hint)
+
+
+def _ca_path(ca_bundle: Path | None) -> tuple[Path, str]:
+    """The file or folder of CA certificates, and who named it."""
+    if ca_bundle is not None:
+        return ca_bundle, "`ca_bundle`"
+    for name in CA_VARIABLES:
+        if os.environ.get(name):
+            return Path(os.environ[name]), name
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    return Path(DEFAULT_CA_BUNDLE_PATH), "requests"
+
+
+def _tls_context(path: Path, origin: str) -> "SSLContext":
+    """Make a context for TLS 1.2 or later that checks certificate and host name.
+
+    There is no switch to turn the check off (reliability.md section 5.3). Raises `ReoError` (78).
+    """
+    try:
+        import ssl
+    except ImportError:
+        message, hint = "this Python has no TLS: its `ssl` module is missing", "use another Python"
+        raise ReoError(ExitCode.CONFIG, "no_tls", message, hint) from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A company often hands out an intermediate CA alone; trusting it is enough.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        if path.is_dir():
+            context.load_verify_locations(capath=path)
+            found = any(_HASHED.fullmatch(each.name) for each in path.iterdir())
+        else:
+            context.load_verify_locations(cafile=path)
+            found = bool(context.cert_store_stats()["x509"])
+    except ssl.SSLError:
+        found = False
+    except OSError as error:
+        raise _unusable(path, origin, (error.strerror or str(error)).lower()) from None
+    if not found:
+        raise _unusable(path, origin, "it holds no PEM certificate")
+    return context
+
+
+def _unusable(path: Path, origin: str, why: str) -> ReoError:
+    hint = "name a PEM file of CA certificates, or a folder of them prepared by `openssl rehash`"
+    message = f"the CA certificates `{path}` named by {origin} cannot be used: {why}"
+    return ReoError(ExitCode.CONFIG, "ca_bundle_unusable", message, hint)

@@ -6,12 +6,12 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
 from reo_cli.delivery.ledger import Acknowledged
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.issues import IssueLog
-from reo_cli.outcome import Outcome
 from reo_cli.progress import Progress
 from reo_cli.records import Issue, Record
 from reo_cli.values.jsontext import encode

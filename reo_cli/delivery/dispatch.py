@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import Intake, Queue
@@ -23,7 +24,6 @@ from reo_cli.delivery.stops import (
 )
 from reo_cli.delivery.traffic import Answer, Message, Signal
 from reo_cli.errors import Interrupted, ReoError
-from reo_cli.outcome import Outcome, Verdict
 
 TICK = 0.5
 """Seconds after which the progress display is refreshed even if nothing happens."""
@@ -37,9 +37,6 @@ class Transport(Protocol):
 
     def submit(self, job: Job) -> None:
         """Start an attempt."""
-
-    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
-        """Have `may_send` asked when a request has waited for its connection."""
 
     def wait(self, timeout: float) -> list[Message]:
         """Return what has happened, after at most `timeout` seconds."""
@@ -93,11 +90,6 @@ class Dispatcher:
         self.first_request: float | None = None
         self.last_answer: float | None = None
         self.error: ReoError | None = None
-        transport.ask_before_sending(self._may_send)
-
-    def _may_send(self) -> bool:
-        """Tell whether a request that has waited for its connection may still go out."""
-        return self._stopped_at is None and not self._pace.is_closed(self._transport.now())
 
     @property
     def pace(self) -> Pace:
@@ -196,15 +188,12 @@ class Dispatcher:
             elif isinstance(message, Signal):
                 self._on_signal(message.number)
         if delivered:
-            self._book.delivered([(each.job, each.outcome) for each in delivered if each.outcome])
+            self._book.delivered([(each.job, each.outcome) for each in delivered])
 
     def _on_answer(self, answer: Answer) -> bool:
         """Take in an answer; True when the event was delivered and is to be recorded."""
         job, outcome = answer.job, answer.outcome
         self._under_way.discard(job)
-        if outcome is None:
-            self._queue.again(job, answer.at)
-            return False
         self.attempts += 1
         job.attempts += 1
         self.last_answer = answer.at

@@ -6,7 +6,7 @@ Four things hold requests back: the limit under `--concurrency` that refusals te
 
 from collections.abc import Callable
 
-from reo_cli.outcome import Outcome, Verdict
+from reo_cli.client.outcome import Outcome, Verdict
 
 PROBE_EVERY = 5.0
 """Seconds between tries of more requests than the limit that refusals taught."""

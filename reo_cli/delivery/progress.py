@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
-from reo_cli.outcome import Outcome
 from reo_cli.progress import Progress
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reo_cli.checker import Checker
-from reo_cli.client import Pool, Target
+from reo_cli.client import Target
+from reo_cli.client.workers import Workers
 from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
@@ -284,7 +285,7 @@ class _Run:
         signals: Signals,
     ) -> None:
         order = self._order
-        traffic = Traffic(Pool(target))
+        traffic = Traffic(Workers(target))
         streams = {at for at, source in enumerate(self._sources) if source.streamed}
         surveyed = {at: self._surveyed[at].counts for at in checked}
         book = Book(

@@ -7,12 +7,14 @@ threads, and every attempt counts: a person waits for the answer.
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reo_cli.checker import Checker
-from reo_cli.client import Connection, Target
+from reo_cli.client import Target
+from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.body import request_body
 from reo_cli.delivery.pace import CAP_ONE, LONGEST_WAIT, Random, delay
 from reo_cli.delivery.stops import asked_to_come_back, date, fatal, other_key, timed_out
@@ -20,10 +22,10 @@ from reo_cli.delivery.summary import SendResult
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event, Rules
 from reo_cli.identity import content_digest
-from reo_cli.outcome import Outcome, Verdict
 from reo_cli.records import Record
 
 if TYPE_CHECKING:
+    from reo_cli.client.connection import Connection
     from reo_cli.delivery.ledger import Account
 
 
@@ -177,11 +179,16 @@ class _Single:
 
     def _attempt_all(self, target: Target) -> Outcome:
         """Make attempts until one is definite or they are used up; raises ReoError 75."""
-        connection = Connection(target)
+        from reo_cli.client.connection import Connection
+
         body = request_body(self._result.event_id or "", self._event.content)
+        with closing(Connection(target)) as connection:
+            return self._attempts_on(connection, body, target.timeout)
+
+    def _attempts_on(self, connection: "Connection", body: bytes, timeout: float) -> Outcome:
         while True:
             self._attempts += 1
-            outcome = connection.attempt(body, self._time_left(target.timeout))
+            outcome = connection.attempt(body, self._time_left(timeout))
             self._last = outcome
             self._watch.attempted(self._result.event_id or "", self._attempts, outcome)
             if outcome.verdict is not Verdict.TRANSIENT:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.pace import LONGEST_WAIT
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.outcome import Outcome, Verdict
 
 
 def fatal(verdict: Verdict, outcome: Outcome) -> ReoError:

@@ -1,21 +1,20 @@
 """What a run is told of while it waits: answers, signals, and that there is more to read."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from reo_cli.client import Pool
+from reo_cli.client.outcome import Outcome
+from reo_cli.client.workers import Workers
 from reo_cli.delivery.decide import Job
-from reo_cli.outcome import Outcome
 
 
 class Answer(NamedTuple):
-    """What an attempt came to, and when (monotonic seconds); None: nothing was sent after all."""
+    """What an attempt came to, and when (monotonic seconds)."""
 
     job: Job
-    outcome: Outcome | None
+    outcome: Outcome
     at: float
 
 
@@ -37,8 +36,8 @@ Message = Answer | Signal | Wake
 class Traffic:
     """Requests under way, and one inbox for all that happens meanwhile."""
 
-    def __init__(self, pool: "Pool[Job]") -> None:
-        self._pool = pool
+    def __init__(self, workers: "Workers[Job]") -> None:
+        self._workers = workers
         self._inbox: SimpleQueue[Signal | Wake] = SimpleQueue()
 
     def now(self) -> float:
@@ -47,20 +46,16 @@ class Traffic:
 
     def submit(self, job: Job) -> None:
         """Start an attempt."""
-        self._pool.start(job, job.body)
-
-    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
-        """Have `may_send` asked when a request has waited for its connection."""
-        self._pool.may_send = may_send
+        self._workers.start(job, job.body)
 
     def post(self, message: Signal | Wake) -> None:
         """Put a message into the inbox; safe in signal handlers and other threads."""
         self._inbox.put(message)
-        self._pool.wake()
+        self._workers.wake()
 
     def wait(self, timeout: float) -> list[Message]:
         """Return what has happened, after at most `timeout` seconds."""
-        messages: list[Message] = [Answer(*ended) for ended in self._pool.wait(timeout)]
+        messages: list[Message] = [Answer(*ended) for ended in self._workers.wait(timeout)]
         try:
             while True:
                 messages.append(self._inbox.get_nowait())
@@ -69,4 +64,4 @@ class Traffic:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        self._workers.close()

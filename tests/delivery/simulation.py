@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reo_cli.checker import Checker
+from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
@@ -22,7 +23,6 @@ from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.delivery.traffic import Answer, Message
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
-from reo_cli.outcome import Outcome, Verdict
 from reo_cli.progress import Progress
 from reo_cli.records import Issue, Record
 
@@ -84,9 +84,6 @@ class VirtualTransport:
 
     def now(self) -> float:
         return self.time
-
-    def ask_before_sending(self, may_send: Callable[[], bool]) -> None:
-        pass
 
     def submit(self, job: Job) -> None:
         under_way = self._serving

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from reo_cli.client.outcome import Outcome
 from reo_cli.delivery import intake
 from reo_cli.delivery.decide import Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
@@ -12,7 +13,6 @@ from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.summary import Counts
 from reo_cli.delivery.traffic import Message, Signal, Wake
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.outcome import Outcome
 from reo_cli.records import Record
 from tests.delivery.simulation import (
     BUSY,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.pace import (
     CAP,
     CAP_ONE,
@@ -18,7 +19,6 @@ from reo_cli.delivery.pace import (
     Pace,
     delay,
 )
-from reo_cli.outcome import Outcome, Verdict
 from tests.delivery.simulation import (
     BUSY,
     DELIVERED,

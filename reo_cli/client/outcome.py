@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reo_cli.answers import (
+from reo_cli.client.answers import (
     Answer,
     Fault,
     FaultKind,
@@ -113,9 +113,12 @@ def _outcome(answer: Answer, value: Any, judgement: _Judgement) -> Outcome:
     )
 
 
+_OF_FAULT = {FaultKind.CONFIG: Verdict.CONFIG, FaultKind.REFUSED: Verdict.NOT_THE_API}
+
+
 def _of_fault(fault: Fault) -> Outcome:
     return Outcome(
-        verdict=Verdict.CONFIG if fault.kind is FaultKind.CONFIG else Verdict.TRANSIENT,
+        verdict=_OF_FAULT.get(fault.kind, Verdict.TRANSIENT),
         reason=fault.reason,
         hint=fault.hint,
         http_status=fault.status,

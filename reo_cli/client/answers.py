@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from reo_cli.text import visible
+
 NESTING_LIMIT = 64
 """Levels of arrays and objects in an answer (reliability.md section 5.10)."""
 
@@ -29,16 +31,23 @@ class FaultKind(StrEnum):
     BROKEN = "broken"
     """The request was, at least in part, sent; there is no answer."""
     CONFIG = "config"
-    """A certificate, the protocol or the proxy's password: trying again cannot help."""
+    """A certificate, the protocol, the proxy's password, a limit: trying again cannot help."""
+    REFUSED = "refused"
+    """A proxy has decided that it does not connect us."""
 
 
 class Fault(NamedTuple):
-    """An attempt without an answer of the server; `status` is what was read of one, if anything."""
+    """An attempt without an answer of the server.
+
+    `status` is what was read of one, if anything; `step` how far it came: `dns`, `tcp`, `proxy`,
+    `tls` or `answer`.
+    """
 
     kind: FaultKind
     reason: str
     hint: str = ""
     status: int | None = None
+    step: str = ""
 
 
 class Answer(NamedTuple):
@@ -60,9 +69,7 @@ class Answer(NamedTuple):
 
 def one_line(text: str, limit: int = WORDS_LIMIT) -> str:
     """Make foreign text safe for a message: one line, nothing invisible, at most `limit` long."""
-    text = " ".join(text[: 4 * limit].split())
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:limit])
-    return text if len(text) < limit else text[: limit - 1] + "…"
+    return visible(" ".join(text[: 4 * limit].split()), limit)
 
 
 def decode(body: bytes) -> Any:

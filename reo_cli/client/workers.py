@@ -1,0 +1,102 @@
+"""Many attempts at once: threads that each keep one connection, and one queue of what is over.
+
+No more threads than attempts under way; all are daemons, so that none keeps the process alive.
+"""
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from reo_cli.client.faults import thread_fault
+from reo_cli.client.outcome import Outcome, classify
+from reo_cli.client.target import Target
+
+if TYPE_CHECKING:
+    pass
+
+Token = TypeVar("Token")
+
+
+class Ended(NamedTuple, Generic[Token]):
+    """An attempt that is over: what it was started with, what came of it, and when (monotonic)."""
+
+    token: Token
+    outcome: Outcome
+    at: float
+
+
+class Workers(Generic[Token]):
+    """Connections to one target. All but `wake` belongs to one thread."""
+
+    def __init__(self, target: Target) -> None:
+        from reo_cli.client.connection import Connection
+
+        self._connection: Callable[[], Connection] = lambda: Connection(target)
+        self._inbox: SimpleQueue[tuple[Token, bytes, float | None] | None] = SimpleQueue()
+        self._ended: SimpleQueue[Ended[Token] | BaseException | None] = SimpleQueue()
+        self._threads = 0
+        self._under_way = 0
+        self._bug: BaseException | None = None
+
+    def start(self, token: Token, body: bytes, timeout: float | None = None) -> None:
+        """Begin an attempt; it ends by `timeout` seconds, the target's unless another is given."""
+        self._under_way += 1
+        if self._under_way > self._threads and not self._has_another() and not self._threads:
+            self._ended.put(Ended(token, classify(thread_fault()), time.monotonic()))
+        else:
+            self._inbox.put((token, body, timeout))
+
+    def wait(self, timeout: float | None = None) -> list[Ended[Token]]:
+        """Return the attempts that are over, after at most `timeout` seconds, or when woken.
+
+        Raises only what is a bug, once all that was over before has been returned.
+        """
+        if self._bug is not None:
+            raise self._bug
+        over: list[Ended[Token]] = []
+        try:
+            self._take(self._ended.get(timeout=timeout), over)
+            while True:
+                self._take(self._ended.get_nowait(), over)
+        except Empty:
+            return over
+
+    def wake(self) -> None:
+        """End the waiting; safe in signal handlers and other threads."""
+        self._ended.put(None)
+
+    def close(self) -> None:
+        """Let the threads end, each once its attempt is over."""
+        for _ in range(self._threads):
+            self._inbox.put(None)
+
+    def _take(self, item: "Ended[Token] | BaseException | None", over: list[Ended[Token]]) -> None:
+        if isinstance(item, Ended):
+            self._under_way -= 1
+            over.append(item)
+        elif item is not None:
+            self._bug = item
+
+    def _has_another(self) -> bool:
+        """Start one more thread; False when the system gives none."""
+        try:
+            Thread(target=self._work, name=f"reo-{self._threads}", daemon=True).start()
+        except RuntimeError:
+            return False
+        self._threads += 1
+        return True
+
+    def _work(self) -> None:
+        try:
+            connection = self._connection()
+            try:
+                while (job := self._inbox.get()) is not None:
+                    token, body, timeout = job
+                    outcome = connection.attempt(body, timeout)
+                    self._ended.put(Ended(token, outcome, time.monotonic()))
+            finally:
+                connection.close()
+        except BaseException as bug:  # noqa: BLE001 - raised again where answers are waited for
+            self._ended.put(bug)

@@ -1,0 +1,147 @@
+"""Many attempts at once: none waits for another, each ends in time, connections are kept."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from reo_cli.client.connection import Connection
+from reo_cli.client.outcome import Verdict
+from reo_cli.client.workers import Ended, Workers
+from tests import faults
+from tests.attempts import GRACE, TIMEOUT, body_of, target_for
+from tests.faults import FaultServer
+
+DELIVERED = Verdict.DELIVERED
+
+
+@contextmanager
+def working(server: FaultServer, timeout: float = 5) -> Iterator[Workers[int]]:
+    with closing(Workers[int](target_for(server.url, timeout))) as workers:
+        yield workers
+
+
+def ends(workers: Workers[int], number: int, within: float = 10) -> dict[int, Ended[int]]:
+    """Wait for so many attempts to end, in that order."""
+    found: dict[int, Ended[int]] = {}
+    until = time.monotonic() + within
+    while len(found) < number and time.monotonic() < until:
+        found |= {each.token: each for each in workers.wait(0.2)}
+    return found
+
+
+def verdicts(ended: dict[int, Ended[int]]) -> dict[int, Verdict]:
+    return {token: each.outcome.verdict for token, each in ended.items()}
+
+
+def test_attempts_go_on_side_by_side_and_keep_their_connections() -> None:
+    with FaultServer(faults.late(0.3)) as server, working(server) as workers:
+        began = time.monotonic()
+        for turn in range(2):
+            for token in range(20):
+                workers.start(token, body_of(f"{turn}-{token}"))
+            assert verdicts(ends(workers, 20)) == dict.fromkeys(range(20), DELIVERED)
+        assert time.monotonic() - began < 2.5, "forty answers of 0.3 s, twenty at a time"
+    assert server.connections == 20
+    assert len(server.accepted) == 40
+
+
+def test_no_more_threads_than_attempts() -> None:
+    with FaultServer() as server, working(server) as workers:
+        for token in range(30):
+            workers.start(token, body_of(token))
+            assert verdicts(ends(workers, 1)) == {token: DELIVERED}
+        assert server.connections == 1
+        threads = [each.name for each in threading.enumerate()]
+        assert len([each for each in threads if each.startswith("reo-")]) == 1, threads
+
+
+def test_each_attempt_has_its_own_deadline() -> None:
+    with FaultServer(faults.silence()) as server, working(server, TIMEOUT) as workers:
+        began: list[float] = []
+        for token in range(3):
+            began.append(time.monotonic())
+            workers.start(token, body_of(token))
+            time.sleep(0.1)
+        over = ends(workers, 3)
+    assert list(over) == [0, 1, 2]
+    for token, ended in over.items():
+        assert TIMEOUT - 0.02 < ended.at - began[token] < TIMEOUT + GRACE
+
+
+def test_an_attempt_that_hangs_holds_up_no_other() -> None:
+    script = [faults.silence(), *[faults.success()] * 50]
+    with FaultServer(script) as server, working(server, 3) as workers:
+        workers.start(-1, body_of(-1))
+        while not server.requests:
+            assert not workers.wait(0.05)
+        for token in range(50):
+            workers.start(token, body_of(token))
+            assert verdicts(ends(workers, 1, 2)) == {token: DELIVERED}
+    assert server.connections == 2
+
+
+def test_a_dead_kept_connection_is_replaced_among_others() -> None:
+    with FaultServer(close_every=3) as server, working(server) as workers:
+        for token in range(60):
+            workers.start(token, body_of(token))
+            if token % 4 == 3:
+                assert set(verdicts(ends(workers, 4)).values()) == {DELIVERED}
+    assert sorted(server.accepted) == list(range(60))
+
+
+def test_another_thread_ends_the_waiting() -> None:
+    with FaultServer() as server, working(server) as workers:
+        timer = threading.Timer(0.2, workers.wake)
+        timer.start()
+        began = time.monotonic()
+        assert workers.wait(5) == []
+        assert time.monotonic() - began < 2
+        timer.join()
+    workers.wake()  # when all is closed: nothing happens
+
+
+def test_a_bug_in_a_thread_is_raised_where_answers_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(self: Connection, body: bytes, timeout: float | None) -> object:
+        if body == b"bug":
+            raise ZeroDivisionError("a bug")
+        return attempt(self, body, timeout)
+
+    attempt = Connection.attempt
+    monkeypatch.setattr(Connection, "attempt", broken)
+    with FaultServer() as server, working(server) as workers:
+        workers.start(1, body_of(1))
+        assert verdicts(ends(workers, 1)) == {1: DELIVERED}
+        workers.start(2, b"bug")
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            ends(workers, 1)
+
+
+def test_fewer_threads_than_attempts_carry_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with FaultServer() as server, working(server) as workers:
+        workers.start(0, body_of(0))
+        monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
+        for token in range(1, 4):
+            workers.start(token, body_of(token))
+        assert verdicts(ends(workers, 4)) == dict.fromkeys(range(4), DELIVERED)
+    assert server.connections == 1
+
+
+def test_without_any_thread_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
+    with FaultServer() as server, working(server) as workers:
+        workers.start(0, body_of(0))
+        (ended,) = workers.wait(5)
+    assert ended.outcome.verdict is Verdict.CONFIG
+    assert "limit on threads" in ended.outcome.reason
+    assert server.requests == []
