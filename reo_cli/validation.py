@@ -44,6 +44,8 @@ class FileResult:
         self.totals = Totals()
         self.error: ReoError | None = None
         """What kept the input from being read to its end."""
+        self.skipped = 0
+        """Records that `--only` and `--skip` left out; they are not read."""
 
     @property
     def valid(self) -> int:

@@ -25,9 +25,10 @@ CHANGING = (
     (re.escape(__version__), "VERSION"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? s\b", "TIME s"),
-    (r"\b\d+ ms\b", "TIME ms"),
+    (r"\b[\d,]+ ms\b", "TIME ms"),
     (r"[\d,]+(\.\d+)? events a second", "RATE events a second"),
     (r'("elapsed_s"|"elapsed_ms"|"events_per_s"): [\d.]+', r"\1: TIME"),
+    (r'"started_at": "[^"]*"', '"started_at": "DATE"'),
     (r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "on DATE"),
 )
 """What differs from run to run, and what stands for it."""

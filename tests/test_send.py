@@ -78,7 +78,16 @@ def test_flags_become_the_payload(world: World) -> None:
     }
     assert run.json["payload"] == payload
     assert list(run.json) == [
-        *("schema", "status", "exit_code", "event_id", "payload", "http_status", "response"),
+        *(
+            "schema",
+            "status",
+            "exit_code",
+            "started_at",
+            "event_id",
+            "payload",
+            "http_status",
+            "response",
+        ),
         *("attempts", "elapsed_ms", "error"),
     ]
     assert run.json["status"] == "delivered"

@@ -20,7 +20,8 @@ KEY = {"REO_API_KEY": CANARY}
 HEADER = "activity_type,count,domain,event_at,product_id\n"
 COUNTS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
 KEYS = (
-    *("schema", "status", "exit_code", "read", *COUNTS, "attempts", "elapsed_s", "events_per_s"),
+    *("schema", "status", "exit_code", "started_at", "read", *COUNTS, "skipped", "rolled_up"),
+    *("attempts", "elapsed_s", "events_per_s"),
     *("inputs", "ledger", "issues", "error"),
 )
 

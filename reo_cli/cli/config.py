@@ -61,11 +61,11 @@ def list_settings(options: Shown) -> None:
         settings = resolve(options.sources(offline=True))
     except ReoError as error:
         if options.output == "json":
-            streams.out.write(report.config_error_json(error) + "\n")
+            streams.out.write(report.config_error_json(error, streams.out))
         raise
     _prepare(settings, streams, talk)
     if options.output == "json":
-        streams.out.write(report.config_json(settings) + "\n")
+        streams.out.write(report.config_json(settings, streams.out))
         return
     if len(settings.notes) > 1:
         for text in settings.notes:
@@ -76,8 +76,8 @@ def list_settings(options: Shown) -> None:
 @command(config_app, "get", KeyShown, "Print one value; an empty line when it is not set.")
 def get_setting(options: KeyShown) -> None:
     """Print one value."""
-    from reo_cli.reports.plain import clean
     from reo_cli.reports.settings import value_text
+    from reo_cli.reports.text_output import clean
     from reo_cli.settings import resolve
     from reo_cli.settings.edit import require_known
 
@@ -123,7 +123,7 @@ def unset_setting(options: Key) -> None:
 )
 def show_path(_options: Options) -> None:
     """Print the path of the config file."""
-    from reo_cli.reports.plain import clean
+    from reo_cli.reports.text_output import clean
 
     streams, _ = _streams()
     path, _ = _target(None)
@@ -156,9 +156,9 @@ def doctor(options: Shown) -> int:
     checks = list(examine(options.sources(), time.time()))
     status, exit_code = verdict(checks)
     if options.output == "json":
-        streams.out.write(report.doctor_json(checks, status, exit_code) + "\n")
+        streams.out.write(report.doctor_json(checks, status, exit_code, streams.out))
     else:
-        streams.out.lines(*report.doctor_lines(checks, streams.out))
+        streams.out.lines(*report.doctor_lines(checks, status, streams.out))
     return exit_code
 
 

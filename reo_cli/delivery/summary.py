@@ -14,7 +14,10 @@ OUTCOMES = ("delivered", "already_delivered", "invalid", "rejected", "errored", 
 
 @dataclass(slots=True)
 class Counts:
-    """Records by what became of them; `read` is always their sum."""
+    """Records by what became of them; `read` is always their sum.
+
+    `skipped` are those that `--only` and `--skip` left out: they are not read.
+    """
 
     delivered: int = 0
     already_delivered: int = 0
@@ -22,6 +25,7 @@ class Counts:
     rejected: int = 0
     errored: int = 0
     unsent: int = 0
+    skipped: int = 0
 
     @property
     def read(self) -> int:
@@ -33,7 +37,8 @@ class Counts:
         setattr(self, outcome, getattr(self, outcome) + number)
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in OUTCOMES))
+        names = (*OUTCOMES, "skipped")
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 @dataclass(slots=True)
@@ -100,6 +105,8 @@ class Summary:
     cut_pipe: bool = False
     """Whether a pipe was not read to its end."""
     allow_failure: bool = False
+    rolled_up: int | None = None
+    """Events that the records of a roll-up gave; the outcomes then count those."""
 
     @property
     def counts(self) -> Counts:

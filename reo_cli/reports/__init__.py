@@ -13,7 +13,6 @@ from reo_cli.reports.report import (
 )
 from reo_cli.reports.streams import Stream, Streams
 from reo_cli.reports.talk import Talk
-from reo_cli.text import visible
 
 __all__ = [
     "Output",
@@ -24,5 +23,4 @@ __all__ = [
     "send_file_report",
     "send_report",
     "validate_report",
-    "visible",
 ]

@@ -1,21 +1,17 @@
 """What `reo ledger` found and did, for programs (its JSON) and for people (its content)."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from reo_cli.errors import ReoError
-from reo_cli.records import Issue
-from reo_cli.reports.command import Command
-from reo_cli.reports.content import Closing, Content, Fact
-from reo_cli.reports.machine import JsonForm, Shape, error_shape
-from reo_cli.reports.people import PeopleForm
-from reo_cli.reports.quiet import NoForm, NoMeter
-from reo_cli.reports.report import Report
+from reo_cli.reports.json_output import JsonOutput, error_shape
+from reo_cli.reports.report import Form, People, Report
+from reo_cli.reports.view import Closing, Column, Content, Fact, Grid, Shape, View
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
     from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
-    from reo_cli.reports.command import Form
     from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
 
@@ -28,17 +24,16 @@ def ledger_report(
     action: Action, output: str | None, streams: "Streams", talk: "Talk"
 ) -> "Report[LedgerResult]":
     """The report of a `reo ledger` command; `output` is `table`, `json` or None."""
-    command = command_of(action)
-    form: Form[LedgerResult] = NoForm()
+    view = view_of(action)
+    form: Form[LedgerResult] | None = None
     if output == "json":
-        form = JsonForm(streams.out, command)
+        form = JsonOutput(streams.out, view, time.time())
     elif not talk.quiet:
-        as_table = output == "table" or streams.out.terminal
-        form = PeopleForm(streams.out, command, "table" if as_table else "text")
-    return Report(command, form, None, NoMeter(), streams, talk)
+        form = People(streams.out, view, table=output == "table" or streams.out.terminal)
+    return Report(view, form, None, None, streams, talk)
 
 
-def command_of(action: Action) -> "Command[LedgerResult]":
+def view_of(action: Action) -> "View[LedgerResult]":
     """Say what the results of one of the three commands are."""
 
     def blank(error: ReoError) -> "LedgerResult":
@@ -46,7 +41,7 @@ def command_of(action: Action) -> "Command[LedgerResult]":
 
         return LedgerResult(action, error=error)
 
-    return Command("ledger", blank, shape, issues_of, content, closing)
+    return View("ledger", blank, shape, content, closing)
 
 
 def shape(result: "LedgerResult") -> Shape:
@@ -94,24 +89,18 @@ def _deed(result: "LedgerResult") -> Shape:
     return {}
 
 
-def issues_of(_result: "LedgerResult") -> tuple[Sequence[Issue], int, int]:
-    """No issues: a ledger holds nothing to find fault with."""
-    return (), 0, 0
-
-
-def content(result: "LedgerResult") -> Content:
+def content(result: "LedgerResult", screen: bool) -> Content:
     """What was done, what the ledger is, and what it holds for whom."""
     info = result.info
     if info is None:
         return Content()
-    if result.action == "info":
-        return Content(facts=list(_facts(info)), lines=list(_holdings(info.holdings)))
-    return Content(
-        facts=[
-            Fact("done", _done(result)),
-            Fact("ledger", f"{info.path} holds {count_of(info.events, 'event')}"),
-        ]
-    )
+    if result.action != "info":
+        held = f"{info.path} holds {count_of(info.events, 'event')}"
+        return Content(facts=[Fact("done", _done(result)), Fact("ledger", held)])
+    facts = list(_facts(info))
+    if screen:
+        return _screen(info.holdings, facts)
+    return Content(facts=facts, lines=list(_holdings(info.holdings)))
 
 
 def _done(result: "LedgerResult") -> str:
@@ -126,17 +115,31 @@ def _facts(info: "LedgerInfo") -> Iterator[Fact]:
     yield Fact("ledger", str(info.path))
     yield Fact("size", f"{number(info.size)} bytes")
     yield Fact("schema", str(info.schema_version))
-    yield Fact("made", instant(info.created))
+    yield Fact("created", instant(info.created))
     yield Fact("events", number(info.events))
     if info.oldest is not None and info.newest is not None:
         yield Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}")
 
 
+def _screen(holdings: Sequence["Holding"], facts: list[Fact]) -> Content:
+    """A row for each account; an endpoint that is that of all stands below the table."""
+    heads = [Column("account"), Column("events"), Column("last delivery"), Column("endpoint")]
+    rows = [
+        (each.account or f"key {each.key}", each.events, instant(each.newest), each.endpoint)
+        for each in holdings
+    ]
+    endpoints = {each.endpoint for each in holdings}
+    if len(endpoints) != 1:
+        return Content(Grid(heads, rows) if rows else None, facts)
+    facts.append(Fact("endpoint", holdings[0].endpoint))
+    return Content(Grid(heads[:3], [row[:3] for row in rows]), facts)
+
+
 def _holdings(holdings: Sequence["Holding"]) -> Iterator[str]:
     """One line for each account."""
     for each in holdings:
-        who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
         events, last = count_of(each.events, "event"), instant(each.newest)
+        who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
         yield f"{events} to {each.endpoint} for {who}, the last one {last}"
 
 

@@ -1,33 +1,64 @@
 """The report of one run: issues, settled records, progress and the end, each to where it belongs.
 
-A `Command` says what a result is to programs and to people, a form how that looks; the factories
+A `View` says what a result is to programs and to people, an output how that looks; the factories
 below put the two together. Everything a run has to tell goes through the one `Report` they return.
 All else is loaded by the factories: this module is on the path of every command.
 """
 
+import time
 from threading import RLock
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from reo_cli.errors import ExitCode, ReoError, system_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from reo_cli.delivery.summary import SendResult, Settled, Summary
     from reo_cli.progress import Progress
     from reo_cli.records import Issue
-    from reo_cli.reports.command import Command, Form, Result
-    from reo_cli.reports.content import Closing
-    from reo_cli.reports.lines import IssueLines
-    from reo_cli.reports.progress import Clock, Meter
-    from reo_cli.reports.streams import Streams
+    from reo_cli.reports.progress import Meter
+    from reo_cli.reports.streams import Stream, Streams
     from reo_cli.reports.talk import Talk
+    from reo_cli.reports.text_output import IssueLines
+    from reo_cli.reports.view import Closing, Result, View
     from reo_cli.validation import Validation
 
 Output = Literal["table", "text", "json", "ndjson", "github"]
 ResultT = TypeVar("ResultT", bound="Result")
-PEOPLE = ("table", "text")
+ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
 MAX_ISSUES = 100
+
+
+class Form(Protocol[ResultT_contra]):
+    """How results look."""
+
+    def settled(self, settled: "Settled") -> None:
+        """One record has reached its end."""
+
+    def finish(self, result: ResultT_contra) -> None:
+        """Write the result."""
+
+
+class People(Generic[ResultT]):
+    """Results for people: tables, or plain text of the same content."""
+
+    def __init__(self, out: "Stream", view: "View[ResultT]", *, table: bool) -> None:
+        self._out = out
+        self._view = view
+        self._table = table
+
+    def settled(self, settled: "Settled") -> None:
+        """Nothing: the result holds the counts."""
+
+    def finish(self, result: ResultT) -> None:
+        """Draw it."""
+        if self._table:
+            from reo_cli.reports.terminal import content_lines
+        else:
+            from reo_cli.reports.text_output import content_lines
+        self._out.lines(*content_lines(self._view.content(result, self._table), self._out))
 
 
 class Report(Generic[ResultT]):
@@ -38,17 +69,17 @@ class Report(Generic[ResultT]):
 
     def __init__(
         self,
-        command: "Command[ResultT]",
-        form: "Form[ResultT]",
-        lines: "IssueLines | None",
-        shown: "Meter",
+        view: "View[ResultT]",
+        form: "Form[ResultT] | None",
+        issues: "IssueLines | None",
+        meter: "Meter | None",
         streams: "Streams",
         talk: "Talk",
     ) -> None:
-        self._command = command
+        self._view = view
         self._form = form
-        self._lines = lines
-        self._meter = shown
+        self._issues = issues
+        self._meter = meter
         self._streams = streams
         self._lock = RLock()
         self._finished = False
@@ -63,73 +94,91 @@ class Report(Generic[ResultT]):
         error: BaseException | None,
         trace: "TracebackType | None",
     ) -> None:
-        self._meter.close()
+        self._close_meter()
         if isinstance(error, Exception) and not isinstance(error, ReoError):
             self._say_bug(error)
 
     def _say_bug(self, error: Exception) -> None:
         """Give programs their line though the run ends with a bug; people are told elsewhere."""
-        from reo_cli.reports.machine import JsonForm, NdjsonForm
+        from reo_cli.reports.json_output import JsonOutput
 
-        if isinstance(self._form, JsonForm | NdjsonForm) and not self._finished:
+        if isinstance(self._form, JsonOutput) and not self._finished:
             words = f"a bug in reo: {type(error).__name__}"
             told = system_limit(error) or ReoError(ExitCode.BUG, "bug", words)
-            self._form.finish(self._command.blank(told))
+            self._form.finish(self._view.blank(told))
 
     def issue(self, issue: "Issue") -> None:
-        """Show a finding now, where findings are shown as they come; `finish` shows the others."""
-        if self._lines:
+        """Tell of a finding; `finish` shows those that nobody told of before."""
+        if self._issues:
             with self._lock:
-                self._lines.issue(issue)
+                self._issues.issue(issue)
 
     def settled(self, settled: "Settled") -> None:
         """Tell of a record that has reached its end."""
         with self._lock:
-            self._form.settled(settled)
-            if self._lines:
-                self._lines.settled(settled)
+            if self._form:
+                self._form.settled(settled)
+            if self._issues:
+                self._issues.settled(settled)
 
     def progress(self, progress: "Progress") -> None:
         """Tell where the run stands; call it as often as you like, and once a second at least."""
-        self._meter.show(progress)
+        if self._meter:
+            self._meter.show(progress)
 
     def finish(self, result: ResultT) -> ExitCode:
         """Write the result and the last words; return the exit code of the process."""
-        self._meter.close()
+        self._close_meter()
         self._finished = True
-        if self._lines:
-            self._lines.finish(*self._command.issues_of(result))
-        self._form.finish(result)
-        self._close(self._command.closing(result))
+        closing = self._view.closing(result)
+        first = closing.died and self.talk.err.terminal
+        if first:
+            self._close(closing)
+        if self._issues:
+            self._issues.finish(*self._view.issues_of(result))
+        if self._form:
+            self._form.finish(result)
+        if not first:
+            self._close(closing)
+        self._own_up(closing)
         return self._streams.exit_code(result.exit_code)
 
     def failed(self, error: ReoError) -> ExitCode:
         """End a run that has no result: nothing was read, all counts are 0."""
-        return self.finish(self._command.blank(error))
+        return self.finish(self._view.blank(error))
+
+    def _close_meter(self) -> None:
+        if self._meter:
+            self._meter.close()
 
     def _close(self, closing: "Closing") -> None:
         for error in closing.errors:
             self.talk.error(error)
         for hint in closing.hints:
             self.talk.hint(hint)
+        if self.talk.quiet:
+            for line in closing.kept:
+                self.talk.note(line, loud=True)
         if closing.warning:
             self.talk.warning(closing.warning, loud=True)
+
+    def _own_up(self, closing: "Closing") -> None:
+        """Say on standard error what a full standard output did not take."""
         fault = self._streams.out.fault
         if fault is not None:
             words = f"standard output cannot be written: {fault.strerror or fault}"
-            self.talk.error(ReoError(ExitCode.IO, "stdout", words))
+            done = f"; {closing.done}" if closing.done else ""
+            self.talk.error(ReoError(ExitCode.IO, "stdout", words + done))
 
 
 def send_report(output: Output | None, streams: "Streams", talk: "Talk") -> "Report[SendResult]":
     """The report of `reo send`: all issues of its one event are shown."""
-    from reo_cli.reports.lines import IssueLines
-    from reo_cli.reports.quiet import NoMeter
-    from reo_cli.reports.send import COMMAND
+    from reo_cli.reports.send import VIEW
 
     chosen = _chosen(output, streams)
-    form = _form("json" if chosen == "ndjson" else chosen, COMMAND, streams, talk, MAX_ISSUES)
-    lines = IssueLines(streams.err, MAX_ISSUES, errors_only=talk.quiet)
-    return Report(COMMAND, form, None if chosen == "github" else lines, NoMeter(), streams, talk)
+    form = _form("json" if chosen == "ndjson" else chosen, VIEW, streams, talk, MAX_ISSUES)
+    issues = None if chosen == "github" else _issues(streams.err, MAX_ISSUES, talk)
+    return Report(VIEW, form, issues, None, streams, talk)
 
 
 def send_file_report(
@@ -137,27 +186,20 @@ def send_file_report(
     streams: "Streams",
     talk: "Talk",
     *,
-    clock: "Clock",
+    clock: "Callable[[], float]",
     max_issues: int = MAX_ISSUES,
 ) -> "Report[Summary]":
     """The report of `reo send-file`: issues are talk, unless a machine format holds them.
 
     `clock` is `time.monotonic` or a test's.
     """
-    from reo_cli.reports.lines import IssueLines
     from reo_cli.reports.progress import meter
-    from reo_cli.reports.send_file import COMMAND
+    from reo_cli.reports.send_file import VIEW
 
     chosen = _chosen(output, streams)
-    lines = IssueLines(streams.err, max_issues, errors_only=talk.quiet)
-    return Report(
-        COMMAND,
-        _form(chosen, COMMAND, streams, talk, max_issues),
-        lines if chosen in PEOPLE else None,
-        meter(talk, clock, "failed"),
-        streams,
-        talk,
-    )
+    issues = _issues(streams.err, max_issues, talk) if chosen in ("table", "text") else None
+    form = _form(chosen, VIEW, streams, talk, max_issues)
+    return Report(VIEW, form, issues, meter(talk, clock, "failed"), streams, talk)
 
 
 def validate_report(
@@ -165,52 +207,50 @@ def validate_report(
     streams: "Streams",
     talk: "Talk",
     *,
-    clock: "Clock",
+    clock: "Callable[[], float]",
     max_issues: int = MAX_ISSUES,
 ) -> "Report[Validation]":
     """The report of `reo validate`: its issues are results; under `-q` only errors, as talk."""
-    from reo_cli.reports.lines import IssueLines
     from reo_cli.reports.progress import meter
-    from reo_cli.reports.validate import COMMAND
+    from reo_cli.reports.validate import VIEW
 
     chosen = _chosen(output, streams)
-    lines = None
-    if chosen in PEOPLE and talk.quiet:
-        lines = IssueLines(streams.err, max_issues, errors_only=True)
-    elif chosen == "text":
-        lines = IssueLines(streams.out, max_issues)
-    return Report(
-        COMMAND,
-        _form(chosen, COMMAND, streams, talk, max_issues),
-        lines,
-        meter(talk, clock, "invalid"),
-        streams,
-        talk,
-    )
+    issues = None
+    if chosen in ("table", "text"):
+        stream = streams.err if talk.quiet else streams.out
+        table = None if talk.quiet else chosen == "table"
+        issues = _issues(stream, max_issues, talk, table=table)
+    form = _form(chosen, VIEW, streams, talk, max_issues)
+    return Report(VIEW, form, issues, meter(talk, clock, "invalid"), streams, talk)
 
 
 def _chosen(output: Output | None, streams: "Streams") -> Output:
     return output or ("table" if streams.out.terminal else "text")
 
 
+def _issues(
+    stream: "Stream", limit: int, talk: "Talk", *, table: bool | None = None
+) -> "IssueLines":
+    """Entries for a table or, where `table` leaves it open, for a terminal; else lines."""
+    if stream.terminal if table is None else table:
+        from reo_cli.reports.issues import IssueEntries
+
+        return IssueEntries(stream, limit, errors_only=talk.quiet)
+    from reo_cli.reports.text_output import IssueLines
+
+    return IssueLines(stream, limit, errors_only=talk.quiet)
+
+
 def _form(
-    chosen: Output, command: "Command[ResultT]", streams: "Streams", talk: "Talk", max_issues: int
-) -> "Form[ResultT]":
-    """The form by its name; each is loaded when it is chosen."""
-    if chosen in PEOPLE:
-        if talk.quiet:
-            from reo_cli.reports.quiet import NoForm
-
-            return NoForm()
-        from reo_cli.reports.people import PeopleForm
-
-        return PeopleForm(streams.out, command, chosen)
+    chosen: Output, view: "View[ResultT]", streams: "Streams", talk: "Talk", limit: int
+) -> "Form[ResultT] | None":
+    """The form by its name; each is loaded when it is chosen. `-q` leaves the machine formats."""
+    if chosen in ("table", "text"):
+        return None if talk.quiet else People(streams.out, view, table=chosen == "table")
     if chosen == "github":
-        from reo_cli.reports.github import GithubForm
+        from reo_cli.reports.github import Github
 
-        return GithubForm(command, streams, talk, max_issues)
-    from reo_cli.reports.machine import JsonForm, NdjsonForm
+        return Github(view, streams, talk, limit)
+    from reo_cli.reports.json_output import JsonOutput
 
-    if chosen == "json":
-        return JsonForm(streams.out, command)
-    return NdjsonForm(streams.out, command)
+    return JsonOutput(streams.out, view, time.time(), streams=chosen == "ndjson")

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports.command import Command
-from reo_cli.reports.content import Closing, Content, Fact
-from reo_cli.reports.machine import JsonText, Shape, error_shape
+from reo_cli.reports.json_output import JsonText, error_shape
 from reo_cli.reports.streams import Tone
+from reo_cli.reports.view import Closing, Content, Fact, Shape, View
 from reo_cli.reports.words import count_of, number
 from reo_cli.values.jsontext import encode
 
@@ -50,31 +49,30 @@ def issues_of(result: "SendResult") -> tuple[Sequence[Issue], int, int]:
     return result.issues, errors, len(result.issues) - errors
 
 
-def content(result: "SendResult") -> Content:
+def content(result: "SendResult", screen: bool) -> Content:
     """One line when it was sent; the endpoint and the exact body in a dry run."""
     if result.status in ("failed", "invalid"):
         return Content()
     if result.status == "dry_run":
         facts = [Fact("dry run", "nothing was sent"), Fact("endpoint", result.endpoint)]
-        return Content(facts=facts, lines=[_body(result)])
-    parts = [f"event_id {result.event_id}"]
+        return Content(facts=facts, bodies=[encode({"payload": result.payload})])
+    parts = [str(result.event_id) if screen else f"event_id {result.event_id}"]
     if result.http_status is not None:
         parts.append(f"HTTP {result.http_status}")
+    if result.attempts > 1 or (result.attempts and not screen):
+        parts.append(count_of(result.attempts, "attempt"))
     if result.attempts:
-        parts.append(f"{count_of(result.attempts, 'attempt')}, {number(result.elapsed_ms)} ms")
+        parts.append(f"{number(result.elapsed_ms)} ms")
     words = result.status.replace("_", " ")
     return Content(facts=[Fact(words, ", ".join(parts), _TONES.get(result.status, ""))])
-
-
-def _body(result: "SendResult") -> str:
-    return encode({"payload": result.payload})
 
 
 def closing(result: "SendResult") -> Closing:
     """Why the event was not delivered, unless its issues have said so."""
     told = any(issue.severity == "error" for issue in result.issues)
     error = result.error if told else _error(result)
-    return Closing([error] if error else [])
+    done = "the event was delivered" if "delivered" in result.status else "nothing was delivered"
+    return Closing([error] if error else [], done=done)
 
 
 def _error(result: "SendResult") -> ReoError | None:
@@ -92,4 +90,4 @@ def _error(result: "SendResult") -> ReoError | None:
     return ReoError(result.exit_code, result.status, message)
 
 
-COMMAND = Command("send", blank, shape, issues_of, content, closing)
+VIEW = View("send", blank, shape, content, closing, issues_of)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports.command import Command
-from reo_cli.reports.content import Cell, Closing, Column, Content, Fact, Grid
-from reo_cli.reports.machine import Shape, error_shape, issue_shape, name_of
+from reo_cli.reports.json_output import JsonText, error_shape, issue_shape, name_of
+from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Shape, View
 from reo_cli.reports.words import count_of, duration, number, rate
 from reo_cli.text import pasted
 
@@ -17,17 +16,14 @@ if TYPE_CHECKING:
 
 SCHEMA = "reo.send-file/1"
 
-_COUNTS = ("read", "delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
-_COLUMNS = (
+COUNTS = ("read", "delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
+_TONES = {"delivered": "good", "invalid": "bad", "rejected": "bad", "errored": "bad"}
+_COLUMNS = [
     Column("file"),
-    Column("read"),
-    Column("delivered", "good"),
-    Column("already delivered"),
-    Column("invalid", "bad"),
-    Column("rejected", "bad"),
-    Column("errored", "bad"),
-    Column("unsent", "warn"),
-)
+    *(Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS),  # type: ignore[arg-type]
+]
+MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
+"""Ends after which the same command helps only when something else was mended."""
 
 
 def blank(error: ReoError) -> "Summary":
@@ -44,18 +40,20 @@ def shape(summary: "Summary") -> Shape:
         "status": summary.status,
         "exit_code": int(summary.exit_code),
         **_counts_shape(summary.counts),
+        "skipped": summary.counts.skipped,
+        "rolled_up": summary.rolled_up,
         "attempts": summary.attempts,
         "elapsed_s": round(summary.elapsed_s, 3),
         "events_per_s": round(summary.events_per_s, 3),
         "inputs": [_input_shape(each) for each in summary.inputs],
         "ledger": _ledger_shape(summary.ledger),
         "issues": [issue_shape(issue) for issue in summary.issues],
-        "error": error_shape(summary.error),
+        "error": error_shape(next(iter(closing(summary).errors), None)),
     }
 
 
 def _counts_shape(counts: "Counts") -> dict[str, int]:
-    return {name: getattr(counts, name) for name in _COUNTS}
+    return {name: getattr(counts, name) for name in COUNTS}
 
 
 def _input_shape(each: "InputSummary") -> Shape:
@@ -82,8 +80,6 @@ def settled_shape(settled: "Settled") -> Shape:
         "reason": settled.reason,
     }
     if settled.body:
-        from reo_cli.reports.machine import JsonText
-
         line["payload"] = JsonText(settled.body.removeprefix('{"payload":')[:-1])
     return line
 
@@ -93,25 +89,39 @@ def issues_of(summary: "Summary") -> tuple[Sequence[Issue], int, int]:
     return summary.issues, summary.errors, summary.warnings
 
 
-def content(summary: "Summary") -> Content:
-    """The table of counts, and what else is worth knowing."""
+def content(summary: "Summary", screen: bool) -> Content:
+    """The counts of every input, and what else is worth knowing.
+
+    A screen gets a table for several inputs only: for one, and for a run of which nothing came, a
+    line says it all.
+    """
+    if screen and _died(summary):
+        counts = [Fact("events", counts_line(summary.counts))] if summary.inputs else []
+        return Content(facts=counts)
     rows = [_row(each.file, each.counts) for each in summary.inputs]
-    total = _row("total", summary.counts)
-    return Content(
-        grid=Grid(_COLUMNS, rows, total if len(rows) > 1 else None) if rows else None,
-        facts=_facts(summary),
-        lines=summary.bodies,
-    )
+    total = _row("total", summary.counts) if len(rows) > 1 else None
+    grid = Grid(_COLUMNS, rows, total) if total or (rows and not screen) else None
+    return Content(grid, _facts(summary, counted=screen and not grid), bodies=summary.bodies)
 
 
 def _row(name: str, counts: "Counts") -> Sequence[Cell]:
     return (name, *_counts_shape(counts).values())
 
 
-def _facts(summary: "Summary") -> list[Fact]:
+def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
     facts = []
     if summary.inputs:
         facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
+    if counted and not _is_well(summary):
+        facts.append(Fact("events", counts_line(summary.counts)))
+    if summary.rolled_up is not None:
+        records, events = (
+            count_of(summary.counts.read, "record"),
+            count_of(summary.rolled_up, "event"),
+        )
+        facts.append(Fact("rolled up", f"{records} gave {events}"))
+    if summary.counts.skipped:
+        facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
     if summary.dry_run:
         facts.append(Fact("endpoint", summary.endpoint))
         bodies, to_send = len(summary.bodies), summary.to_send
@@ -122,14 +132,33 @@ def _facts(summary: "Summary") -> list[Fact]:
         new = " (new)" if summary.ledger.created else ""
         held = count_of(summary.ledger.events, "event")
         facts.append(Fact("ledger", f"{summary.ledger.path}{new}, {held}"))
-    for each in summary.inputs:
-        if each.rejects_file is not None:
-            facts.append(Fact("rejects", str(each.rejects_file)))
+    facts += [Fact("rejects", str(path)) for path in _rejects(summary)]
     return facts
+
+
+def _rejects(summary: "Summary") -> list[Path]:
+    """The rejects files; several inputs may share one."""
+    return list(dict.fromkeys(each.rejects_file for each in summary.inputs if each.rejects_file))
+
+
+def counts_line(counts: "Counts") -> str:
+    """`10,000 read, 8,993 delivered, 7 invalid`, without what is zero."""
+    found = ((name, getattr(counts, name)) for name in COUNTS)
+    return ", ".join(
+        f"{number(n)} {name.replace('_', ' ')}" for name, n in found if n or name == "read"
+    )
 
 
 def _is_well(summary: "Summary") -> bool:
     return summary.verdict is ExitCode.OK
+
+
+def _died(summary: "Summary") -> bool:
+    """Whether the run ended before anything came of it."""
+    counts = summary.counts
+    return summary.error is not None and not (
+        counts.delivered + counts.already_delivered + counts.invalid + counts.rejected
+    )
 
 
 def _result(summary: "Summary") -> str:
@@ -138,10 +167,14 @@ def _result(summary: "Summary") -> str:
         return "no events in the input" if _is_well(summary) else "nothing was sent"
     if summary.dry_run:
         return f"dry run: {count_of(summary.to_send, 'event')} would be sent, nothing was"
-    held, earlier = counts.delivered + counts.already_delivered, counts.already_delivered
-    share = "" if held == counts.read else f"{number(held)} of "
+    events = counts.read if summary.rolled_up is None else summary.rolled_up
+    now, earlier = counts.delivered, counts.already_delivered
+    if earlier and not now:
+        share = "" if earlier == events else f" of {count_of(events, 'event')}"
+        return f"0 sent now, {number(earlier)}{share} delivered earlier"
+    share = "" if now + earlier == events else f"{number(now + earlier)} of "
     when = f", {number(earlier)} of them earlier" if earlier else ""
-    return f"{share}{count_of(counts.read, 'event')} delivered{when}"
+    return f"{share}{count_of(events, 'event')} delivered{when}"
 
 
 def _time(summary: "Summary") -> str:
@@ -152,17 +185,28 @@ def _time(summary: "Summary") -> str:
 
 def closing(summary: "Summary") -> Closing:
     """Why the run is no success, and what leads to one."""
-    error, hints = summary.error, _next_steps(summary)
-    if error is not None and error.reason == "max_time" and summary.resume:
-        error = error.changed(hint=hints.pop(0))
-    if error is None and not _is_well(summary):
-        # The hint of an error is printed under `-q` too.
-        hint = hints.pop(0) if hints else ""
-        error = ReoError(summary.verdict, "not_delivered", _undelivered(summary.counts), hint)
-    warning = ""
-    if summary.exit_code is not summary.verdict:
-        warning = f"`--allow-failure` turns exit code {int(summary.verdict)} into 0"
-    return Closing([error] if error else [], hints, warning)
+    error, hints = summary.error or _undelivered(summary), _next_steps(summary)
+    leads = not summary.error or (summary.resume and summary.error.reason == "max_time")
+    if error is not None and hints and leads:
+        error = error.changed(hint=hints.pop(0))  # the hint of an error is printed under `-q` too
+    kept = []
+    if error is not None and summary.counts.read:
+        kept = [f"events: {counts_line(summary.counts)}"]
+        kept += [f"rejects: {path}" for path in _rejects(summary)]
+    return Closing(
+        errors=[error] if error else [],
+        hints=hints,
+        warning=_forgiven(summary),
+        done=_result(summary),
+        kept=kept,
+        died=_died(summary),
+    )
+
+
+def _forgiven(summary: "Summary") -> str:
+    if summary.exit_code is summary.verdict:
+        return ""
+    return f"`--allow-failure` turns exit code {int(summary.verdict)} into 0"
 
 
 def _next_steps(summary: "Summary") -> list[str]:
@@ -174,7 +218,7 @@ def _next_steps(summary: "Summary") -> list[str]:
     elif summary.resume and not (error and summary.resume in error.hint):
         first = "then, " if error and error.exit_code in MENDED_FIRST else ""
         hints.append(f"{first}to go on, `{summary.resume}`")
-    rejects = [_path(each.rejects_file) for each in summary.inputs if each.rejects_file]
+    rejects = [_path(path) for path in _rejects(summary)]
     if rejects and (counts.invalid or counts.rejected or not summary.cut_pipe):
         mend = "mend what is in the rejects file, then " if counts.invalid + counts.rejected else ""
         command = " ".join(filter(None, ("reo send-file", *rejects, summary.where)))
@@ -182,19 +226,19 @@ def _next_steps(summary: "Summary") -> list[str]:
     return hints
 
 
-MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
-"""Ends after which the same command helps only when something else was mended."""
-
-
 def _path(path: Path) -> str:
     """A path as a command takes it, also one that begins like an option."""
     return pasted(f"./{path}" if str(path).startswith("-") else str(path))
 
 
-def _undelivered(counts: "Counts") -> str:
+def _undelivered(summary: "Summary") -> ReoError | None:
+    """The error of a run that went to its end and is no success."""
+    if _is_well(summary):
+        return None
     ends = ("invalid", "rejected", "errored", "unsent")
-    found = [f"{number(value)} {end}" for end in ends if (value := getattr(counts, end))]
-    return f"not every event was delivered: {', '.join(found)}"
+    found = [f"{number(value)} {end}" for end in ends if (value := getattr(summary.counts, end))]
+    message = f"not every event was delivered: {', '.join(found)}"
+    return ReoError(summary.verdict, "not_delivered", message)
 
 
-COMMAND = Command("send-file", blank, shape, issues_of, content, closing, settled_shape)
+VIEW = View("send-file", blank, shape, content, closing, issues_of, settled_shape)

@@ -1,13 +1,15 @@
-"""Settings and the findings of `config doctor` → grids for people, one JSON line for programs."""
+"""Settings and the findings of `config doctor`, for people and as one JSON line for programs."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.reports.content import Column, Fact, Grid
-from reo_cli.reports.streams import Stream
+from reo_cli.reports.json_output import error_shape, json_line
+from reo_cli.reports.streams import Stream, Tone
+from reo_cli.reports.text_output import clean, grid_lines
+from reo_cli.reports.view import Column, Fact, Grid
+from reo_cli.reports.words import count_of
 
 if TYPE_CHECKING:
     from reo_cli.doctor import Check
@@ -15,9 +17,17 @@ if TYPE_CHECKING:
 
 CONFIG_SCHEMA = "reo.config/1"
 DOCTOR_SCHEMA = "reo.doctor/1"
-CONFIG_HEADS = ("setting", "value", "source")
-DOCTOR_HEADS = ("status", "check", "finding")
-STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+CONFIG_HEADS = (Column("setting", "strong"), Column("value"), Column("source", "dim"))
+MARKS: dict[str, tuple[str, Tone]] = {
+    "ok": ("✓", "good"),
+    "warning": ("!", "warn"),
+    "failed": ("✗", "bad"),
+}
+VERDICTS = {
+    "ok": "ready to send",
+    "warning": "ready to send, with a warning",
+    "failed": "not ready to send",
+}
 
 
 def value_text(value: object) -> str:
@@ -28,124 +38,108 @@ def value_text(value: object) -> str:
 
 
 def config_lines(settings: "Settings", stream: Stream) -> Iterator[str]:
-    """Show every setting with its value and its source."""
-    rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
+    """Show every setting with its value and its source; a terminal shows those that are set first,
+    and names the config file once."""
     if not stream.terminal:
-        from reo_cli.reports.plain import plain_grid
-
-        yield from plain_grid(Grid([Column(name) for name in CONFIG_HEADS], rows), stream)
+        rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
+        yield from grid_lines(Grid(CONFIG_HEADS, rows), stream)
         return
-    from reo_cli.reports.plain import clean, fact_lines
+    from reo_cli.reports.terminal import fact_lines, table_lines
 
-    cells = [[clean(text, stream) for text in row] for row in rows]
-    styles = [("", "bold", "dim" if source == "default" else "") for _, _, source in rows]
-    yield from _table(CONFIG_HEADS, cells, styles, stream)
+    path = str(settings.config_path)
+    ordered = sorted(settings.shown(), key=lambda each: each.source == "default")
+    rows = [
+        (
+            each.key,
+            _at_home(value_text(each.value)) or "-",
+            _source(each).replace(path, "config file"),
+        )
+        for each in ordered
+    ]
+    yield from table_lines(Grid(CONFIG_HEADS, rows), stream)
     there = "" if settings.config_path.exists() else " (does not exist)"
-    facts = [Fact("config file", f"{settings.config_path}{there}")]
+    facts = [Fact("config file", f"{_at_home(path)}{there}")]
     if settings.profile is not None:
         facts.append(Fact("profile", settings.profile))
     yield ""
     yield from fact_lines(facts, stream)
 
 
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    styles: Iterable[Sequence[str]],
-    stream: Stream,
-) -> list[str]:
-    """Draw texts, made visible before, as a table; `styles` has one for each cell."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from reo_cli.reports.tables import draw
-
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(Text(head), header_style="dim", overflow="fold")
-    for row, row_styles in zip(rows, styles, strict=True):
-        table.add_row(*(Text(*pair) for pair in zip(row, row_styles, strict=True)))
-    return draw(table, stream)
+def _at_home(path: str) -> str:
+    """A path below the user's home with `~` for it."""
+    home = str(Path("~").expanduser())
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") else path
 
 
 def _source(value: "Value") -> str:
     return value.source if value.used else f"{value.source} (not used)"
 
 
-def config_json(settings: "Settings") -> str:
-    """Return all settings as one line of JSON, without its line end."""
+def config_json(settings: "Settings", stream: Stream) -> str:
+    """Return all settings as one line of JSON, with its line end."""
     rows = [
         {
             "key": each.key,
-            "value": str(each.value) if isinstance(each.value, Path) else each.value,
+            "value": each.value,
             "source": each.source,
             "file": None if each.file is None else str(each.file.absolute()),
             "used": each.used,
         }
         for each in settings.shown()
     ]
-    return json.dumps(
-        {
-            "schema": CONFIG_SCHEMA,
-            "exit_code": int(ExitCode.OK),
-            "settings": rows,
-            "profile": settings.profile,
-            "config_file": str(settings.config_path),
-            "warnings": [*settings.warnings],
-            "error": None,
-        }
-    )
+    shape = {
+        "schema": CONFIG_SCHEMA,
+        "exit_code": int(ExitCode.OK),
+        "settings": rows,
+        "profile": settings.profile,
+        "config_file": str(settings.config_path),
+        "warnings": [*settings.warnings],
+        "error": None,
+    }
+    return json_line(shape, stream.mask)
 
 
-def config_error_json(error: ReoError) -> str:
+def config_error_json(error: ReoError, stream: Stream) -> str:
     """Return the same line for settings that could not be resolved."""
-    return json.dumps(
-        {
-            "schema": CONFIG_SCHEMA,
-            "exit_code": int(error.exit_code),
-            "settings": [],
-            "error": {
-                "exit_code": int(error.exit_code),
-                "reason": error.reason,
-                "message": error.message,
-                "hint": error.hint,
-            },
-        }
-    )
+    shape = {
+        "schema": CONFIG_SCHEMA,
+        "exit_code": int(error.exit_code),
+        "settings": [],
+        "error": error_shape(error),
+    }
+    return json_line(shape, stream.mask)
 
 
-def doctor_lines(checks: Sequence["Check"], stream: Stream) -> Iterator[str]:
-    """Show what the doctor found: a table on a terminal, a line each elsewhere."""
-    from reo_cli.reports.plain import clean
-
-    texts = [(clean(each.message, stream), clean(each.hint, stream)) for each in checks]
-    if stream.terminal:
-        rows = [
-            (each.status, each.name, f"{message}\nhint: {hint}" if hint else message)
-            for each, (message, hint) in zip(checks, texts, strict=True)
-        ]
-        styles = [(STYLES[each.status], "", "") for each in checks]
-        yield from _table(DOCTOR_HEADS, rows, styles, stream)
+def doctor_lines(checks: Sequence["Check"], status: str, stream: Stream) -> Iterator[str]:
+    """Show what the doctor found, a line each; on a terminal with a verdict at the end."""
+    if not stream.terminal:
+        for each in checks:
+            yield f"{each.status}: {each.name}: {clean(each.message, stream)}"
+            if each.hint:
+                yield f"hint: {clean(each.hint, stream)}"
         return
-    for each, (message, hint) in zip(checks, texts, strict=True):
-        yield f"{each.status}: {each.name}: {message}"
-        if hint:
-            yield f"hint: {hint}"
+    from reo_cli.reports.terminal import labelled
+
+    room = max((len(each.name) for each in checks), default=0)
+    for each in checks:
+        mark, tone = MARKS[each.status]
+        yield from labelled(f"{mark} {each.name:<{room}}", tone, each.message, stream, " ")
+        if each.hint:
+            yield from labelled("hint:", "hint", each.hint, stream, " " * (room + 4))
+    bad = sum(each.status == "failed" for each in checks)
+    words = f"{VERDICTS[status]}: {count_of(bad, 'check')} failed" if bad else VERDICTS[status]
+    yield ""
+    yield f" {stream.paint(words, MARKS[status][1])}"
 
 
-def doctor_json(checks: Iterable["Check"], status: str, exit_code: ExitCode) -> str:
-    """Return the findings as one line of JSON, without its line end."""
-    rows = [
-        {"name": each.name, "status": each.status, "message": each.message, "hint": each.hint}
-        for each in checks
-    ]
-    return json.dumps(
-        {
-            "schema": DOCTOR_SCHEMA,
-            "status": status,
-            "exit_code": int(exit_code),
-            "checks": rows,
-            "error": None,
-        }
-    )
+def doctor_json(checks: Sequence["Check"], status: str, exit_code: ExitCode, stream: Stream) -> str:
+    """Return the findings as one line of JSON, with its line end."""
+    names = ("name", "status", "message", "hint")
+    shape = {
+        "schema": DOCTOR_SCHEMA,
+        "status": status,
+        "exit_code": int(exit_code),
+        "checks": [{name: getattr(each, name) for name in names} for each in checks],
+        "error": None,
+    }
+    return json_line(shape, stream.mask)

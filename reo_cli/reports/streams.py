@@ -19,7 +19,7 @@ from typing import Literal, TextIO
 from reo_cli.errors import ExitCode
 from reo_cli.text import Mask, inert
 
-Tone = Literal["", "bad", "warn", "good", "hint", "dim", "strong"]
+Tone = Literal["", "bad", "warn", "good", "hint", "dim", "strong", "mark"]
 
 _SGR: dict[Tone, str] = {
     "bad": "1;31",
@@ -28,19 +28,13 @@ _SGR: dict[Tone, str] = {
     "hint": "36",
     "dim": "2",
     "strong": "1",
+    "mark": "1;4",
 }
 
 _GONE = (errno.EPIPE, errno.EBADF, errno.ECONNRESET, errno.ENOTCONN, errno.ENXIO)
 """Nobody reads any more: no fault of the run."""
 
-_PLAIN_GLYPHS = {
-    "…": "...",
-    "≈": "~",
-    "·": "-",
-    "█": "#",
-    "─": "-",
-    "━": "=",
-}
+_PLAIN_GLYPHS = dict(zip("…≈·─━╸╺✓✗", ("...", "~", "-", "-", "=", "=", "=", "+", "x"), strict=True))
 """Our own glyphs on a stream that cannot show them; all else becomes an escape."""
 
 NO_WIDTH = 80

@@ -36,9 +36,9 @@ class Talk:
         if not self.quiet:
             self._say("hint:", "hint", text)
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, loud: bool = False) -> None:
         """A line of its own, without a prefix."""
-        if not self.quiet:
+        if loud or not self.quiet:
             self.err.lines(self.clean(text))
 
     def verbose(self, text: str) -> None:
@@ -51,4 +51,11 @@ class Talk:
         return visible(self.err.mask(text), LONGEST_LINE)
 
     def _say(self, prefix: str, tone: Tone, text: str) -> None:
-        self.err.lines(f"{self.err.paint(prefix, tone)} {self.clean(text)}")
+        """One line in a pipe; on a terminal as many as it takes to break no word or command."""
+        shown = self.clean(text)
+        if not self.err.terminal:
+            self.err.lines(f"{self.err.paint(prefix, tone)} {shown}")
+            return
+        from reo_cli.reports.terminal import labelled
+
+        self.err.lines(*labelled(prefix, tone, shown, self.err))

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from reo_cli.errors import ReoError
 from reo_cli.records import Issue
-from reo_cli.reports.command import Command
-from reo_cli.reports.content import Chart, Closing, Column, Content, Fact, Grid
+from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Shape, View
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
-    from reo_cli.reports.machine import Shape
+    from reo_cli.reports.streams import Tone
     from reo_cli.validation import Distinct, FileResult, Totals, Validation
 
 SCHEMA = "reo.validate/1"
@@ -33,18 +32,17 @@ def blank(error: ReoError) -> "Validation":
     return Validation((), Totals(), error=error)
 
 
-def shape(result: "Validation") -> "Shape":
+def shape(result: "Validation") -> Shape:
     """The JSON of a run (design.md, Output); `files` and `error` are added to what it lists."""
-    from reo_cli.reports.machine import error_shape, issue_shape
+    from reo_cli.reports.json_output import error_shape, issue_shape
 
     return {
         "schema": SCHEMA,
         "status": result.status,
         "exit_code": int(result.exit_code),
-        "read": sum(each.read for each in result.files),
-        "valid": sum(each.valid for each in result.files),
-        "invalid": sum(each.invalid for each in result.files),
-        "warnings": sum(each.warnings for each in result.files),
+        **{
+            name: _sum(result, name) for name in ("read", "valid", "invalid", "warnings", "skipped")
+        },
         "issues": [issue_shape(issue) for issue in result.issues],
         "totals": _totals_shape(result.totals),
         "files": [_file_shape(each) for each in result.files],
@@ -52,7 +50,11 @@ def shape(result: "Validation") -> "Shape":
     }
 
 
-def _totals_shape(totals: "Totals") -> "Shape":
+def _sum(result: "Validation", name: str) -> int:
+    return sum(getattr(each, name) for each in result.files)
+
+
+def _totals_shape(totals: "Totals") -> Shape:
     return {
         "count": totals.sum_of_count,
         "domains": totals.domains.number,
@@ -64,12 +66,12 @@ def _totals_shape(totals: "Totals") -> "Shape":
     }
 
 
-def _file_shape(each: "FileResult") -> "Shape":
-    from reo_cli.reports.machine import error_shape, name_of
+def _file_shape(each: "FileResult") -> Shape:
+    from reo_cli.reports.json_output import error_shape, name_of
 
     return {
         "file": name_of(each.file),
-        **{name: getattr(each, name) for name in _COUNTS},
+        **{name: getattr(each, name) for name in (*_COUNTS, "skipped")},
         "totals": _totals_shape(each.totals),
         "error": error_shape(each.error),
     }
@@ -77,26 +79,30 @@ def _file_shape(each: "FileResult") -> "Shape":
 
 def issues_of(result: "Validation") -> tuple[Sequence[Issue], int, int]:
     """The issues kept, and how many errors and warnings there are in all."""
-    errors = sum(each.errors for each in result.files)
-    return result.issues, errors, sum(each.warnings for each in result.files)
+    return result.issues, _sum(result, "errors"), _sum(result, "warnings")
 
 
-def content(result: "Validation") -> Content:
-    """Counts by file, the issues, and what the valid events add up to."""
-    kept, errors, warnings = issues_of(result)
-    return Content(
-        grid=_grid(result.files) if result.files else None,
-        issues=kept,
-        unshown=max(0, errors + warnings - len(kept)),
-        facts=_facts(result) if result.files else (),
-        chart=_chart(result.totals),
-    )
+def content(result: "Validation", screen: bool) -> Content:
+    """Counts by file, what the valid events add up to, and the verdict.
+
+    A screen gets a table for several inputs only, and the verdict at its end.
+    """
+    if not result.files:
+        return Content()
+    rows = [(_name(each), *(getattr(each, name) for name in _COUNTS)) for each in result.files]
+    sums: Sequence[Cell] = ("total", *(_sum(result, name) for name in _COUNTS))
+    total = sums if len(rows) > 1 else None
+    grid = None if screen and total is None else Grid(_COLUMNS, rows, total)
+    verdict, facts = Fact("result", _result(result), _tone(result)), _facts(result)
+    if not screen:
+        return Content(grid, [verdict, *facts])
+    found = [count_of(n, name[:-1]) for name in ("errors", "warnings") if (n := _sum(result, name))]
+    words = f"{verdict.text} ({', '.join(found)})" if found else verdict.text
+    return Content(grid, [*facts, verdict._replace(text=words)])
 
 
-def _grid(files: Sequence["FileResult"]) -> Grid:
-    rows = [(_name(each), *(getattr(each, name) for name in _COUNTS)) for each in files]
-    sums = (sum(getattr(each, name) for each in files) for name in _COUNTS)
-    return Grid(_COLUMNS, rows, ("total", *sums) if len(rows) > 1 else None)
+def _tone(result: "Validation") -> "Tone":
+    return "good" if result.status == "valid" else "bad"
 
 
 def _name(each: "FileResult") -> str:
@@ -108,7 +114,6 @@ def _name(each: "FileResult") -> str:
 def _facts(result: "Validation") -> list[Fact]:
     totals = result.totals
     facts = [
-        Fact("result", _result(result), "good" if result.status == "valid" else "bad"),
         Fact("count", f"{number(totals.sum_of_count)} in all {_which(result)}"),
         Fact("domains", _distinct(totals.domains)),
         Fact("IPs", _distinct(totals.ips)),
@@ -116,13 +121,13 @@ def _facts(result: "Validation") -> list[Fact]:
     if totals.first_event_at is not None and totals.last_event_at is not None:
         span = f"{instant(totals.first_event_at)} to {instant(totals.last_event_at)}"
         facts.append(Fact("time", span))
+    if skipped := _sum(result, "skipped"):
+        facts.append(Fact("skipped", f"{count_of(skipped, 'record')} left out"))
     return facts
 
 
 def _result(result: "Validation") -> str:
-    read = sum(each.read for each in result.files)
-    invalid = sum(each.invalid for each in result.files)
-    errors = sum(each.errors for each in result.files)
+    read, invalid, errors = (_sum(result, name) for name in ("read", "invalid", "errors"))
     unread = sum(1 for each in result.files if each.error)
     found = f"valid: {count_of(read, 'event')}" if result.error is None else ""
     if invalid:
@@ -145,17 +150,9 @@ def _distinct(distinct: "Distinct") -> str:
     return f"{'≈ ' * distinct.estimated}{number(distinct.number)} different"
 
 
-def _chart(totals: "Totals") -> Chart | None:
-    if len(totals.per_day) < 2:
-        return None
-    from reo_cli.reports.chart import events_chart
-
-    return events_chart(totals.per_day)
-
-
 def closing(result: "Validation") -> Closing:
     """What kept inputs from being read; the issues speak for themselves."""
     return Closing(result.faults)
 
 
-COMMAND = Command("validate", blank, shape, issues_of, content, closing)
+VIEW = View("validate", blank, shape, content, closing, issues_of)

@@ -63,7 +63,8 @@ def test_info_for_people(reo: Reo, path: Path) -> None:
     assert f"2 events to {API} for the key with fingerprint " in run.stdout
     assert "\x1b" not in run.stdout
     table = reo("ledger", "info", "--ledger", path, "-o", "table")
-    assert "account acme" in table.stdout
+    assert " account       events  last delivery\n" in table.stdout
+    assert f" endpoint   {API}\n" in table.stdout
     assert reo("ledger", "info", "--ledger", path, "-q").stdout == ""
 
 

@@ -70,8 +70,8 @@ def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
 
 def test_a_stream_that_cannot_show_our_glyphs_gets_others(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w", encoding="ascii") as file:
-        Streams(file, None, {}).out.lines("≈ 3 █… Zoë")
-    assert (tmp_path / "out").read_bytes() == b"~ 3 #... Zo\\xeb\n"
+        Streams(file, None, {}).out.lines("≈ 3 ━… Zoë")
+    assert (tmp_path / "out").read_bytes() == b"~ 3 =... Zo\\xeb\n"
 
 
 def test_lines_are_masked_and_inert(tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ def test_a_locale_of_ascii_shows_everything(command: str, output: str) -> None:
     assert (answer.stdout + answer.stderr).isascii()
     assert "Traceback" not in answer.stderr
     if (command, output) == ("validate", "table"):
-        assert "-----" in answer.stdout
         assert "~ 12,345 different" in answer.stdout
-        assert "2026-11-01  ###" in answer.stdout
+    elif (command, output) == ("send-file", "table"):
+        assert "-----" in answer.stdout
 
 
 def test_a_file_opened_later_does_not_become_standard_output(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from reo_cli.records import Issue
-from reo_cli.reports.lines import IssueLines, more_issues
 from reo_cli.reports.streams import Streams
+from reo_cli.reports.text_output import IssueLines, more_issues
 
 
 def issue(line: int, severity: str) -> Issue:

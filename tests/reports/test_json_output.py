@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Report, Streams, Talk, send_file_report, send_report, validate_report
-from reo_cli.reports.machine import json_line
+from reo_cli.reports.json_output import json_line
 from reo_cli.text import MASKED, Mask
 from tests.reports.samples import (
     COUNT,
@@ -27,18 +28,21 @@ from tests.reports.samples import (
 )
 
 SEND_KEYS = (
-    "schema status exit_code event_id payload http_status response attempts elapsed_ms error"
+    "schema status exit_code started_at event_id payload http_status response attempts elapsed_ms"
+    " error"
 ).split()
 COUNT_KEYS = "read delivered already_delivered invalid rejected errored unsent".split()
 SEND_FILE_KEYS = [
-    *("schema", "status", "exit_code"),
+    *("schema", "status", "exit_code", "started_at"),
     *COUNT_KEYS,
-    *("attempts", "elapsed_s", "events_per_s", "inputs", "ledger", "issues", "error"),
+    *("skipped", "rolled_up", "attempts", "elapsed_s", "events_per_s"),
+    *("inputs", "ledger", "issues", "error"),
 ]
 VALIDATE_KEYS = (
-    "schema status exit_code read valid invalid warnings issues totals files error"
+    "schema status exit_code started_at read valid invalid warnings skipped issues totals files"
+    " error"
 ).split()
-ISSUE_KEYS = "file line record field severity message hint".split()
+ISSUE_KEYS = "file line record field severity message hint code".split()
 SETTLED_KEYS = "file line record status event_id http_status attempts reason".split()
 
 
@@ -90,7 +94,9 @@ def test_send_file_has_the_keys_of_the_contract_in_their_order(tmp_path: Path) -
     assert line["inputs"][1]["rejects_file"] is None
     assert line["ledger"] == {"path": "/var/ledger.sqlite3", "created": True, "events": 8993}
     assert list(line["issues"][0]) == ISSUE_KEYS
-    assert line["error"] is None
+    assert line["error"]["message"] == "not every event was delivered: 7 invalid"
+    assert line["error"]["hint"].endswith("`reo send-file usage.csv.reo-rejects`")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["started_at"])
 
 
 def test_ndjson_is_a_line_a_record_and_then_the_summary(tmp_path: Path) -> None:

@@ -5,19 +5,18 @@ server's answer is null, and no line holds a command for the machine that reads 
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from reo_cli.records import Issue
-from reo_cli.reports.command import Command, ResultT
 from reo_cli.reports.streams import Stream
+from reo_cli.reports.view import ResultT, Shape, View
 from reo_cli.text import Mask
 
 if TYPE_CHECKING:
     from reo_cli.delivery.summary import Settled
     from reo_cli.errors import ReoError
-
-Shape = dict[str, object]
 
 
 def json_line(value: object, mask: Mask) -> str:
@@ -80,16 +79,10 @@ def name_of(file: str) -> str:
 
 
 def issue_shape(issue: Issue) -> Shape:
-    """One of `issues[]`."""
-    return {
-        "file": name_of(issue.file),
-        "line": issue.line,
-        "record": issue.record,
-        "field": issue.field,
-        "severity": issue.severity,
-        "message": issue.message,
-        "hint": issue.hint,
-    }
+    """One of `issues[]`; its excerpt is for screens only."""
+    shape: Shape = issue._asdict()
+    del shape["excerpt"]
+    return {**shape, "file": name_of(issue.file)}
 
 
 def error_shape(error: "ReoError | None") -> Shape | None:
@@ -104,42 +97,38 @@ def error_shape(error: "ReoError | None") -> Shape | None:
     }
 
 
-class JsonForm(Generic[ResultT]):
-    """`-o json`: exactly one line, at the end."""
+class JsonOutput(Generic[ResultT]):
+    """`-o json`: exactly one line, at the end. `-o ndjson`: a line for each settled record or else
+    each issue, then `{"summary": …}` with the same object.
 
-    def __init__(self, out: Stream, command: Command[ResultT]) -> None:
-        self._out = out
-        self._command = command
-
-    def settled(self, settled: "Settled") -> None:
-        """Nothing: the result holds the counts."""
-
-    def finish(self, result: ResultT) -> None:
-        """Write the line."""
-        self._out.write(json_line(self._command.shape(result), self._out.mask))
-
-
-class NdjsonForm(Generic[ResultT]):
-    """`-o ndjson`: a line for each settled record or else each issue, then `{"summary": …}`.
-
-    The summary is the same object as the line of `-o json`.
+    `started` is when the command began, in epoch seconds.
     """
 
-    def __init__(self, out: Stream, command: Command[ResultT]) -> None:
+    def __init__(
+        self, out: Stream, view: View[ResultT], started: float, *, streams: bool = False
+    ) -> None:
         self._out = out
-        self._command = command
+        self._view = view
+        self._started = datetime.fromtimestamp(started, UTC)
+        self._streams = streams
 
     def settled(self, settled: "Settled") -> None:
-        """Write the line of a record."""
-        if self._command.line:
-            self._write(self._command.line(settled))
+        """Write the line of a record, where there are such lines."""
+        if self._streams and self._view.line:
+            self._write(self._view.line(settled))
 
     def finish(self, result: ResultT) -> None:
-        """Write the issues of a command that settles nothing, and the summary."""
-        if self._command.line is None:
-            for issue in self._command.issues_of(result)[0]:
+        """Write the result, after the issues of a command that settles nothing."""
+        began = self._started.isoformat(timespec="seconds").replace("+00:00", "Z")
+        head: Shape = dict.fromkeys(("schema", "status", "exit_code"))
+        shape = {**head, "started_at": began, **self._view.shape(result)}
+        if not self._streams:
+            self._write(shape)
+            return
+        if self._view.line is None:
+            for issue in self._view.issues_of(result)[0]:
                 self._write(issue_shape(issue))
-        self._write({"summary": self._command.shape(result)})
+        self._write({"summary": shape})
 
     def _write(self, shape: Shape) -> None:
         self._out.write(json_line(shape, self._out.mask))

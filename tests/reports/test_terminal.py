@@ -1,15 +1,17 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reo_cli.delivery.summary import Counts, InputSummary
+from reo_cli.delivery.summary import Counts, InputSummary, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
-from reo_cli.reports.content import Column, Grid
-from reo_cli.reports.plain import plain_grid
+from reo_cli.reports.text_output import grid_lines
+from reo_cli.reports.view import Column, Grid
 from reo_cli.validation import FileResult, Totals
 from tests.reports.samples import (
     COUNT,
@@ -71,42 +73,6 @@ def test_send_file_in_a_pipe(tmp_path: Path) -> None:
     )
 
 
-def test_send_file_on_a_terminal() -> None:
-    assert on_screen(send_file(success())) == (
-        "                               already\n"
-        " file       read  delivered  delivered  invalid  rejected  errored  unsent\n"
-        " ──────────────────────────────────────────────────────────────────────────\n"
-        " usage.csv     3          3          0        0         0        0       0\n"
-        "\n"
-        " result  3 events delivered\n"
-        " time    12.3 s, 9,011 requests, 812 events a second\n"
-        " ledger  /var/ledger.sqlite3 (new), 8,993 events\n"
-    )
-
-
-def test_columns_of_zeros_give_way_on_a_narrow_terminal() -> None:
-    table = on_screen(send_file(summary()), columns=64)
-    assert " file           read  delivered  delivered  invalid\n" in table
-    assert " total        10,000      8,993      1,000        7\n" in table
-
-
-@pytest.mark.parametrize(
-    "act",
-    [send_file(summary(issues=(), errors=0, warnings=0)), validate(validation(issues=[COUNT]))],
-    ids=["send-file", "validate"],
-)
-def test_forty_columns_are_enough(act: Act) -> None:
-    screen = on_screen(act, columns=40)
-    table, _, facts = screen.partition(" result ")
-    assert "total\n  read " in table
-    assert facts
-    whole = (EVIL_SHOWN, "--max-issues")  # a name and a command are never broken
-    long = [line for line in screen.splitlines() if len(line) > 40]
-    assert [line for line in long if not line.startswith(("error:", "hint:"))] == [
-        line for line in long if any(word in line for word in whole)
-    ]
-
-
 def test_validate_in_a_pipe(tmp_path: Path) -> None:
     seen = piped(validate(validation()), tmp_path)
     lines = seen.out.splitlines()
@@ -123,39 +89,8 @@ def test_validate_in_a_pipe(tmp_path: Path) -> None:
         "domains: ≈ 12,345 different",
         "IPs: 34 different",
         "time: 2026-11-01 00:00 UTC to 2026-11-04 00:00 UTC",
-        "events a day",
-        "2026-11-01  ███ 3",
-        "2026-11-02  ████████████████████████████████████████ 40",
-        "2026-11-03  0",
-        "2026-11-04  ████████████████████ 20",
     ]
     assert (seen.err, seen.code) == ("", 65)
-
-
-def test_validate_on_a_terminal_shows_the_value_in_context() -> None:
-    screen = on_screen(validate(validation()))
-    assert (
-        " usage.csv\n"
-        '  line 20  domain  warning: "gmail.com" is a mailbox provider\n'
-        '  line 17  count   "1,250" is not a whole number\n'
-        '                   2026-11-01;acme.com;"1,250";US\n'
-        "                   hint: remove the comma: 1250\n"
-    ) in screen
-    assert "\x1b" not in screen
-    assert f" {EVIL_SHOWN}\n" in screen
-    assert "[/x]" in screen
-
-
-def test_the_value_is_marked_in_its_context() -> None:
-    screen = on_screen(validate(validation()), environ={"TERM": "xterm"})
-    assert ';"\x1b[0m\x1b[1;4m1,250\x1b[0m\x1b[2m";US' in screen
-
-
-def test_a_header_finding_keeps_its_command_in_one_piece() -> None:
-    command = f"`reo validate usage.csv {'--map count=Downloads ' * 8}`"
-    issue = Issue("usage.csv", 1, 0, "", "error", 'column "Downloads" is no field', command)
-    screen = on_screen(validate(validation(issues=[issue])), columns=60)
-    assert f"  hint: {command}\n" in screen
 
 
 def test_a_valid_file_is_short(tmp_path: Path) -> None:
@@ -201,13 +136,6 @@ def test_an_empty_input_is_no_mystery(tmp_path: Path) -> None:
     assert seen.code == 0
 
 
-def test_send_on_a_terminal() -> None:
-    screen = on_screen(send(delivered()), environ={"TERM": "xterm"})
-    assert screen == (
-        " \x1b[2mdelivered\x1b[0m  \x1b[32mevent_id 4f1c, HTTP 200, 1 attempt, 142 ms\x1b[0m\n"
-    )
-
-
 def test_a_dry_run_of_send_shows_endpoint_and_body(tmp_path: Path) -> None:
     endpoint = "https://ingest.reo.dev/api"
     dry = delivered(status="dry_run", endpoint=endpoint, http_status=None, attempts=0)
@@ -237,25 +165,6 @@ def test_a_rejected_event(tmp_path: Path) -> None:
     assert seen.err == "error: the event was rejected (HTTP 400)\n"
 
 
-def test_a_dry_run_of_a_file_shows_endpoint_and_bodies() -> None:
-    inputs = [InputSummary("usage.csv", Counts(unsent=9))]
-    body = json.dumps({"payload": {"user_agent": "x" * 500, "domain": "[/x]"}})
-    dry = success().__class__(
-        inputs,
-        0,
-        0.1,
-        0.0,
-        dry_run=True,
-        bodies=[body],
-        to_send=9,
-        endpoint="https://ingest.reo.dev/api",
-    )
-    screen = on_screen(send_file(dry))
-    assert " result    dry run: 9 events would be sent, nothing was\n" in screen
-    assert " endpoint  https://ingest.reo.dev/api\n bodies    1 of 9\n" in screen
-    assert f"\n{body}\n" in screen
-
-
 def test_a_stopped_run_names_the_command_that_goes_on(tmp_path: Path) -> None:
     error = ReoError(ExitCode.INTERRUPTED, "interrupted", "interrupted by Ctrl-C")
     stopped = summary(error=error, resume="reo send-file usage.csv")
@@ -275,6 +184,7 @@ def test_a_failure_that_is_forgiven_is_still_loud(tmp_path: Path) -> None:
     seen = piped(send_file(forgiven), tmp_path, quiet=True)
     assert seen.err == (
         "error: not every event was delivered: 2 errored\n"
+        "events: 3 read, 1 delivered, 2 errored\n"
         "warning: `--allow-failure` turns exit code 69 into 0\n"
     )
     assert (seen.out, seen.code) == ("", 0)
@@ -318,12 +228,6 @@ def test_quiet_drops_warnings_as_they_come(tmp_path: Path) -> None:
     ]
 
 
-def test_a_grid_in_a_pipe_has_a_head(tmp_path: Path) -> None:
-    grid = Grid((Column("setting"), Column("value")), [("timeout", "10\x1b"), ("retries", 5)])
-    seen = piped(lambda s, _: s.out.lines(*plain_grid(grid, s.out)), tmp_path)
-    assert seen.out == "setting  value\ntimeout  10\\x1b\nretries  5\n"
-
-
 def test_records_the_api_did_not_take_are_named(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
         report = send_file_report(None, streams, talk, clock=clock)
@@ -350,3 +254,119 @@ def test_a_failure_before_any_result_prints_nothing_but_the_error(tmp_path: Path
 
     seen = piped(act, tmp_path)
     assert (seen.out, seen.err) == ("", "error: the API refused the key\nhint: get one\n")
+
+
+def test_a_grid_in_a_pipe_has_a_head(tmp_path: Path) -> None:
+    grid = Grid((Column("setting"), Column("value")), [("timeout", "10\x1b"), ("retries", 5)])
+    seen = piped(lambda s, _: s.out.lines(*grid_lines(grid, s.out)), tmp_path)
+    assert seen.out == "setting  value\ntimeout  10\\x1b\nretries  5\n"
+
+
+def test_send_file_on_a_terminal() -> None:
+    screen = on_screen(send_file(summary(issues=(), errors=0, warnings=0)))
+    assert screen == (
+        " file           read  delivered  already delivered  invalid\n"
+        " ───────────────────────────────────────────────────────────\n"
+        " usage.csv     9,000      8,993                  0        7\n"
+        " more.ndjson   1,000          0              1,000        0\n"
+        " ───────────────────────────────────────────────────────────\n"
+        " total        10,000      8,993              1,000        7\n"
+        "\n"
+        " result   9,993 of 10,000 events delivered, 1,000 of them earlier\n"
+        " time     12.3 s, 9,011 requests, 812 events a second\n"
+        " ledger   /var/ledger.sqlite3 (new), 8,993 events\n"
+        " rejects  usage.csv.reo-rejects\n"
+        "error: not every event was delivered: 7 invalid\n"
+        "hint: mend what is in the rejects file, then:\n"
+        "  reo send-file usage.csv.reo-rejects\n"
+    )
+
+
+def test_one_input_needs_no_table() -> None:
+    assert on_screen(send_file(success())) == (
+        " result  3 events delivered\n"
+        " time    12.3 s, 9,011 requests, 812 events a second\n"
+        " ledger  /var/ledger.sqlite3 (new), 8,993 events\n"
+    )
+
+
+def test_a_run_that_dies_at_once_tells_the_error_first() -> None:
+    inputs = [InputSummary("usage.csv", Counts(unsent=10_000))]
+    resume = "reo send-file usage.csv -p reoWebApp"
+    died = summary(inputs=inputs, issues=(), errors=0, warnings=0, error=KEY_REFUSED, resume=resume)
+    assert on_screen(send_file(died)) == (
+        "error: the API refused the key\nhint: get one\n"
+        "hint: then, to go on:\n  reo send-file usage.csv -p reoWebApp\n"
+        " events  10,000 read, 10,000 unsent\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "act",
+    [send_file(summary(issues=(), errors=0, warnings=0)), validate(validation(issues=[COUNT]))],
+    ids=["send-file", "validate"],
+)
+def test_forty_columns_are_enough(act: Act) -> None:
+    screen = on_screen(act, columns=40)
+    assert "\ntotal\n  read " in screen
+    whole = (EVIL_SHOWN, "--max-issues", "usage.csv:17: ")  # what is never broken
+    long = [line for line in screen.splitlines() if len(line) > 40]
+    assert long == [line for line in long if any(word in line for word in whole)]
+
+
+def test_the_verdict_is_the_last_word_of_a_check() -> None:
+    screen = on_screen(validate(validation(issues=[COUNT])))
+    assert screen.endswith(" result   invalid: 8 of 10,003 records (8 errors, 2 warnings)\n")
+    assert f"\n{EVIL_SHOWN}\n" in screen
+
+
+def test_send_on_a_terminal_fits_eighty_columns() -> None:
+    result = delivered(event_id="0123456789abcdef0123456789abcdef", attempts=3)
+    assert on_screen(send(result), environ={"TERM": "xterm"}) == (
+        " \x1b[2mdelivered\x1b[0m  \x1b[32m0123456789abcdef0123456789abcdef, HTTP 200,"
+        " 3 attempts, 142 ms\x1b[0m\n"
+    )
+
+
+def test_a_dry_run_of_a_file_shows_endpoint_and_indented_bodies() -> None:
+    inputs = [InputSummary("usage.csv", Counts(unsent=9))]
+    body = json.dumps({"payload": {"user_agent": "x" * 500, "domain": "[/x]"}})
+    endpoint = "https://ingest.reo.dev/api"
+    dry = Summary(inputs, 0, 0.1, 0.0, dry_run=True, bodies=[body], to_send=9, endpoint=endpoint)
+    screen = on_screen(send_file(dry))
+    assert " result    dry run: 9 events would be sent, nothing was\n" in screen
+    assert " endpoint  https://ingest.reo.dev/api\n bodies    1 of 9\n" in screen
+    assert '{\n  "payload": {\n    "user_agent": "xxx' in screen
+    assert '    "domain": "[/x]"\n  }\n}\n' in screen
+
+
+def test_nothing_new_is_said_so(tmp_path: Path) -> None:
+    again = summary(inputs=[InputSummary("a.csv", Counts(0, 1))], issues=(), errors=0, warnings=0)
+    assert "\nresult: 0 sent now, 1 delivered earlier\n" in piped(send_file(again), tmp_path).out
+
+
+def test_a_full_disk_does_not_hide_what_was_delivered(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m tests.reports.driver"
+    for command, done in (("send json", "the event was delivered"), ("send-file text", "9,993 of")):
+        run = subprocess.run(
+            f"{script} {command} > /dev/full", shell=True, capture_output=True, text=True
+        )
+        assert run.returncode == 74
+        assert f"standard output cannot be written: No space left on device; {done}" in run.stderr
+
+
+def test_quiet_says_where_the_events_of_a_failing_run_are(tmp_path: Path) -> None:
+    seen = piped(send_file(summary(issues=(), errors=0, warnings=0)), tmp_path, quiet=True)
+    assert seen.err == (
+        "error: not every event was delivered: 7 invalid\n"
+        "hint: mend what is in the rejects file, then `reo send-file usage.csv.reo-rejects`\n"
+        "events: 10,000 read, 8,993 delivered, 1,000 already delivered, 7 invalid\n"
+        "rejects: usage.csv.reo-rejects\n"
+    )
+
+
+def test_records_left_out_and_rolled_up_are_told(tmp_path: Path) -> None:
+    inputs = [InputSummary("a.csv", Counts(2, skipped=4))]
+    result = summary(inputs=inputs, issues=(), errors=0, warnings=0, rolled_up=2)
+    out = piped(send_file(result), tmp_path).out
+    assert "\nrolled up: 2 records gave 2 events\nskipped: 4 records left out\n" in out

@@ -1,0 +1,159 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reo_cli.records import Issue
+from reo_cli.reports import Streams, Talk, send_file_report, validate_report
+from reo_cli.reports.issues import in_context
+from tests.reports.samples import COUNT, HOSTILE, MAILBOX, on_screen, success, validation
+
+
+def issue(message: str, field: str = "count") -> Issue:
+    return Issue("a.csv", 1, 1, field, "error", message)
+
+
+CONTEXT = [
+    ('"1,250" is bad', '2026;"1,250";US', ('2026;"', "1,250", '";US')),
+    ('"12" is bad', "12;3", ("", "12", ";3")),
+    ('"1" is bad', "2021-11;1;US", ("2021-11;", "1", ";US")),
+    ("is missing", "2021-11;1;US", ("2021-11;1;US", "", "")),
+    ('"7" is bad', "7;7;US", ("7;7;US", "", "")),
+    ('"nowhere" is bad', "7;7;US", ("7;7;US", "", "")),
+    ("`7` is bad", '{"id": 7, "count": 7}', ('{"id": 7, "count": ', "7", "}")),
+    ('"7" is bad', '{\n "id": 7,\n  "count": "7"\n}', ('"count": "', "7", '"')),
+]
+
+
+@pytest.mark.parametrize(("message", "excerpt", "expected"), CONTEXT)
+def test_the_value_is_found_where_it_can_be_told(
+    message: str, excerpt: str, expected: tuple[str, str, str]
+) -> None:
+    assert in_context(excerpt, issue(message), 60) == expected
+
+
+def test_a_long_line_is_cut_around_the_value() -> None:
+    before, value, after = in_context("a" * 500 + ";oops;" + "b" * 500, issue('"oops" is bad'), 40)
+    assert value == "oops"
+    assert before.startswith("…a")
+    assert after.endswith("b…")
+    assert len(before + value + after) <= 42
+
+
+@given(st.text(), st.text(min_size=1), st.integers(10, 100))
+def test_any_excerpt_gives_a_part_of_bounded_length(text: str, value: str, room: int) -> None:
+    parts = in_context(f"{text} {value} {text}", issue(f'"{value}" is bad'), room)
+    assert sum(map(len, parts)) <= room + 8
+
+
+def thousands(line: int, **changes: Any) -> Issue:
+    found = Issue(
+        "usage.csv",
+        line,
+        line - 1,
+        "count",
+        "error",
+        f'"{line},250" is not a whole number',
+        "these are thousands: `reo send-file usage.csv -p reoWebApp --thousands ,`",
+        f'acme.com;"{line},250";US',
+        "thousands",
+    )
+    return found._replace(**changes)
+
+
+def screen(found: list[Issue], limit: int = 100, columns: int = 80, **totals: int) -> str:
+    """What a terminal shows of issues that were found one by one."""
+
+    def act(streams: Streams, talk: Talk) -> object:
+        report = validate_report(None, streams, talk, clock=lambda: 0.0, max_issues=limit)
+        for each in found:
+            report.issue(each)
+        return report.finish(validation(files=(), issues=found[:limit]))
+
+    return on_screen(act, columns)
+
+
+def test_issues_of_one_kind_are_one_entry() -> None:
+    assert screen([thousands(line) for line in range(2, 20_002)]) == (
+        'usage.csv:2: acme.com;"2,250";US\n'
+        '  error: count: "2,250" is not a whole number\n'
+        '    20,000 times: lines 2, 3, 4, 5, 6 … 20001; also "3,250", "4,250"\n'
+        "  hint: these are thousands:\n"
+        "    reo send-file usage.csv -p reoWebApp --thousands ,\n"
+        "\n"
+    )
+
+
+DIFFERENT = [
+    ({"severity": "warning"}, True),
+    ({"field": "domain"}, True),
+    ({"file": "b.csv"}, True),
+    ({"code": "other"}, True),
+    ({"hint": "round it"}, True),
+    ({"hint": "these are thousands: `reo send-file usage.csv -p reoWebApp --thousands .`"}, True),
+    ({"message": '"x" is odd'}, False),
+]
+
+
+@pytest.mark.parametrize(("changes", "apart"), DIFFERENT)
+def test_what_makes_a_kind(changes: dict[str, Any], apart: bool) -> None:
+    text = screen([thousands(2), thousands(3, **changes)])
+    assert ("2 times" not in text) is apart
+
+
+def test_without_a_code_the_words_make_the_kind() -> None:
+    found = [Issue("a.csv", n, n, "domain", "error", f'"x{n}" is a URL', f"write x{n}.com")
+             for n in (1, 2)]  # fmt: skip
+    assert "2 times: lines 1, 2" in screen(found)
+
+
+def test_warnings_come_first_and_a_record_has_one_head() -> None:
+    both = thousands(17, field="domain", message="is missing", hint="", code="missing")
+    lines = screen([thousands(17), both, MAILBOX]).splitlines()
+    assert [line.strip()[:14] for line in lines] == [
+        "usage.csv:20:",
+        "warning: domai",
+        "",
+        "usage.csv:17: ",
+        "error: count: ",
+        "hint: these ar",
+        "reo send-file ",
+        "error: domain:",
+        "",
+    ]
+
+
+def test_errors_have_the_room_and_the_rest_is_counted() -> None:
+    text = screen([MAILBOX, thousands(2), thousands(3)], limit=1)
+    assert "warning" not in text
+    assert text.endswith("… and 1 more issue (`--max-issues 3` shows all)\n")
+
+
+def test_records_the_api_did_not_take_are_entries_too() -> None:
+    def act(streams: Streams, talk: Talk) -> object:
+        from tests.reports.samples import settled
+
+        report = send_file_report(None, streams, talk, clock=lambda: 0.0)
+        for _ in range(3):
+            report.settled(settled("rejected", reason="HTTP 400: no such product"))
+        return report.finish(success())
+
+    assert "  error: rejected: HTTP 400: no such product\n    3 times: line 2\n" in on_screen(act)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_no_word_and_no_command_is_broken(columns: int) -> None:
+    text = screen([thousands(2), COUNT, HOSTILE], columns=columns)
+    assert "\n    reo send-file usage.csv -p reoWebApp --thousands ,\n" in text
+    words = {word for line in text.splitlines() for word in line.split()}
+    assert {"thousands:", '"1,250"', "number"} <= words
+
+
+def test_the_value_is_marked_in_its_context(tmp_path: Path) -> None:
+    def act(streams: Streams, talk: Talk) -> object:
+        return validate_report(None, streams, talk, clock=lambda: 0.0).finish(validation())
+
+    shown = on_screen(act, environ={"TERM": "xterm"})
+    assert ';"\x1b[0m\x1b[1;4m1,250\x1b[0m\x1b[2m";US' in shown
