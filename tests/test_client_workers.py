@@ -142,6 +142,6 @@ def test_without_any_thread_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) 
     with FaultServer() as server, working(server) as workers:
         workers.start(0, body_of(0))
         (ended,) = workers.wait(5)
-    assert ended.outcome.verdict is Verdict.CONFIG
-    assert "limit on threads" in ended.outcome.reason
+    assert ended.outcome.verdict is Verdict.LIMIT
+    assert "no more threads" in ended.outcome.reason
     assert server.requests == []

@@ -31,7 +31,9 @@ class FaultKind(StrEnum):
     BROKEN = "broken"
     """The request was, at least in part, sent; there is no answer."""
     CONFIG = "config"
-    """A certificate, the protocol, the proxy's password, a limit: trying again cannot help."""
+    """A certificate, the protocol or the proxy's password: trying again cannot help."""
+    LIMIT = "limit"
+    """This machine gives no thread or descriptor."""
     REFUSED = "refused"
     """A proxy has decided that it does not connect us."""
 

@@ -12,7 +12,7 @@ from selectors import EVENT_WRITE, PollSelector
 from threading import Thread
 from typing import Any
 
-from reo_cli.client.faults import Failed, connect_fault, lookup_fault, thread_fault
+from reo_cli.client.faults import Failed, connect_fault, limit_fault, lookup_fault
 
 PATIENCE = 0.25
 """Seconds for an address while others are left (RFC 8305): one that swallows packets costs no
@@ -47,8 +47,8 @@ def look_up(host: str, port: int, left: Left, seconds: float) -> list[_Address]:
         try:
             thread.start()
             thread.join(left())
-        except RuntimeError:
-            raise Failed(thread_fault()) from None
+        except RuntimeError as error:
+            raise Failed(limit_fault(error, "dns")) from None
         except TimeoutError:
             pass
     result = found[0] if found else None

@@ -10,6 +10,7 @@ import re
 
 from reo_cli.client.answers import Fault, FaultKind, one_line
 from reo_cli.client.outcome import CUT_OFF, NOT_THE_API_HINT, PROXY_HINT
+from reo_cli.errors import system_limit
 
 PLAIN_TEXT_REASONS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
@@ -58,26 +59,24 @@ def lookup_fault(error: OSError | UnicodeError | None, host: str, seconds: float
 
 
 def connect_fault(error: OSError, where: str, seconds: float) -> Fault:
-    """Say why there is no TCP connection; a limit of this machine is configuration."""
-    kind, hint = FaultKind.UNREACHABLE, ""
+    """Say why there is no TCP connection."""
     if isinstance(error, ConnectionRefusedError):
         why = f"connection refused by {where}"
     elif isinstance(error, TimeoutError):
         why = f"no connection to {where} within {seconds:g} s"
-    elif error.errno in (errno.EMFILE, errno.ENFILE):
-        kind = FaultKind.CONFIG
-        why = "the limit on open files is reached: no connection can be opened"
-        hint = "raise it (`ulimit -n`), or lower --concurrency"
+    elif system_limit(error):
+        return limit_fault(error, "tcp")
     else:
         why = f"cannot connect to {where} ({_said(error)})"
-    return Fault(kind, why, hint, step="tcp")
+    return Fault(FaultKind.UNREACHABLE, why, step="tcp")
 
 
-def thread_fault() -> Fault:
-    """Say that the system starts no thread."""
-    why = "the limit on threads is reached: none can be started"
-    hint = "raise it (`ulimit -u`, or the container's limit on processes or memory)"
-    return Fault(FaultKind.CONFIG, why, hint, step="dns")
+def limit_fault(error: Exception, step: str = "") -> Fault:
+    """Name the limit of this machine that `error` tells of; raises it when there is none."""
+    limit = system_limit(error)
+    if limit is None:
+        raise error
+    return Fault(FaultKind.LIMIT, limit.message, limit.hint, step=step)
 
 
 def tls_fault(error: OSError, where: str, seconds: float) -> Fault:

@@ -45,6 +45,8 @@ class Verdict(StrEnum):
     KEY_REFUSED = "key_refused"
     CONFIG = "config"
     """TLS or proxy authentication: another attempt cannot help."""
+    LIMIT = "limit"
+    """A limit of this machine is reached."""
 
 
 class Outcome(NamedTuple):
@@ -113,7 +115,11 @@ def _outcome(answer: Answer, value: Any, judgement: _Judgement) -> Outcome:
     )
 
 
-_OF_FAULT = {FaultKind.CONFIG: Verdict.CONFIG, FaultKind.REFUSED: Verdict.NOT_THE_API}
+_OF_FAULT = {
+    FaultKind.CONFIG: Verdict.CONFIG,
+    FaultKind.REFUSED: Verdict.NOT_THE_API,
+    FaultKind.LIMIT: Verdict.LIMIT,
+}
 
 
 def _of_fault(fault: Fault) -> Outcome:

@@ -156,11 +156,8 @@ def _tls_context(path: Path, origin: str) -> "SSLContext":
 
     There is no switch to turn the check off (reliability.md section 5.3). Raises `ReoError` (78).
     """
-    try:
-        import ssl
-    except ImportError:
-        message, hint = "this Python has no TLS: its `ssl` module is missing", "use another Python"
-        raise ReoError(ExitCode.CONFIG, "no_tls", message, hint) from None
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # A company often hands out an intermediate CA alone; trusting it is enough.

@@ -56,7 +56,7 @@ class Attempt:
         self.unsent: OSError | None = None
         """What kept the whole request from going out."""
         self.received = 0
-        """Bytes of the answer; whoever reads another answer sets it to 0 before."""
+        """Bytes of the answer that was read last."""
         self.eof = False
         """Whether the end of the stream was seen."""
         self.rest = False
@@ -129,7 +129,7 @@ class _Response(HTTPResponse):
 
     def __init__(self, attempt: Attempt, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        attempt.received = 0
+        attempt.received, attempt.status = 0, None
         self._attempt = attempt
         self.fp = _Answer(_Reader(self.fp.detach(), sock, attempt))
 

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from reo_cli.client.faults import thread_fault
+from reo_cli.client.faults import limit_fault
 from reo_cli.client.outcome import Outcome, classify
 from reo_cli.client.target import Target
 
@@ -43,10 +43,16 @@ class Workers(Generic[Token]):
     def start(self, token: Token, body: bytes, timeout: float | None = None) -> None:
         """Begin an attempt; it ends by `timeout` seconds, the target's unless another is given."""
         self._under_way += 1
-        if self._under_way > self._threads and not self._has_another() and not self._threads:
-            self._ended.put(Ended(token, classify(thread_fault()), time.monotonic()))
-        else:
-            self._inbox.put((token, body, timeout))
+        if self._under_way > self._threads:
+            try:
+                Thread(target=self._work, name=f"reo-{self._threads}", daemon=True).start()
+                self._threads += 1
+            except RuntimeError as error:  # fewer threads will do, none will not
+                if not self._threads:
+                    outcome = classify(limit_fault(error))
+                    self._ended.put(Ended(token, outcome, time.monotonic()))
+                    return
+        self._inbox.put((token, body, timeout))
 
     def wait(self, timeout: float | None = None) -> list[Ended[Token]]:
         """Return the attempts that are over, after at most `timeout` seconds, or when woken.
@@ -78,15 +84,6 @@ class Workers(Generic[Token]):
             over.append(item)
         elif item is not None:
             self._bug = item
-
-    def _has_another(self) -> bool:
-        """Start one more thread; False when the system gives none."""
-        try:
-            Thread(target=self._work, name=f"reo-{self._threads}", daemon=True).start()
-        except RuntimeError:
-            return False
-        self._threads += 1
-        return True
 
     def _work(self) -> None:
         try:

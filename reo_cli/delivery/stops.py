@@ -14,6 +14,7 @@ def fatal(verdict: Verdict, outcome: Outcome) -> ReoError:
         Verdict.KEY_REFUSED: ExitCode.KEY_REFUSED,
         Verdict.CONFIG: ExitCode.CONFIG,
         Verdict.NOT_THE_API: ExitCode.NOT_THE_API,
+        Verdict.LIMIT: ExitCode.IO,
     }[verdict]
     return ReoError(code, verdict.value, outcome.reason, outcome.hint)
 
