@@ -3,17 +3,21 @@
 import errno
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
 
 from reo_cli.client.answers import Fault, FaultKind
 from reo_cli.client.connection import Connection
+from reo_cli.client.dial import PATIENCE
 from reo_cli.client.faults import connect_fault, exchange_fault, lookup_fault
 from reo_cli.client.outcome import Verdict
 from tests import faults
-from tests.attempts import TIMEOUT, ask, body_of, target_for, timed
-from tests.faults import FaultServer, head_of
+from tests.attempts import GRACE, TIMEOUT, ask, body_of, target_for, timed
+from tests.faults import SUCCESS, FaultServer, head_of, response
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
 NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
@@ -30,7 +34,12 @@ N6 = {
     "continue": faults.drip_continue(),
     "status line": faults.drip(b" ", before=b"HTTP/1.1 200"),
     "chunks": faults.drip(b"1\r\n \r\n", before=head_of(200, TE)),
+    "chunk size": faults.drip(b"0", before=head_of(200, TE)),
+    "trailer": faults.drip(b"X: y\r\n", before=head_of(200, TE) + b"0\r\n"),
     "until close": faults.drip(b" ", before=head_of(200)),
+    "early hints": faults.drip(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n", 0.01),
+    "half of it": faults.raw(response(200, SUCCESS)[:-9], "hold"),
+    "one line": faults.drip(b"x"),
 }
 
 
@@ -84,16 +93,21 @@ def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(
     assert outcome.unreachable
 
 
+@contextmanager
+def full_listener() -> Iterator[tuple[str, int]]:
+    """An address that swallows the packets of whoever wants to connect."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
 def test_a_connection_that_is_never_accepted_ends_at_the_deadline() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(listener.getsockname())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        outcome = timed(Connection(target_for(url, TIMEOUT)), body_of())
-        for each in waiting:
-            each.close()
+    with full_listener() as (_, port):
+        outcome = timed(Connection(target_for(f"http://127.0.0.1:{port}/", TIMEOUT)), body_of())
     assert "within 0.3 s" in outcome.reason
     assert outcome.verdict is TRANSIENT
 
@@ -121,6 +135,24 @@ def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = Connection(target_for("http://localhost:1/")).attempt(body_of())
     assert outcome.unreachable
     assert outcome.reason == "cannot find the host `localhost` (name or service not known)"
+
+
+def test_the_next_address_is_tried_after_a_moment_and_the_good_one_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FaultServer(close_every=1) as server, full_listener() as deaf:
+        addresses = [deaf, ("127.0.0.1", server.port)]
+        rows = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+        target = target_for(f"http://localhost:{server.port}/")
+        took = []
+        for connection in [Connection(target) for _ in range(3)]:
+            start = time.monotonic()
+            assert connection.attempt(body_of()).verdict is DELIVERED
+            took.append(time.monotonic() - start)
+            connection.close()
+    assert PATIENCE <= took[0] < PATIENCE + GRACE
+    assert max(took[1:]) < PATIENCE
 
 
 def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -333,6 +333,10 @@ def test_n14_inside_tls(every: int, context: ssl.SSLContext, bundle: Path) -> No
         connection.close()
 
 
+DRIPPING = faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=b"HTTP/1.1 200 OK\r\n\r\n")
+"""A tunnel in which a handshake begins that never ends."""
+
+
 # --- Proxies (5.4) ------------------------------------------------------------------------------
 
 
@@ -424,6 +428,18 @@ def test_n6_a_slow_proxy_does_not_stretch_the_deadline(action: Action, bundle: P
         start = time.monotonic()
         outcome = ask(proxied(f"http://127.0.0.1:{proxy.port}", bundle, timeout=0.3))
         assert 0.25 < time.monotonic() - start < 0.8
+    assert outcome.verdict is TRANSIENT
+    assert outcome.unreachable
+
+
+@pytest.mark.parametrize("inner", [faults.raw(b"HTTP/1.1 200 OK\r\n\r\n", "hold"), DRIPPING])
+def test_n6_a_slow_proxy_over_https_does_not_either(
+    inner: Action, context: ssl.SSLContext, bundle: Path
+) -> None:
+    with FaultServer(inner, tls=context) as proxy:
+        start = time.monotonic()
+        outcome = ask(proxied(f"https://127.0.0.1:{proxy.port}", bundle, timeout=0.4))
+        assert 0.35 < time.monotonic() - start < 0.9
     assert outcome.verdict is TRANSIENT
     assert outcome.unreachable
 
