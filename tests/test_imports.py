@@ -16,6 +16,7 @@ SAMPLE = Path(__file__).parent / "cases" / "valid" / "usage.csv"
 
 HOMES = {
     "dotenv": "settings",
+    "duckdb": "readers",
     "idna": "values",
     "platformdirs": "settings",
     "requests": "client",
@@ -41,7 +42,7 @@ LAYERS = (
     {"forms", "suggestions"},
     {"required"},
     {"checker", "distinct", "identity", "readers", "schema"},
-    {"client", "repeats", "totals"},
+    {"client", "repeats", "rollup", "totals"},
     {"delivery", "validator"},
     {"doctor"},
     {"reports"},
