@@ -101,8 +101,8 @@ def test_numbers_keep_their_text() -> None:
 def test_a_bucket_that_is_not_over_is_left_out() -> None:
     plan = Plan("day", ZoneInfo("America/New_York"), NOW)
     sums = RollUp(plan)
-    for moment in ("2026-09-21T03:59Z", "2026-09-21T04:00Z", "2026-09-22T00:00Z"):
-        sums.add(event(event_at=at(moment)), 0)
+    for text in ("2026-09-21T03:59Z", "2026-09-21T04:00Z", "2026-09-22T00:00Z"):
+        sums.add(event(event_at=at(text)), 0)
     assert (sums.records, sums.left_out, sums.groups) == (1, 2, 1)
     sums = RollUp(plan._replace(until_now=True))
     for moment in (NOW - 86_400, NOW, NOW + 1):

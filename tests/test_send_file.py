@@ -21,6 +21,7 @@ HEADER = "activity_type,count,domain,event_at,product_id\n"
 COUNTS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
 KEYS = (
     *("schema", "status", "exit_code", "started_at", "read", *COUNTS, "skipped", "rolled_up"),
+    "left_out",
     *("attempts", "elapsed_s", "events_per_s"),
     *("inputs", "ledger", "issues", "error"),
 )

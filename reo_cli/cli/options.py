@@ -15,8 +15,11 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import CHOICES
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from reo_cli.readers.names import Extra
     from reo_cli.reports import Output, Report, Streams, Talk
+    from reo_cli.rollup import Unit
     from reo_cli.settings import Settings, Sources
 
 READING, SENDING, MEMORY, WHERE, OUTPUT = (
@@ -96,6 +99,19 @@ class Reading(Options):
         "--date-format FORMAT",
         "day-first, month-first, or such as %d.%m.%Y.",
         read=parsing.date_format,
+    )
+    roll_up: "Unit | None" = reading(
+        "--roll-up UNIT",
+        "Sum up events that differ only in count and time: one an hour, day, week or month.",
+        choices=("hour", "day", "week", "month"),
+    )
+    timezone: "tzinfo | None" = reading(
+        "--timezone NAME", "Where days of --roll-up begin. Default: UTC.", read=parsing.timezone
+    )
+    until: Literal["now"] | None = reading(
+        "--until WHEN",
+        "now: take the day of --roll-up that is not over, too.",
+        choices=("now",),
     )
 
 

@@ -16,6 +16,7 @@ from reo_cli.text import pasted
 if TYPE_CHECKING:
     from reo_cli.client import Target
     from reo_cli.readers import ReadOptions
+    from reo_cli.rollup import Plan
     from reo_cli.settings import Settings
 
 
@@ -47,10 +48,13 @@ def reading(
     }
     always = dict(options.set or {})
     always |= {name: text for name, text in short.items() if text and text.strip()}
+    absent = dict(options.default or {})
+    if options.roll_up:
+        absent.setdefault("count", "1")
     rules = Rules(
         now=int(time.time()),
         always=always,
-        absent=options.default or {},
+        absent=absent,
         fallback=fallback(settings),
         date_format=options.date_format,
     )
@@ -70,6 +74,20 @@ def reading(
         encoding=options.encoding,
         names=names,
     ), rules
+
+
+def roll_up(options: opt.Reading, now: int) -> "Plan | None":
+    """Return how events are summed up, None if they are not; raises ReoError 2."""
+    from datetime import UTC
+
+    from reo_cli.rollup import Plan
+
+    for name, value in (("--timezone", options.timezone), ("--until", options.until)):
+        if value and not options.roll_up:
+            raise usage(name, str(value), "says nothing without --roll-up", "such as --roll-up day")
+    if not options.roll_up:
+        return None
+    return Plan(options.roll_up, options.timezone or UTC, now, until_now=options.until is not None)
 
 
 def command_line() -> str:

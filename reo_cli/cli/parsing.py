@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from reo_cli.errors import ExitCode, ReoError
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from reo_cli.delivery.decide import Shard
 
 
@@ -133,6 +135,19 @@ def encoding(option: str, name: str) -> str:
         hint = "such as utf-8, utf-16, cp1252, latin-1, shift_jis"
         raise usage(option, name, "is not an encoding", hint)
     return name
+
+
+def timezone(option: str, name: str) -> "tzinfo":
+    """Read the name of a time zone."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name.strip())
+    except (OSError, ValueError) as fault:  # a folder, a path
+        raise usage(option, name, "is not a time zone", "such as Europe/Berlin") from fault
+    except LookupError as fault:
+        hint = "such as Europe/Berlin; where the system has none: pip install tzdata"
+        raise usage(option, name, "is not a time zone", hint) from fault
 
 
 _NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})

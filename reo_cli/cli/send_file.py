@@ -141,7 +141,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         names=options.files,
         reading=reading,
         rules=rules,
-        identity=Identity(options.id_from, options.on_change, options.shard),
+        identity=Identity(options.id_from, options.on_change, options.shard, bool(options.roll_up)),
         policy=Policy(
             concurrency=settings.concurrency,
             retries=settings.retries,
@@ -169,4 +169,5 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         wait=options.wait,
         skip_invalid=options.skip_invalid,
         allow_failure=options.allow_failure,
+        roll_up=orders.roll_up(options, rules.now),
     )

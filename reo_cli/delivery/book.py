@@ -4,7 +4,7 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
@@ -102,13 +102,22 @@ class Book:
         """Take warnings about a record that is sent all the same."""
         self._note(issues)
 
+    def summed(self) -> int:
+        """Count a record that a roll-up has taken; return the number of its input."""
+        self.inputs[self._input].counts.summed += 1
+        return self._input
+
     def invalid(
-        self, record: Record, issues: Sequence[Issue], payload: Mapping[str, Any] | None
+        self,
+        record: Record,
+        issues: Sequence[Issue],
+        payload: Mapping[str, Any] | None,
+        word: Literal["invalid", "rejected"] = "invalid",
     ) -> None:
         """Settle a record that has errors; `payload` is what is known of its event, if anything."""
         self._note(issues)
         reason = "; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in issues)
-        self._settle(Settled(record.file, record.line, record.number, "invalid", reason=reason))
+        self._settle(Settled(record.file, record.line, record.number, word, reason=reason))
         if self._rejects:
             text = None if payload is None else encode(payload)
             self._pending.append((self._input, _reject(record, None, reason, text)))

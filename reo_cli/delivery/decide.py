@@ -15,7 +15,13 @@ from reo_cli.delivery.ledger import Account, Acknowledged
 from reo_cli.delivery.stops import date, other_key
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
-from reo_cli.identity import content_digest, derived_id, id_from_fields, id_key
+from reo_cli.identity import (
+    content_digest,
+    derived_id,
+    id_but_for_count,
+    id_from_fields,
+    id_key,
+)
 from reo_cli.records import Issue
 from reo_cli.repeats import repeat_issue
 from reo_cli.scratch import scratch
@@ -90,6 +96,8 @@ class Identity:
     id_from: tuple[str, ...] = ()
     on_change: OnChange = "error"
     shard: Shard | None = None
+    rolled_up: bool = False
+    """Whether events are sums of a roll-up, whose count may go on."""
 
 
 class Memory:
@@ -196,6 +204,8 @@ class Decider:
         given: str | int | None = event.event_id
         if given is None and self._identity.id_from:
             given = id_from_fields(event.payload, self._identity.id_from)
+        if given is None and self._identity.rolled_up:
+            given = id_but_for_count(event)
         if given is not None:
             content = content_digest(event, b"")
             key = id_key(given)

@@ -16,7 +16,9 @@ from reo_cli.checker import Checker
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Job, Shard
 from reo_cli.errors import ReoError
+from reo_cli.events import Event
 from reo_cli.records import Issue, Record
+from reo_cli.rollup import RollUp
 
 STOPPED = "the run had stopped"
 """Why an event that was read has not been sent."""
@@ -36,9 +38,9 @@ PREPARED = 16
 WAITING_MOST = 2000
 """Events that may wait for another attempt before no new ones are taken."""
 
-Item = Record | Issue
+Item = Record | Issue | Event
 Feed = Iterator[Item | None]
-"""The records of one input; None where a pipe has none yet."""
+"""The records of one input, or the events of a roll-up; None where a pipe has none yet."""
 
 
 class Pipe(Iterator[Item | None]):
@@ -191,16 +193,22 @@ class Intake:
         if isinstance(item, Issue):
             self._book.issue(item)
             return None
+        if isinstance(item, Event):
+            return self._job_of(item, ())
         event, issues = self._checker.check(item)
-        if event is None:
-            if self._shard is None or item.number % self._shard.of == self._shard.index:
-                self._book.invalid(item, issues, self._checker.as_far_as_good(item))
-            return None
+        if event is not None:
+            return self._job_of(event, issues)
+        if self._shard is None or item.number % self._shard.of == self._shard.index:
+            self._book.invalid(item, issues, self._checker.as_far_as_good(item))
+        return None
+
+    def _job_of(self, event: Event, issues: Sequence[Issue]) -> Job | None:
+        """Decide over an event; settle it unless it is to be sent."""
         decision = self._decider.decide(event)
         if decision.issues:
             issues = [*issues, *decision.issues]
             if any(issue.severity == "error" for issue in decision.issues):
-                self._book.invalid(item, issues, self._checker.as_far_as_good(item))
+                self._refuse(event, issues)
                 return None
         job = decision.job
         if job is None:
@@ -217,6 +225,13 @@ class Intake:
             raise decision.stop
         return job if self._has_room(job) else None
 
+    def _refuse(self, event: Event, issues: Sequence[Issue]) -> None:
+        """Settle an event that must not be sent; of a roll-up only records can be invalid."""
+        if event.record.fields is None:
+            self._book.invalid(event.record, issues, event.payload, "rejected")
+        else:
+            self._book.invalid(event.record, issues, self._checker.as_far_as_good(event.record))
+
     def _has_room(self, job: Job) -> bool:
         """Count a new event against `--limit`; settle it as unsent when that is reached."""
         if self._room is None:
@@ -226,6 +241,27 @@ class Intake:
             return False
         self._room -= 1
         return True
+
+
+class Summing(Intake):
+    """Takes the events of all inputs into a roll-up: nothing can be sent before all are read."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        checker: Checker,
+        decider: Decider,
+        book: Book,
+        shard: Shard | None,
+        rollup: RollUp,
+    ) -> None:
+        super().__init__(inputs, checker, decider, book, shard)
+        self._rollup = rollup
+
+    def _job_of(self, event: Event, issues: Sequence[Issue]) -> None:
+        if issues:
+            self._book.warn(issues)
+        self._rollup.add(event, self._book.summed())
 
 
 class Queue:

@@ -20,15 +20,15 @@ from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.folders import temporary_folder
-from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe
+from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe, Summing
 from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.progress import Meter, Silent, sum_of
 from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
-from reo_cli.delivery.stops import invalid_input, not_all_read, timed_out
-from reo_cli.delivery.summary import InputSummary, LedgerSummary, Summary
+from reo_cli.delivery.stops import changed_sums, invalid_input, not_all_read, timed_out
+from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
 from reo_cli.delivery.traffic import Signal, Traffic, Wake
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
@@ -36,9 +36,14 @@ from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN
+from reo_cli.rollup import Plan, RollUp
+from reo_cli.text import pasted
 
 HOPELESS = ("invalid_input", "all_rejected", "delivered_under_another_key")
 """Why the same command, run again, would stop in the same place."""
+
+ROLLED_UP = "roll-up"
+"""The name of the one input that the sums of all others are."""
 
 BODIES_SHOWN = 5
 """Request bodies that a dry run shows."""
@@ -51,7 +56,8 @@ class Order:
     `target` is None for a dry run, `key` None for a dry run without one. `ledger` None is one that
     lasts for this run only. `state` is the user's state folder, `started` the process's start in
     monotonic seconds. `command` is the command line that resumes the run, `where` those of its
-    options that say where events go and what is remembered of them.
+    options that say where events go and what is remembered of them. `roll_up` None sends the events
+    as they are.
     """
 
     names: Sequence[str]
@@ -77,6 +83,7 @@ class Order:
     skip_invalid: bool = False
     allow_failure: bool = False
     where: str = ""
+    roll_up: Plan | None = None
 
 
 def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) -> Summary:
@@ -112,6 +119,10 @@ class _Run:
         self._sources: list[Source] = []
         self._log = log
         self._inputs = [InputSummary(name) for name in order.names]
+        self._records: list[InputSummary] = []
+        """The inputs of a roll-up, once `_inputs` is the one of its events."""
+        self._rollup = RollUp(order.roll_up) if order.roll_up else None
+        self._differing: Sequence[str] = ()
         self._surveyed: list[InputSummary] = []
         self._dispatcher: Dispatcher | None = None
         self._ledger: Ledger | None = None
@@ -129,18 +140,63 @@ class _Run:
         for name in order.names:
             self._sources.append(open_source(name))
             stack.callback(self._sources[-1].close)
-        files = {at for at, source in enumerate(self._sources) if not source.streamed}
         if order.target is None:
-            self._survey(self._view_ledger(stack), range(len(self._sources)))
+            memory = self._view_ledger(stack)
+            if self._sum_up(()):
+                self._survey(memory, range(len(self._inputs)))
             return
         rejects = self._rejects(stack)
         if order.locked:
             self._lock(stack)
-        memory = self._open_ledger(stack)
+        held = self._open_ledger(stack)
         stack.callback(self._note_ledger)
-        checked = set() if order.skip_invalid else files
-        if not checked or self._survey(memory, checked):
-            self._send(order.target, memory, rejects, checked, signals)
+        if not self._sum_up(rejects if order.skip_invalid else ()):
+            return
+        readable = {0} if self._records else set(range(len(self._sources))) - self._streams()
+        checked = set() if order.skip_invalid else readable
+        if not checked or self._survey(held, checked):
+            self._send(order.target, held, rejects, checked, signals)
+
+    def _streams(self) -> set[int]:
+        """Return the inputs that cannot be read again."""
+        streams = {at for at, source in enumerate(self._sources) if source.streamed}
+        return streams and {0} if self._records else streams
+
+    def _sum_up(self, rejects: Sequence[Rejects]) -> bool:
+        """Sum up all inputs, where that is asked for: their sums are the one input from then on.
+
+        False when something is wrong with them. Raises ReoError like `_check`.
+        """
+        order, rollup = self._order, self._rollup
+        if rollup is None:
+            return True
+        book = Book(self._inputs, self._log, self._listener, rejects=rejects, clock=time.time)
+        decider = Decider(order.identity, None)
+        inputs = self._opened(range(len(self._sources)), None)
+        intake = Summing(inputs, self._checker, decider, book, order.identity.shard, rollup)
+        while not intake.done:
+            self._time_left()
+            intake.take_some(AT_ONCE, lambda _: None)
+            self._meter.checking(book)
+            book.flush()
+        decider.close()
+        counts = sum_of(self._inputs)
+        if book.broken or (counts.invalid and not order.skip_invalid):
+            self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            return False
+        self._records, self._inputs = self._inputs, [InputSummary(ROLLED_UP)]
+        self._differing = rollup.differing()
+        if self._differing:
+            self._warn_of_little_summed(rollup)
+        return True
+
+    def _warn_of_little_summed(self, rollup: RollUp) -> None:
+        fields, columns = self._differing, self._order.reading.names.columns
+        found = f"{rollup.records:,} records gave {rollup.groups:,} events"
+        self._listener.warning(f"{found}: they differ in {', '.join(fields)}")
+        unmapped = [each.removeprefix("meta.") for each in fields if each not in columns]
+        ignored = " ".join(f"--ignore {pasted(each)}" for each in unmapped)
+        self._listener.hint(f"to leave that out, `{self._order.command} {ignored}`")
 
     def _rejects(self, stack: ExitStack) -> list[Rejects]:
         order = self._order
@@ -237,14 +293,16 @@ class _Run:
 
         self._check(memory, which, book, settle)
         self._surveyed = self._inputs
-        counts = sum_of(self._inputs)
-        if counts.invalid or book.broken:
+        counts = sum_of([*self._records, *self._inputs])
+        if counts.invalid or counts.rejected or book.broken:
             self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            if counts.rejected:
+                self.error = changed_sums(counts.rejected, sum_of(self._inputs).read)
             if self._listener.lists_records and not dry_run:
                 self._list_unsent(memory, which)
             return False
         if not dry_run:
-            self._inputs = [InputSummary(name) for name in order.names]
+            self._inputs = [InputSummary(each.file) for each in self._inputs]
         return True
 
     def _check(
@@ -261,7 +319,7 @@ class _Run:
         order = self._order
         rehearses = order.target is None and order.ledger is not None
         decider = Decider(order.identity, memory, rehearses=rehearses)
-        inputs = [self._input(at, self._sources[at], None) for at in which]
+        inputs = self._opened(which, None)
         limit = order.policy.limit if order.target is None else None
         intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)
         while not intake.done:
@@ -272,7 +330,7 @@ class _Run:
 
     def _list_unsent(self, memory: Memory | None, which: Collection[int]) -> None:
         """Tell of every record that nothing was sent, which is known only when all are checked."""
-        inputs = [InputSummary(name) for name in self._order.names]
+        inputs = [InputSummary(each.file) for each in self._inputs]
         book = Book(inputs, IssueLog(0), self._listener, clock=time.time)
         self._check(memory, which, book, lambda job: book.unsent(job, "nothing was sent"))
 
@@ -286,7 +344,6 @@ class _Run:
     ) -> None:
         order = self._order
         traffic = Traffic(Workers(target))
-        streams = {at for at, source in enumerate(self._sources) if source.streamed}
         surveyed = {at: self._surveyed[at].counts for at in checked}
         book = Book(
             self._inputs,
@@ -294,17 +351,17 @@ class _Run:
             self._listener,
             memory=memory,
             rejects=rejects,
-            streams=streams,
+            streams=self._streams(),
             checked=surveyed,
             clock=time.time,
         )
-        inputs = [self._input(at, source, traffic) for at, source in enumerate(self._sources)]
+        inputs = self._opened(range(len(self._inputs)), traffic)
         decider = Decider(order.identity, memory)
         intake = Intake(
             inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
         )
-        total = None if streams or order.skip_invalid else sum_of(self._surveyed).read
-        self._meter.sending(book, total)
+        known = len(checked) == len(self._inputs)
+        self._meter.sending(book, sum_of(self._surveyed).read if known else None)
         self._dispatcher = Dispatcher(
             order.policy,
             traffic,
@@ -333,6 +390,13 @@ class _Run:
         if book.broken and self.error is None:
             self.error = not_all_read(bool(sum_of(self._inputs).delivered))
 
+    def _opened(self, which: Collection[int], traffic: Traffic | None) -> list[Input]:
+        """Describe inputs to the intake: the sources, or the sums of all."""
+        if self._rollup and self._records:
+            names, rollup = [each.file for each in self._records], self._rollup
+            return [Input(0, ROLLED_UP, b"", False, lambda: rollup.events(names), lambda: None)]
+        return [self._input(at, self._sources[at], traffic) for at in which]
+
     def _input(self, at: int, source: Source, traffic: Traffic | None) -> Input:
         """Describe an input to the intake: `traffic` is to be woken by a pipe, if it is sent."""
 
@@ -356,7 +420,7 @@ class _Run:
         delivered = sum_of(self._inputs).delivered
         took = last - first if first is not None and last is not None else 0.0
         return Summary(
-            inputs=self._inputs,
+            inputs=self._records or self._inputs,
             attempts=dispatcher.attempts if dispatcher else 0,
             elapsed_s=time.monotonic() - order.started,
             events_per_s=delivered / took if took > 0 else 0.0,
@@ -366,6 +430,7 @@ class _Run:
             ledger=self._ledger_summary,
             error=self.error,
             dry_run=order.target is None,
+            rolled_up=self._rolled_up(),
             bodies=self._bodies,
             to_send=self._to_send,
             endpoint=order.endpoint,
@@ -374,6 +439,19 @@ class _Run:
             cut_pipe=any(each.streamed and not each.ended for each in self._sources),
             allow_failure=order.allow_failure,
         )
+
+    def _rolled_up(self) -> RolledUp | None:
+        rollup = self._rollup
+        if rollup is None:
+            return None
+        counts = Counts()
+        if self._records:
+            (events,) = self._inputs
+            counts = events.counts
+            self._records[0].rejects_file = self._records[0].rejects_file or events.rejects_file
+        plan = rollup.plan
+        open_bucket = plan.named(plan.start_of(plan.now))
+        return RolledUp(counts, rollup.left_out, open_bucket, self._differing)
 
     def _is_unfinished(self) -> bool:
         """Tell whether the same command, run again, would have something to do and could do it."""

@@ -57,6 +57,13 @@ def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:
     return ReoError(ExitCode.INVALID, "invalid_input", message, hint)
 
 
+def changed_sums(changed: int, events: int) -> ReoError:
+    """Return the error for events of a roll-up that were delivered with other counts."""
+    message = f"{changed:,} of {events:,} sums have changed since they were delivered"
+    hint = "--on-change send sends them with their new counts, --on-change skip leaves them"
+    return ReoError(ExitCode.INVALID, "invalid_input", f"{message}: nothing was sent", hint)
+
+
 def not_all_read(delivered: bool) -> ReoError:
     """Return the error for inputs with something between their records, or with no end."""
     code = ExitCode.DATA if delivered else ExitCode.INVALID

@@ -16,7 +16,8 @@ OUTCOMES = ("delivered", "already_delivered", "invalid", "rejected", "errored", 
 class Counts:
     """Records by what became of them; `read` is always their sum.
 
-    `skipped` are those that `--only` and `--skip` left out: they are not read.
+    `skipped` are those that `--only` and `--skip` left out: they are not read. `summed` are those
+    that a roll-up has taken: the outcomes then count the events that it gave.
     """
 
     delivered: int = 0
@@ -26,10 +27,13 @@ class Counts:
     errored: int = 0
     unsent: int = 0
     skipped: int = 0
+    summed: int = 0
 
     @property
     def read(self) -> int:
         """All records read, each counted once."""
+        if self.summed:
+            return self.invalid + self.summed
         return sum(getattr(self, name) for name in OUTCOMES)
 
     def add(self, outcome: str, number: int = 1) -> None:
@@ -37,7 +41,7 @@ class Counts:
         setattr(self, outcome, getattr(self, outcome) + number)
 
     def __add__(self, other: "Counts") -> "Counts":
-        names = (*OUTCOMES, "skipped")
+        names = (*OUTCOMES, "skipped", "summed")
         return Counts(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
@@ -48,6 +52,25 @@ class InputSummary:
     file: str
     counts: Counts = field(default_factory=Counts)
     rejects_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolledUp:
+    """What a roll-up made of the records: its events by what became of them.
+
+    `left_out` are the records whose bucket, `open_bucket`, is not over; `differing` the fields that
+    are the reason why next to nothing was summed.
+    """
+
+    counts: Counts
+    left_out: int
+    open_bucket: str
+    differing: Sequence[str] = ()
+
+    @property
+    def events(self) -> int:
+        """How many events there are."""
+        return self.counts.read
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,7 @@ class Summary:
     error: ReoError | None = None
     dry_run: bool = False
     bodies: Sequence[str] = ()
+    rolled_up: RolledUp | None = None
     to_send: int = 0
     """Events that a dry run would have sent."""
     endpoint: str = ""
@@ -105,13 +129,17 @@ class Summary:
     cut_pipe: bool = False
     """Whether a pipe was not read to its end."""
     allow_failure: bool = False
-    rolled_up: int | None = None
-    """Events that the records of a roll-up gave; the outcomes then count those."""
 
     @property
     def counts(self) -> Counts:
-        """The counts of all inputs together."""
-        return sum((each.counts for each in self.inputs), Counts())
+        """The counts of all inputs together, in a roll-up with those of its events."""
+        rolled_up = self.rolled_up.counts if self.rolled_up else Counts()
+        return sum((each.counts for each in self.inputs), rolled_up)
+
+    @property
+    def events(self) -> int:
+        """How many events were to be delivered."""
+        return self.rolled_up.events if self.rolled_up else self.counts.read
 
     @property
     def verdict(self) -> ExitCode:

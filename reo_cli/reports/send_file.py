@@ -12,7 +12,14 @@ from reo_cli.reports.words import count_of, duration, number, rate
 from reo_cli.text import pasted
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Settled, Summary
+    from reo_cli.delivery.summary import (
+        Counts,
+        InputSummary,
+        LedgerSummary,
+        RolledUp,
+        Settled,
+        Summary,
+    )
 
 SCHEMA = "reo.send-file/1"
 
@@ -41,7 +48,8 @@ def shape(summary: "Summary") -> Shape:
         "exit_code": int(summary.exit_code),
         **_counts_shape(summary.counts),
         "skipped": summary.counts.skipped,
-        "rolled_up": summary.rolled_up,
+        "rolled_up": summary.rolled_up.events if summary.rolled_up else None,
+        "left_out": summary.rolled_up.left_out if summary.rolled_up else None,
         "attempts": summary.attempts,
         "elapsed_s": round(summary.elapsed_s, 3),
         "events_per_s": round(summary.events_per_s, 3),
@@ -100,6 +108,8 @@ def content(summary: "Summary", screen: bool) -> Content:
         return Content(facts=counts)
     rows = [_row(each.file, each.counts) for each in summary.inputs]
     total = _row("total", summary.counts) if len(rows) > 1 else None
+    if summary.rolled_up:
+        total = _row("their sums", summary.rolled_up.counts)
     grid = Grid(_COLUMNS, rows, total) if total or (rows and not screen) else None
     return Content(grid, _facts(summary, counted=screen and not grid), bodies=summary.bodies)
 
@@ -114,12 +124,8 @@ def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
         facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
     if counted and not _is_well(summary):
         facts.append(Fact("events", counts_line(summary.counts)))
-    if summary.rolled_up is not None:
-        records, events = (
-            count_of(summary.counts.read, "record"),
-            count_of(summary.rolled_up, "event"),
-        )
-        facts.append(Fact("rolled up", f"{records} gave {events}"))
+    if summary.rolled_up is not None and summary.inputs:
+        facts.append(Fact("rolled up", _roll_up(summary, summary.rolled_up)))
     if summary.counts.skipped:
         facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
     if summary.dry_run:
@@ -161,13 +167,23 @@ def _died(summary: "Summary") -> bool:
     )
 
 
+def _roll_up(summary: "Summary", rolled_up: "RolledUp") -> str:
+    text = f"{count_of(summary.counts.summed, 'record')} gave {count_of(rolled_up.events, 'event')}"
+    if rolled_up.left_out:
+        left_out = count_of(rolled_up.left_out, "record")
+        text += f"; {left_out} from {rolled_up.open_bucket} on left out: it is not over"
+    if rolled_up.differing:
+        text += f"; they differ in {', '.join(rolled_up.differing)}"
+    return text
+
+
 def _result(summary: "Summary") -> str:
     counts = summary.counts
     if not counts.read:
         return "no events in the input" if _is_well(summary) else "nothing was sent"
     if summary.dry_run:
         return f"dry run: {count_of(summary.to_send, 'event')} would be sent, nothing was"
-    events = counts.read if summary.rolled_up is None else summary.rolled_up
+    events = summary.events
     now, earlier = counts.delivered, counts.already_delivered
     if earlier and not now:
         share = "" if earlier == events else f" of {count_of(events, 'event')}"

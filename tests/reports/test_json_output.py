@@ -35,7 +35,7 @@ COUNT_KEYS = "read delivered already_delivered invalid rejected errored unsent".
 SEND_FILE_KEYS = [
     *("schema", "status", "exit_code", "started_at"),
     *COUNT_KEYS,
-    *("skipped", "rolled_up", "attempts", "elapsed_s", "events_per_s"),
+    *("skipped", "rolled_up", "left_out", "attempts", "elapsed_s", "events_per_s"),
     *("inputs", "ledger", "issues", "error"),
 ]
 VALIDATE_KEYS = (
