@@ -183,10 +183,10 @@ def test_memory_is_bounded_and_more_goes_to_the_disk(tmp_path: Path) -> None:
 
 SLOW = """
 import signal, sys
-from reo_cli.interrupts import Interrupts
+from reo_cli.delivery.signals import Signals
 from reo_cli.readers.sql import Table, rows_of
 print("ready", flush=True)
-with Interrupts():
+with Signals():
     query = "SELECT count(*) FROM input, range(100000000000) a, range(100) b"
     rows_of(query, [Table("x", sys.argv[1], "csv")])
 """
