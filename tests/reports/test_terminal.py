@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reo_cli.delivery.summary import Counts, InputSummary, Summary
+from reo_cli.delivery.summary import Counts, InputSummary, RolledUp, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
@@ -366,7 +366,12 @@ def test_quiet_says_where_the_events_of_a_failing_run_are(tmp_path: Path) -> Non
 
 
 def test_records_left_out_and_rolled_up_are_told(tmp_path: Path) -> None:
-    inputs = [InputSummary("a.csv", Counts(2, skipped=4))]
-    result = summary(inputs=inputs, issues=(), errors=0, warnings=0, rolled_up=2)
+    inputs = [InputSummary("a.csv", Counts(skipped=4, summed=9))]
+    sums = RolledUp(Counts(2), left_out=3, open_bucket="2026-08-02", differing=["user_agent"])
+    result = summary(inputs=inputs, issues=(), errors=0, warnings=0, rolled_up=sums)
     out = piped(send_file(result), tmp_path).out
-    assert "\nrolled up: 2 records gave 2 events\nskipped: 4 records left out\n" in out
+    assert "result: 2 events delivered\n" in out
+    assert (
+        "\nrolled up: 9 records gave 2 events; 3 records from 2026-08-02 on left out: "
+        "it is not over; they differ in user_agent\nskipped: 4 records left out\n"
+    ) in out
