@@ -1,13 +1,12 @@
 # bash completion for reo; `reo --install-completion bash` puts it in its place.
 
 _reo_completion() {
-    local line
+    local line before=${COMP_LINE:0:COMP_POINT}
     COMPREPLY=()
     while IFS= read -r line; do
-        COMPREPLY+=("$line")
+        [[ -n $line ]] && COMPREPLY+=("${line%%$'\t'*}")
     done < <(
-        IFS=$'\n'
-        COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _REO_COMPLETE=complete_bash \
+        _REO_COMPLETE=complete_fish _TYPER_COMPLETE_ARGS="reo${before#*"$1"}" \
             "${1/#\~/$HOME}" 2>/dev/null
     )
     # a value follows `FIELD=` without a space

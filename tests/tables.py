@@ -21,13 +21,14 @@ def command(path: str) -> Any:
     """Return a command by its words: `config set`; `reo` is the whole."""
     found = ROOT
     for word in path.split():
-        found = found if word == "reo" else found.get_command(None, word)
+        if word != "reo":
+            found = found.load(None, word) if found is ROOT else found.get_command(None, word)
     return found
 
 
 def all_commands() -> Iterator[str]:
-    """Give every command that does something, groups left out."""
-    for name in COMMANDS:
+    """Give every command that has options, groups left out."""
+    for name in (each for each in COMMANDS if each != "help"):
         group = command(name)
         if hasattr(group, "list_commands"):
             yield from (f"{name} {each}" for each in group.list_commands(None))
@@ -77,7 +78,7 @@ def options(path: str) -> Iterator[str]:
         return
     yield from _head("option", "meaning")
     for each in params(path, "option"):
-        yield _row(_written(each), each.help)
+        yield _row(_written(each), _words(each))
 
 
 def _options_of_group(group: str) -> Iterator[str]:
@@ -86,9 +87,14 @@ def _options_of_group(group: str) -> Iterator[str]:
     rows: dict[tuple[str, str], list[str]] = {}
     for name in names:
         for each in params(f"{group} {name}", "option"):
-            rows.setdefault((_written(each), each.help), []).append(f"`{name}`")
+            rows.setdefault((_written(each), _words(each)), []).append(f"`{name}`")
     for (option, meaning), users in rows.items():
         yield _row(option, "all" if len(users) == len(names) else ", ".join(users), meaning)
+
+
+def _words(option: Any) -> str:
+    """Return the help of an option; its variable stands in the table of settings."""
+    return re.sub(r" \[env: \w+\]", "", option.help).replace("`. [", "` [")
 
 
 def _written(option: Any) -> str:

@@ -118,7 +118,7 @@ try:
     main()
 finally:
     with open(path, "w") as file:
-        print(*sys.modules, file=file)
+        print(*(name for name, module in sys.modules.items() if module), file=file)
 """
 
 

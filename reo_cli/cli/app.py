@@ -12,21 +12,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from reo_cli.cli.pages import Group
+from reo_cli.cli.pages import Command, Group, section
 from reo_cli.errors import ExitCode, ReoError, system_limit
+from reo_cli.settings.table import nearest
 
 if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
 
-COMMANDS = {
-    "send": "Send one event.",
-    "send-file": "Send the events of files or a pipe.",
-    "validate": "Check files without sending anything.",
-    "config": "Show, change and check the settings.",
-    "ledger": "Look after what has been delivered.",
-    "sandbox": "Start a local server that answers like the API.",
+SECTIONS = {
+    "Send": {
+        "send": "Send one event.",
+        "send-file": "Send the events of files or a pipe.",
+        "validate": "Check files without sending anything.",
+    },
+    "Set up and look after": {
+        "config": "Show, change and check the settings.",
+        "ledger": "Look after what has been delivered.",
+        "sandbox": "Start a local server that answers like the API.",
+        "help": "Explain a topic, such as fields, formats or exit-codes.",
+    },
 }
-"""The subcommands in the order of `--help`, and what it says of them without importing them."""
+"""The subcommands as `--help` groups them, and what it says of them without importing them."""
+COMMANDS = {name: text for rows in SECTIONS.values() for name, text in rows.items()}
+
+START = (
+    ("reo validate usage.csv", "check a file, send nothing"),
+    ("reo send-file usage.csv --sandbox", "try it: a local server, no key"),
+    ("reo config init", "set the key, once"),
+    ("reo send-file usage.csv", "send it; the same command resumes"),
+)
+"""The first commands of a new user."""
 
 EPILOG = """
 Exit codes: 0 all is well; 1 some events were rejected or are invalid;
@@ -34,45 +49,48 @@ Exit codes: 0 all is well; 1 some events were rejected or are invalid;
   70 a bug in reo; 73 a file cannot be created; 74 a read or write failed;
   75 come back later; 76 not the API; 77 the key is refused; 78 configuration;
   129, 130, 143 a signal.
-
-Try it without a key: reo send-file FILE --sandbox
 """
 
 
 class Commands(Group):
     """Imports a subcommand when it is used: start-up pays for one of them, not for all."""
 
-    helps = COMMANDS
-
     def list_commands(self, _ctx: Any) -> list[str]:
         """Return the names of the subcommands."""
         return list(COMMANDS)
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the subcommand that the command line names; raises ReoError 2 with a suggestion."""
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, 1)
-            hint = f"did you mean `reo {near[0]}`?" if near else f"there is {', '.join(COMMANDS)}"
-            raise ReoError(ExitCode.USAGE, "usage", f"no such command: `{name}`", hint)
-        return super().resolve_command(ctx, args)
-
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Return a name with its words, all that a list of them needs; None if there is no such."""
+        words = COMMANDS.get(cmd_name)
+        return words and Command(name=cmd_name, help=words, short_help=words)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the subcommand that is used; raises ReoError 2 with a suggestion."""
+        name, *rest = args
+        if name in COMMANDS:
+            return name, self.load(ctx, name), rest
+        if ctx.resilient_parsing:  # a TAB behind a name that is none
+            return name, Command(name=name), []
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = nearest(name, COMMANDS)
+        hint = f"did you mean `reo {near}`?" if near else f"there is {', '.join(COMMANDS)}"
+        raise ReoError(ExitCode.USAGE, "usage", f"no such command: `{name}`", hint)
+
+    def load(self, _ctx: Any, name: str) -> Any:
         """Import and return a subcommand, None if there is no such."""
-        if cmd_name not in COMMANDS:
+        if name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"reo_cli.cli.{name}")
-        command = typer.main.get_command(getattr(module, f"{name}_app"))
-        command.name = cmd_name
+        attribute = name.replace("-", "_")
+        module = importlib.import_module(f"reo_cli.cli.{attribute}")
+        command = typer.main.get_command(getattr(module, f"{attribute}_app"))
+        command.name = name
         return command
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
-        """List the subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    def sections(self, _rows: Any) -> list[str]:
+        """Return where to start, and the subcommands by what they are for."""
+        lists = [section(title, list(rows.items())) for title, rows in SECTIONS.items()]
+        return [section("Start here", START), *lists]
 
 
 app = typer.Typer(
@@ -158,7 +176,7 @@ def run() -> int:
         if "_REO_COMPLETE" in os.environ:
             from reo_cli.cli.completion import complete
 
-            return complete(typer.main.get_command(app), os.environ)
+            return complete(app)
         return _written(int(app(prog_name="reo", standalone_mode=False) or 0))
     except ReoError as error:
         _talk().error(error)
@@ -169,8 +187,10 @@ def run() -> int:
         return ExitCode.INTERRUPTED
     except USAGE_ERROR as error:
         return _usage(error)
-    except SystemExit:  # Typer's end when the reader of its help has gone
-        return _unwritten(OSError(errno.EPIPE, ""))
+    except SystemExit as end:
+        cause = end.__context__  # Typer ends so when the reader of its help has gone
+        is_gone = isinstance(cause, OSError) and cause.errno == errno.EPIPE
+        return _unwritten(OSError(errno.EPIPE, "")) if is_gone else _bug(end)
     except Exception as fault:  # noqa: BLE001 - the last net: a bug must not look like bad data
         if isinstance(fault, OSError) and fault.errno in NOT_WRITTEN and not fault.filename:
             return _unwritten(fault)
@@ -186,18 +206,33 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
 def _usage(error: Any) -> int:
-    """Say what is wrong with the command line, and where its help is."""
+    """Say what is wrong with the command line, and the nearest to it or where its help is."""
     named = sys.argv[1] if sys.argv[1:] and sys.argv[1] in COMMANDS else ""
     where = error.ctx.command_path if error.ctx else f"reo {named}".strip()
     message = error.format_message()
     if message.startswith("Usage: "):  # a group without a subcommand: its help is the answer
         sys.stderr.write(message + "\n")
         return ExitCode.USAGE
-    message = message[:1].lower() + message[1:].rstrip(".")
-    _talk().error(
-        ReoError(ExitCode.USAGE, "usage", message, f"`{where} --help` lists what there is")
-    )
+    message = message.partition(" (Possible options:")[0].rstrip(".")
+    message = message[:1].lower() + message[1:]
+    hint = _advice(error, named) or f"`{where} --help` lists what there is"
+    _talk().error(ReoError(ExitCode.USAGE, "usage", message, hint))
     return ExitCode.USAGE
+
+
+def _advice(error: Any, named: str) -> str:
+    """Return the option that was meant, or how `send` reads a file; empty where neither fits."""
+    if hasattr(error, "possibilities") and error.ctx:
+        from difflib import get_close_matches
+
+        options = [name for each in error.ctx.command.params for name in each.opts]
+        near = get_close_matches(error.option_name, [*options, "--help"], 1)
+        return f"did you mean `{near[0]}`?" if near else ""
+    if named == "send" and "unexpected extra argument" in str(error.format_message()):
+        return (
+            "`reo send --json @FILE` reads one event from a file, `reo send-file FILE` sends many"
+        )
+    return ""
 
 
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
@@ -230,7 +265,7 @@ def _unwritten(fault: OSError) -> int:
     return ExitCode.IO
 
 
-def _bug(fault: Exception) -> int:
+def _bug(fault: BaseException) -> int:
     import traceback
 
     talk = _talk()

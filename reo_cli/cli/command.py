@@ -12,9 +12,14 @@ import typer
 
 from reo_cli.cli.pages import Command, Group
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.table import BY_KEY
 
 Read = Callable[[str, Any], Any]
 """From the name of an option and what was typed to its value; raises ReoError 2."""
+
+
+Offers = Callable[[str], list[tuple[str, str]]]
+"""From the start of a value to values that begin so, each with a few words on it."""
 
 
 class Declared(NamedTuple):
@@ -28,6 +33,7 @@ class Declared(NamedTuple):
     read: Read | None
     choices: Sequence[str]
     many: bool
+    offers: Offers | None
 
     def parameter(self, name: str) -> inspect.Parameter:
         """Return it as Typer takes it."""
@@ -45,12 +51,22 @@ class Declared(NamedTuple):
             self.default if self.default is ... else None,
             *self.names,
             metavar=self.metavar or None,
-            help=self.help,
+            help=" ".join([self.help, *self._known(name)]),
             show_default=False,
             rich_help_panel=self.section,
+            autocompletion=self.offers,
         )
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, default=info, annotation=kind)
+
+    def _known(self, name: str) -> list[str]:
+        """Return the variable and the default of it, as help has them."""
+        setting = BY_KEY.get(name)
+        if setting and setting.flag not in self.names:
+            setting = None
+        default = setting.default_text if setting else self.default if self.names else ""
+        variable = [f"[env: {setting.variable}]"] if setting else []
+        return [*variable, f"[default: {default}]"] if default else variable
 
     def value(self, typed: Any) -> Any:
         """Return what was typed, else the default, as the program takes it; raises ReoError 2."""
@@ -69,18 +85,20 @@ def option(
     read: Read | None = None,
     choices: Sequence[str] = (),
     many: bool = False,
+    offers: Offers | None = None,
 ) -> Any:
     """Declare an option as an attribute of a class below `Options`.
 
     `usage` is its names, the long one first, and what stands for its value: `--encoding NAME`.
     Without that it is a flag; with `many` it may be repeated. The value is one of `choices`, or
-    what `read` makes of the text.
+    what `read` makes of the text; `offers` lists values at a TAB. The help names the default, and
+    the variable of an option that is a setting too.
     """
     words = usage.split()
     names = tuple(word for word in words if word.startswith("-"))
     metavar = "" if len(names) == len(words) else words[-1]
     default = default if metavar else False
-    return Declared(section, names, metavar, help, default, read, choices, many)
+    return Declared(section, names, metavar, help, default, read, choices, many, offers)
 
 
 def argument(
@@ -90,9 +108,10 @@ def argument(
     default: Any = ...,
     read: Read | None = None,
     many: bool = False,
+    offers: Offers | None = None,
 ) -> Any:
     """Declare an argument; it is required without a default."""
-    return Declared("", (), metavar, help, default, read, (), many)
+    return Declared("", (), metavar, help, default, read, (), many, offers)
 
 
 class Options:
@@ -155,8 +174,12 @@ def command(
     options: type[OptionsT],
     help: str,  # noqa: A002 - Typer's word
     examples: str = "",
+    often: str = "",
 ) -> Callable[[Body[OptionsT]], Body[OptionsT]]:
-    """Add a command to an app: the function is given its options, and returns the exit code."""
+    """Add a command to an app: the function is given its options, and returns the exit code.
+
+    `often` are the options of its short page, by attribute.
+    """
 
     def add(body: Body[OptionsT]) -> Body[OptionsT]:
         def run(**typed: Any) -> None:
@@ -167,7 +190,8 @@ def command(
         parameters = [each.parameter(key) for key, each in declared_of(options).items()]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {}
-        app.command(name, cls=Command, help=help, epilog=examples)(run)
+        page = type("Page", (Command,), {"often": tuple(often.split())})
+        app.command(name, cls=page, help=help, epilog=examples)(run)
         return body
 
     return add

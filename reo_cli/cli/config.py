@@ -6,6 +6,7 @@ The key is never taken from the command line, and never shown but for its last f
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reo_cli.cli import completion
 from reo_cli.cli import options as opt
 from reo_cli.cli.command import Options, argument, command, new_app
 
@@ -28,7 +29,7 @@ class Profile(Options):
 class Key(Profile):
     """Which setting is meant."""
 
-    key: str = argument("KEY", "Such as timeout, or map.domain.")
+    key: str = argument("KEY", "Such as timeout, or map.domain.", offers=completion.settings)
 
 
 class KeyAndValue(Key):

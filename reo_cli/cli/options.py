@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from reo_cli.cli import parsing
+from reo_cli.cli import completion, parsing
 from reo_cli.cli.command import Options, option
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import CHOICES
@@ -48,7 +48,7 @@ class Reading(Options):
 
     format: str = reading(
         "--format FORMAT",
-        "csv, tsv, json or ndjson. Default: auto, by the name, then the content.",
+        "csv, tsv, json or ndjson; auto goes by the name, then the content.",
         default="auto",
         choices=CHOICES["format"],
     )
@@ -71,24 +71,26 @@ class Reading(Options):
         "--map FIELD=COLUMN",
         "Read a field from this column or key. Repeatable.",
         read=parsing.pairs,
+        offers=completion.field_pairs,
         many=True,
     )
     set: dict[str, str] | None = reading(
         "--set FIELD=VALUE",
         "Give all events this value. Repeatable.",
         read=parsing.pairs,
+        offers=completion.field_pairs,
         many=True,
     )
     default: dict[str, str] | None = reading(
         "--default FIELD=VALUE",
         "Give it to the events that have none. Repeatable.",
         read=parsing.pairs,
+        offers=completion.field_pairs,
         many=True,
     )
     extra: "Extra" = reading(
         "--extra WHAT",
-        "Columns and keys that are no field: error, meta (keep them there) or ignore. "
-        "Default: error.",
+        "Columns and keys that are no field: error, meta (keep them there) or ignore.",
         default="error",
         choices=CHOICES["extra"],
     )
@@ -118,7 +120,9 @@ class Reading(Options):
 class Where(Options):
     """Where settings are read from, beside flags and environment."""
 
-    profile: str | None = where("--profile NAME", "Profile in the config file.")
+    profile: str | None = where(
+        "--profile NAME", "Profile in the config file.", offers=completion.profiles
+    )
     env_file: Path | None = where(
         "--env-file PATH", "Read this in place of ./.env; it is trusted.", read=parsing.path
     )
@@ -158,7 +162,7 @@ class Display(Options):
         "table, json, ndjson or github. Default: table on a terminal, else plain text.",
         choices=("table", "json", "ndjson", "github"),
     )
-    quiet: bool = showing("--quiet -q", "No talk and no table; errors stay.")
+    quiet: bool = showing("--quiet -q", "Print errors only.")
     verbose: bool = showing("--verbose -v", "A line for each attempt.")
 
     def open(self) -> "tuple[Streams, Talk]":
@@ -194,12 +198,10 @@ class Ledger(Options):
 class Sending(Options):
     """How, where and whether events are sent."""
 
-    timeout: str | None = sending("--timeout S", "Seconds for one attempt, all of it. Default: 10.")
-    retries: str | None = sending(
-        "--retries N", "Attempts after the first. Default: 5; 0 tries nothing twice."
-    )
+    timeout: str | None = sending("--timeout SECONDS", "Seconds for one attempt, all of it.")
+    retries: str | None = sending("--retries N", "Attempts after the first; 0 tries nothing twice.")
     max_time: float | None = sending(
-        "--max-time S", "Stop after so many seconds, with exit code 75.", read=parsing.seconds
+        "--max-time SECONDS", "Stop after so long, with exit code 75.", read=parsing.seconds
     )
     dry_run: bool = sending("--dry-run", "Do everything but send and write; needs no key.")
     sandbox: bool = sending(
@@ -221,7 +223,7 @@ class Sending(Options):
 
 MAX_ISSUES: Any = showing(
     "--max-issues N",
-    "Issues shown at most; all are counted. Default: 100.",
+    "Issues shown at most; all are counted.",
     default="100",
     read=parsing.whole,
 )

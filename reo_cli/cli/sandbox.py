@@ -77,7 +77,7 @@ class SandboxFlags(opt.Plain):
     port: int = option(
         OPTIONS,
         "--port PORT",
-        "On 127.0.0.1; 0 takes a free one. Default: 8787.",
+        "On 127.0.0.1; 0 takes a free one.",
         default="8787",
         read=partial(_whole, least=0, most=65535),
     )
@@ -87,14 +87,14 @@ class SandboxFlags(opt.Plain):
     latency: float = option(
         OPTIONS,
         "--latency S",
-        "Delay of each answer, such as 0.05 or 50ms. Default: 0.",
+        "Delay of each answer, such as 0.05 or 50ms.",
         default="0",
         read=_latency,
     )
     fail_rate: float = option(
         OPTIONS,
         "--fail-rate P",
-        "Share of requests, 0 to 1, that get 500, 503 or no answer. Default: 0.",
+        "Share of requests, 0 to 1, that get 500, 503 or no answer.",
         default="0",
         read=_share,
     )

@@ -3,8 +3,8 @@
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from reo_cli.cli import completion, parsing
 from reo_cli.cli import options as opt
-from reo_cli.cli import parsing
 from reo_cli.cli.command import Options, command, new_app, option
 from reo_cli.events import BY_NAME, NAMES
 
@@ -34,12 +34,13 @@ Examples:
 EVENT = "Event"
 
 
-def _field(usage: str) -> Any:
+def _field(usage: str, offers: Any = None) -> Any:
     """Declare the option of a field, as the table of fields describes it."""
     name = usage.split()[0].removeprefix("--").replace("-", "_")
     field = BY_NAME[name]
     default = "now" if name == "event_at" else field.default
-    return option(EVENT, usage, f"{field.help} Default: {default}." if default else field.help)
+    words = f"{field.help} [default: {default}]" if default else field.help
+    return option(EVENT, usage, words, offers=offers)
 
 
 class Event(Options):
@@ -54,8 +55,8 @@ class Event(Options):
     event_id: str | None = _field("--event-id ID")
     event_at: str | None = _field("--event-at TIME")
     user_agent: str | None = _field("--user-agent TEXT")
-    mode: str | None = _field("--mode MODE")
-    source: str | None = _field("--source SOURCE")
+    mode: str | None = _field("--mode MODE", completion.values_of("mode"))
+    source: str | None = _field("--source SOURCE", completion.values_of("source"))
     meta: dict[str, str] | None = option(
         *(EVENT, "--meta KEY=VALUE", "One key of meta; the value is text. Repeatable."),
         read=parsing.keys,
@@ -77,7 +78,10 @@ class Send(Event, opt.Sending, opt.Where, opt.Display):
     """The options of `send`."""
 
 
-@command(send_app, "send", Send, HELP, EXAMPLES)
+OFTEN = "activity_type count domain ip_addr product_id event_at event_id meta json sandbox output"
+
+
+@command(send_app, "send", Send, HELP, EXAMPLES, OFTEN)
 def send(options: Send) -> int:
     """Send one event as the options say; return the exit code."""
     from contextlib import ExitStack

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reo_cli.cli import completion, parsing
 from reo_cli.cli import options as opt
-from reo_cli.cli import parsing
 from reo_cli.cli.command import argument, command, new_app
 from reo_cli.settings.table import CHOICES
 
@@ -46,7 +46,7 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
     )
     max_rejects: int = opt.sending(
         "--max-rejects N",
-        "Stop at N rejections before a first delivery. Default: 100; 0: go on.",
+        "Stop at N rejections before a first delivery; 0 goes on.",
         default="100",
         read=parsing.whole,
     )
@@ -55,23 +55,22 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
         "Fields that identify an event. Default: all of it, and its occurrence.",
         default="",
         read=parsing.fields,
+        offers=completion.field_lists,
     )
     on_change: "OnChange" = opt.memory(
         "--on-change WHAT",
-        "For events delivered before with other content: error, skip or send. Default: error.",
+        "For events delivered before with other content: error, skip or send.",
         default="error",
         choices=CHOICES["on_change"],
     )
     resend: bool = opt.memory("--resend", "Send what was delivered before, too.")
     no_ledger: bool = opt.memory("--no-ledger", "Remember nothing after this run.")
     key_rotated: bool = opt.memory("--key-rotated", "The key is new, the account is the same.")
-    concurrency: str | None = opt.sending(
-        "--concurrency N", "Requests at once, 1 to 256. Default: 8."
-    )
+    concurrency: str | None = opt.sending("--concurrency N", "Requests at once, 1 to 256.")
     rate: str | None = opt.sending("--rate N", "Events a second at most.")
     give_up_after: float = opt.sending(
-        "--give-up-after S",
-        "Stop after S seconds without a delivery. Default: 120.",
+        "--give-up-after SECONDS",
+        "Stop after so long without a delivery.",
         default="120",
         read=parsing.seconds,
     )
@@ -85,15 +84,21 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
         read=parsing.given,
     )
     wait: float = opt.sending(
-        "--wait S",
-        "Seconds to wait for another run's lock. Default: 0.",
+        "--wait SECONDS",
+        "Wait so long for another run's lock.",
         default="0",
         read=parsing.seconds,
     )
     max_issues: int = opt.MAX_ISSUES
 
 
-@command(send_file_app, "send-file", SendFile, HELP, EXAMPLES)
+OFTEN = (
+    "product_id activity_type map set default extra ignore date_format sandbox dry_run skip_invalid"
+    " id_from on_change profile output quiet"
+)
+
+
+@command(send_file_app, "send-file", SendFile, HELP, EXAMPLES, OFTEN)
 def send_file(options: SendFile) -> int:
     """Send files as the options say; return the exit code."""
     import time

@@ -32,7 +32,10 @@ class Validate(opt.Reading, opt.Where, opt.Display):
     verbose: bool = opt.showing("--verbose -v", "Notes on settings, and the traceback of a bug.")
 
 
-@command(validate_app, "validate", Validate, HELP, EXAMPLES)
+OFTEN = "product_id activity_type map set default extra ignore date_format strict profile output"
+
+
+@command(validate_app, "validate", Validate, HELP, EXAMPLES, OFTEN)
 def validate(options: Validate) -> int:
     """Check files as the options say; return the exit code."""
     import time
