@@ -34,8 +34,8 @@ class Job:
     """An event on its way: what is sent, and how it has gone so far.
 
     `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
-    tried again, `started` when it was tried last. `twins` are records with the same identity that
-    wait for its outcome.
+    tried again, `started` when it was tried last, `failed` when it failed last. `twins` are records
+    with the same identity that wait for its outcome.
     """
 
     event: Event
@@ -48,6 +48,7 @@ class Job:
     failures: int = 0
     due: float = 0.0
     started: float = 0.0
+    failed: float = 0.0
     twins: "list[Job]" = field(default_factory=list)
 
     @property

@@ -86,6 +86,7 @@ class Dispatcher:
         self._signals = 0
         self._stopped_at: float | None = None
         self._last_reason = ""
+        self._well_at = 0.0
         self.attempts = 0
         self.first_request: float | None = None
         self.last_answer: float | None = None
@@ -200,14 +201,17 @@ class Dispatcher:
         verdict = outcome.verdict
         if outcome.after_delivery is not None and self._book.any_delivered:
             verdict = outcome.after_delivery
+        too_late = self._pace.is_closed(answer.at)
         self._pace.ended(outcome, verdict, self.under_way, job.started, answer.at)
+        if verdict is not Verdict.TRANSIENT:
+            self._well_at = answer.at
         self._book.attempted(job, outcome)
         if verdict is Verdict.DELIVERED:
             return True
         if verdict is Verdict.REJECTED:
             self._on_rejected(job, outcome)
         elif verdict is Verdict.TRANSIENT:
-            self._on_transient(job, outcome, answer.at)
+            self._on_transient(job, outcome, answer.at, too_late)
         else:
             self._book.unsent(job, outcome.reason, outcome)
             self._stop(fatal(verdict, outcome))
@@ -223,33 +227,38 @@ class Dispatcher:
                 )
             )
 
-    def _on_transient(self, job: Job, outcome: Outcome, now: float) -> None:
+    def _on_transient(self, job: Job, outcome: Outcome, now: float, too_late: bool) -> None:
         if outcome.retry_after is not None and outcome.retry_after > LONGEST_WAIT:
             self._book.unsent(job, outcome.reason, outcome)
             self._stop(asked_to_come_back(outcome.retry_after))
             return
         job.failures += 1
         self._last_reason = outcome.reason
-        if self._counts(outcome):
+        if self._counts(job, outcome, too_late):
             job.charged += 1
+        job.failed = now
         if job.charged > self._policy.retries:
             self._book.errored(job, outcome)
             return
         wait = delay(job.failures, self._random, throttled=outcome.throttled)
         self._queue.again(job, now + max(wait, outcome.retry_after or 0.0))
 
-    def _counts(self, outcome: Outcome) -> bool:
+    def _counts(self, job: Job, outcome: Outcome, too_late: bool) -> bool:
         """Tell whether a failed attempt counts against its event: an outage is not its fault.
 
-        It counts while other events get through, or when none is left that could.
+        It counts while other events get through, or when none is left that could. A server that
+        asks for less has to have taken another one since the event failed before, and it counts
+        for nothing that it refuses what was on its way, `too_late`, when it asked for a wait.
         """
         if self._policy.retries == 0:
             return True
-        if outcome.unreachable or outcome.throttled:
+        if outcome.unreachable or (outcome.throttled and not self._pace.proven):
             return False
-        if not self._pace.outage:
+        if self._queue.at_end and all(each.failures for each in self._under_way):
             return True
-        return self._queue.at_end and all(each.failures for each in self._under_way)
+        if outcome.throttled:
+            return self._well_at > job.failed and not too_late
+        return not self._pace.outage
 
     def _on_signal(self, number: int) -> None:
         self._signals += 1
