@@ -23,12 +23,16 @@ def working(server: FaultServer, timeout: float = 5) -> Iterator[Workers[int]]:
         yield workers
 
 
+def over(workers: Workers[int], seconds: float) -> list[Ended[int]]:
+    return [each for each in workers.wait(seconds) if not isinstance(each, int)]
+
+
 def ends(workers: Workers[int], number: int, within: float = 10) -> dict[int, Ended[int]]:
     """Wait for so many attempts to end, in that order."""
     found: dict[int, Ended[int]] = {}
     until = time.monotonic() + within
     while len(found) < number and time.monotonic() < until:
-        found |= {each.token: each for each in workers.wait(0.2)}
+        found |= {each.token: each for each in over(workers, 0.2)}
     return found
 
 
@@ -94,13 +98,13 @@ def test_a_dead_kept_connection_is_replaced_among_others() -> None:
 
 def test_another_thread_ends_the_waiting() -> None:
     with FaultServer() as server, working(server) as workers:
-        timer = threading.Timer(0.2, workers.wake)
+        timer = threading.Timer(0.2, workers.post)
         timer.start()
         began = time.monotonic()
         assert workers.wait(5) == []
         assert time.monotonic() - began < 2
         timer.join()
-    workers.wake()  # when all is closed: nothing happens
+    workers.post()  # when all is closed: nothing happens
 
 
 def test_a_bug_in_a_thread_is_raised_where_answers_are_waited_for(
@@ -141,7 +145,7 @@ def test_without_any_thread_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
     with FaultServer() as server, working(server) as workers:
         workers.start(0, body_of(0))
-        (ended,) = workers.wait(5)
+        (ended,) = over(workers, 5)
     assert ended.outcome.verdict is Verdict.LIMIT
     assert "no more threads" in ended.outcome.reason
     assert server.requests == []

@@ -360,6 +360,15 @@ def test_an_event_without_an_id_can_be_sent_again_as_the_same(world: World) -> N
         assert first.body == second.body
 
 
+def test_what_was_never_sent_cannot_have_arrived(world: World) -> None:
+    with FaultServer() as server:
+        server.go_down()
+        for bound in (["--retries", "0"], ["--max-time", "1"]):
+            run = send(world, server, *EVENT, *bound, "-o", "json")
+            assert "connection refused" in run.json["error"]["message"]
+            assert run.json["error"]["hint"] == "run it again later"
+
+
 def test_a_delivery_that_cannot_be_recorded_is_one_all_the_same(world: World) -> None:
     ledger = world.folder / "ledger.db"
     known = ("--ledger", str(ledger), "-o", "json")

@@ -28,14 +28,14 @@ class Ended(NamedTuple, Generic[Token]):
 
 
 class Workers(Generic[Token]):
-    """Connections to one target. All but `wake` belongs to one thread."""
+    """Connections to one target. All but `post` belongs to one thread."""
 
     def __init__(self, target: Target) -> None:
         from reo_cli.client.connection import Connection
 
         self._connection: Callable[[], Connection] = lambda: Connection(target)
         self._inbox: SimpleQueue[tuple[Token, bytes, float | None] | None] = SimpleQueue()
-        self._ended: SimpleQueue[Ended[Token] | BaseException | None] = SimpleQueue()
+        self._ended: SimpleQueue[Ended[Token] | BaseException | int | None] = SimpleQueue()
         self._threads = 0
         self._under_way = 0
         self._bug: BaseException | None = None
@@ -54,14 +54,14 @@ class Workers(Generic[Token]):
                     return
         self._inbox.put((token, body, timeout))
 
-    def wait(self, timeout: float | None = None) -> list[Ended[Token]]:
-        """Return the attempts that are over, after at most `timeout` seconds, or when woken.
+    def wait(self, timeout: float | None = None) -> list[Ended[Token] | int]:
+        """Return what is over and what was posted, after at most `timeout` seconds.
 
         Raises only what is a bug, once all that was over before has been returned.
         """
         if self._bug is not None:
             raise self._bug
-        over: list[Ended[Token]] = []
+        over: list[Ended[Token] | int] = []
         try:
             self._take(self._ended.get(timeout=timeout), over)
             while True:
@@ -69,21 +69,23 @@ class Workers(Generic[Token]):
         except Empty:
             return over
 
-    def wake(self) -> None:
-        """End the waiting; safe in signal handlers and other threads."""
-        self._ended.put(None)
+    def post(self, signal: int | None = None) -> None:
+        """End the waiting, with a signal or without; safe in signal handlers and other threads."""
+        self._ended.put(signal)
 
     def close(self) -> None:
         """Let the threads end, each once its attempt is over."""
         for _ in range(self._threads):
             self._inbox.put(None)
 
-    def _take(self, item: "Ended[Token] | BaseException | None", over: list[Ended[Token]]) -> None:
-        if isinstance(item, Ended):
-            self._under_way -= 1
-            over.append(item)
-        elif item is not None:
+    def _take(
+        self, item: Ended[Token] | BaseException | int | None, over: list[Ended[Token] | int]
+    ) -> None:
+        if isinstance(item, BaseException):
             self._bug = item
+        elif item is not None:
+            self._under_way -= isinstance(item, Ended)
+            over.append(item)
 
     def _work(self) -> None:
         try:

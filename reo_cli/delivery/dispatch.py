@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reo_cli.client.outcome import Outcome, Verdict
+from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import Intake, Queue
@@ -22,7 +23,6 @@ from reo_cli.delivery.stops import (
     gave_up,
     timed_out,
 )
-from reo_cli.delivery.traffic import Answer, Message, Signal
 from reo_cli.errors import Interrupted, ReoError
 
 TICK = 0.5
@@ -30,16 +30,13 @@ TICK = 0.5
 
 
 class Transport(Protocol):
-    """What carries requests: `Traffic`, or a simulation in tests."""
+    """What carries requests: `client.workers.Workers`, or a simulation in tests."""
 
-    def now(self) -> float:
-        """Return monotonic seconds."""
+    def start(self, token: Job, body: bytes) -> None:
+        """Begin an attempt."""
 
-    def submit(self, job: Job) -> None:
-        """Start an attempt."""
-
-    def wait(self, timeout: float) -> list[Message]:
-        """Return what has happened, after at most `timeout` seconds."""
+    def wait(self, timeout: float) -> list[Ended[Job] | int]:
+        """Return the attempts that are over and the signals that came, after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,10 @@ class Policy:
 
 
 class Dispatcher:
-    """One run over the events of an `Intake`; `watch` is called after every turn."""
+    """One run over the events of an `Intake`; `watch` is called after every turn.
+
+    `clock` gives monotonic seconds, of which `started` is the process's start.
+    """
 
     def __init__(
         self,
@@ -69,43 +69,28 @@ class Dispatcher:
         intake: Intake,
         book: Book,
         random: Random,
+        clock: Callable[[], float],
         started: float,
         watch: "Callable[[Dispatcher], None]",
     ) -> None:
-        self._policy = policy
+        self.policy = policy
+        self.pace = Pace(policy.concurrency, clock(), random, policy.rate)
         self._transport = transport
         self._intake = intake
         self._queue = Queue(intake, policy.retries)
         self._book = book
         self._random = random
+        self._now = clock
         self._started = started
         self._watch = watch
-        now = transport.now()
-        self._pace = Pace(policy.concurrency, now, random, policy.rate)
         self._under_way: set[Job] = set()
         self._signals = 0
         self._stopped_at: float | None = None
-        self._last_reason = ""
-        self._well_at = 0.0
+        self._well_at, self._cause = 0.0, ""
         self.attempts = 0
         self.first_request: float | None = None
         self.last_answer: float | None = None
         self.error: ReoError | None = None
-
-    @property
-    def pace(self) -> Pace:
-        """The pace, for the progress display."""
-        return self._pace
-
-    @property
-    def concurrency(self) -> int:
-        """Requests that may be under way at most, as asked for."""
-        return self._policy.concurrency
-
-    @property
-    def under_way(self) -> int:
-        """Requests under way."""
-        return len(self._under_way)
 
     def run(self) -> None:
         """Send everything, or stop with `error` set; what is left is counted as unsent."""
@@ -126,29 +111,35 @@ class Dispatcher:
     def _finished(self) -> bool:
         if self._stopped_at is None:
             return self._queue.at_end and not (self._under_way or self._queue.due is not None)
-        late = self._transport.now() - self._stopped_at >= FINISH_WITHIN
+        late = self._now() - self._stopped_at >= FINISH_WITHIN
         return not self._under_way or late or self._signals > 1
 
     def _check_time(self) -> None:
-        now = self._transport.now()
-        policy = self._policy
+        now = self._now()
+        policy = self.policy
         if self._stopped_at is not None:
             return
         if policy.max_time is not None and now - self._started >= policy.max_time:
-            self._stop(timed_out(policy.max_time))
-        elif not (self._under_way or self._queue.due is not None or self._pace.outage):
-            self._pace.rested(now)
-        elif self._pace.idle(now) >= policy.give_up_after:
-            self._stop(gave_up(policy.give_up_after, self._last_reason))
+            self._stop(timed_out(policy.max_time, self._last_cause(now)))
+        elif not (self._under_way or self._queue.due is not None or self.pace.outage):
+            self.pace.rested(now)
+        elif self.pace.idle(now) >= policy.give_up_after:
+            self._stop(gave_up(policy.give_up_after, self._last_cause(now)))
+
+    def _last_cause(self, now: float) -> str:
+        """Return what keeps events from getting through at present, empty when they do."""
+        waiting = self.pace.waiting(now) if self.pace.is_closed(now) else ""
+        unanswered = "no answer came" if self._under_way and self.last_answer is None else ""
+        return waiting or self._cause or unanswered
 
     def _start_some(self) -> bool:
         """Start what may start, get ready for more; tell whether there is more to get ready."""
         if self._stopped_at is not None:
             return False
-        pace, queue = self._pace, self._queue
-        for _ in range(self._policy.concurrency):
-            now = self._transport.now()
-            if not pace.may_start(self.under_way, now):
+        pace, queue = self.pace, self._queue
+        for _ in range(self.policy.concurrency):
+            now = self._now()
+            if not pace.may_start(len(self._under_way), now):
                 break
             job = queue.next_probe(first=not pace.proven) if pace.outage else queue.next(now)
             if job is None:
@@ -157,7 +148,7 @@ class Dispatcher:
             job.started = now
             if self.first_request is None:
                 self.first_request = now
-            self._transport.submit(job)
+            self._transport.start(job, job.body)
             self._under_way.add(job)
         return queue.look_ahead()
 
@@ -165,35 +156,35 @@ class Dispatcher:
         """Return how long to wait for a message before something is to be done anyway."""
         if more:
             return 0.0
-        now = self._transport.now()
+        now = self._now()
         times = [now + TICK]
         if self._stopped_at is not None:
             times.append(self._stopped_at + FINISH_WITHIN if self._under_way else now)
             return max(0.0, min(times) - now)
-        if self._policy.max_time is not None:
-            times.append(self._started + self._policy.max_time)
-        gate, due = self._pace.wake_at(now), self._queue.due
+        if self.policy.max_time is not None:
+            times.append(self._started + self.policy.max_time)
+        gate, due = self.pace.wake_at(now), self._queue.due
         if gate is not None:
             times.append(gate)
-        elif due is not None and self.under_way < self._pace.limit:
+        elif due is not None and len(self._under_way) < self.pace.limit:
             times.append(due)
         return max(0.0, min(times) - now)
 
-    def _handle(self, messages: Sequence[Message]) -> None:
+    def _handle(self, messages: Sequence[Ended[Job] | int]) -> None:
         """Settle what has arrived together: one commit for all of it."""
-        delivered: list[Answer] = []
+        delivered = []
         for message in messages:
-            if isinstance(message, Answer):
-                if self._on_answer(message):
-                    delivered.append(message)
-            elif isinstance(message, Signal):
-                self._on_signal(message.number)
+            if isinstance(message, int):
+                self._signals += 1
+                self._stop(Interrupted(message))
+            elif self._is_delivered(message):
+                delivered.append((message.token, message.outcome))
         if delivered:
-            self._book.delivered([(each.job, each.outcome) for each in delivered])
+            self._book.delivered(delivered)
 
-    def _on_answer(self, answer: Answer) -> bool:
-        """Take in an answer; True when the event was delivered and is to be recorded."""
-        job, outcome = answer.job, answer.outcome
+    def _is_delivered(self, answer: Ended[Job]) -> bool:
+        """Take in an answer; tell whether its event was delivered and is to be recorded."""
+        job, outcome = answer.token, answer.outcome
         self._under_way.discard(job)
         self.attempts += 1
         job.attempts += 1
@@ -201,10 +192,10 @@ class Dispatcher:
         verdict = outcome.verdict
         if outcome.after_delivery is not None and self._book.any_delivered:
             verdict = outcome.after_delivery
-        too_late = self._pace.is_closed(answer.at)
-        self._pace.ended(outcome, verdict, self.under_way, job.started, answer.at)
+        too_late = self.pace.is_closed(answer.at)
+        self.pace.ended(outcome, verdict, len(self._under_way), job.started, answer.at)
         if verdict is not Verdict.TRANSIENT:
-            self._well_at = answer.at
+            self._well_at, self._cause = answer.at, ""
         self._book.attempted(job, outcome)
         if verdict is Verdict.DELIVERED:
             return True
@@ -219,7 +210,7 @@ class Dispatcher:
 
     def _on_rejected(self, job: Job, outcome: Outcome) -> None:
         rejected = self._book.rejected(job, outcome)
-        most = self._policy.max_rejects
+        most = self.policy.max_rejects
         if most and rejected >= most and not self._book.has_deliveries(job.input):
             self._stop(
                 all_rejected(
@@ -233,11 +224,11 @@ class Dispatcher:
             self._stop(asked_to_come_back(outcome.retry_after))
             return
         job.failures += 1
-        self._last_reason = outcome.reason
+        self._cause = outcome.reason
         if self._counts(job, outcome, too_late):
             job.charged += 1
         job.failed = now
-        if job.charged > self._policy.retries:
+        if job.charged > self.policy.retries:
             self._book.errored(job, outcome)
             return
         wait = delay(job.failures, self._random, throttled=outcome.throttled)
@@ -250,25 +241,20 @@ class Dispatcher:
         asks for less has to have taken another one since the event failed before, and it counts
         for nothing that it refuses what was on its way, `too_late`, when it asked for a wait.
         """
-        if self._policy.retries == 0:
+        if self.policy.retries == 0:
             return True
-        if outcome.unreachable or (outcome.throttled and not self._pace.proven):
+        if outcome.unreachable or (outcome.throttled and not self.pace.proven):
             return False
         if self._queue.at_end and all(each.failures for each in self._under_way):
             return True
         if outcome.throttled:
             return self._well_at > job.failed and not too_late
-        return not self._pace.outage
-
-    def _on_signal(self, number: int) -> None:
-        self._signals += 1
-        if self._stopped_at is None:
-            self._stop(Interrupted(number))
+        return not self.pace.outage
 
     def _stop(self, error: ReoError) -> None:
         """Start nothing more; the first reason stays."""
         if self._stopped_at is None:
-            self._stopped_at = self._transport.now()
+            self._stopped_at = self._now()
             self.error = error
 
     def _leave(self) -> None:

@@ -95,7 +95,7 @@ class Meter:
         if self._hinted or not self._total or not rate or elapsed < HINT_AFTER:
             return
         left = (self._total - counts.read) / rate
-        most = dispatcher.concurrency
+        most = dispatcher.policy.concurrency
         if left > LONG and not dispatcher.pace.throttled and most < 256:
             self._hinted = True
             better = min(256, most * 4)

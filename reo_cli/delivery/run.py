@@ -29,7 +29,6 @@ from reo_cli.delivery.rejects import Rejects, default_path
 from reo_cli.delivery.signals import Signals
 from reo_cli.delivery.stops import changed_sums, invalid_input, not_all_read, timed_out
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
-from reo_cli.delivery.traffic import Signal, Traffic, Wake
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
@@ -38,6 +37,9 @@ from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN
 from reo_cli.rollup import Plan, RollUp
 from reo_cli.text import pasted
+
+EARLY = ("max_time", "gave_up", "interrupted", "retry_after")
+"""What ends a run before its end though nothing is wrong with what it sends."""
 
 HOPELESS = ("invalid_input", "all_rejected", "delivered_under_another_key")
 """Why the same command, run again, would stop in the same place."""
@@ -129,6 +131,8 @@ class _Run:
         self._ledger_summary: LedgerSummary | None = None
         self._bodies: list[str] = []
         self._to_send = 0
+        self._waited = 0.0
+        self._total: int | None = None
         self._meter = Meter(listener, time.monotonic)
         self.error: ReoError | None = None
 
@@ -215,6 +219,7 @@ class _Run:
         order = self._order
         paths = [Path(each.path) for each in self._sources if not each.streamed]
         left = self._time_left()
+        began = time.monotonic()
         context = lock(
             paths,
             folder=order.state / "locks",
@@ -225,6 +230,7 @@ class _Run:
             wait=order.wait if left is None else min(order.wait, left),
         )
         stack.enter_context(context)
+        self._waited = time.monotonic() - began
 
     def _time_left(self) -> float | None:
         """Return the seconds left of `--max-time`, None without it; raises ReoError 75."""
@@ -343,7 +349,7 @@ class _Run:
         signals: Signals,
     ) -> None:
         order = self._order
-        traffic = Traffic(Workers(target))
+        workers = Workers[Job](target)
         surveyed = {at: self._surveyed[at].counts for at in checked}
         book = Book(
             self._inputs,
@@ -355,23 +361,25 @@ class _Run:
             checked=surveyed,
             clock=time.time,
         )
-        inputs = self._opened(range(len(self._inputs)), traffic)
+        inputs = self._opened(range(len(self._inputs)), workers.post)
         decider = Decider(order.identity, memory)
         intake = Intake(
             inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
         )
-        known = len(checked) == len(self._inputs)
-        self._meter.sending(book, sum_of(self._surveyed).read if known else None)
+        if len(checked) == len(self._inputs):
+            self._total = sum_of(self._surveyed).read
+        self._meter.sending(book, self._total)
         self._dispatcher = Dispatcher(
             order.policy,
-            traffic,
+            workers,
             intake,
             book,
             random.Random().random,  # noqa: S311 - jitter, not a secret
+            time.monotonic,
             order.started,
             self._meter.turn,
         )
-        signals.post_to(lambda number: traffic.post(Signal(number)))
+        signals.post_to(workers.post)
         try:
             self._dispatcher.run()
             self.error = self._dispatcher.error
@@ -385,27 +393,26 @@ class _Run:
                     self._listener.warning(warning)
         finally:
             signals.post_to(None)
-            traffic.close()
+            workers.close()
             decider.close()
         if book.broken and self.error is None:
             self.error = not_all_read(bool(sum_of(self._inputs).delivered))
 
-    def _opened(self, which: Collection[int], traffic: Traffic | None) -> list[Input]:
+    def _opened(self, which: Collection[int], wake: Callable[[], None] | None) -> list[Input]:
         """Describe inputs to the intake: the sources, or the sums of all."""
         if self._rollup and self._records:
             names, rollup = [each.file for each in self._records], self._rollup
             return [Input(0, ROLLED_UP, b"", False, lambda: rollup.events(names), lambda: None)]
-        return [self._input(at, self._sources[at], traffic) for at in which]
+        return [self._input(at, self._sources[at], wake) for at in which]
 
-    def _input(self, at: int, source: Source, traffic: Traffic | None) -> Input:
-        """Describe an input to the intake: `traffic` is to be woken by a pipe, if it is sent."""
+    def _input(self, at: int, source: Source, wake: Callable[[], None] | None) -> Input:
+        """Describe an input to the intake: `wake` is for a pipe to call, if it is sent."""
 
         def start() -> Feed:
             if not source.streamed:
                 source.rewind()
                 source.guarded = True
                 return read(source, self._order.reading)
-            wake = (lambda: traffic.post(Wake())) if traffic else None
             items = read(source, self._order.reading)
             return Pipe(items, wake, source.stop) if wake else items
 
@@ -428,7 +435,7 @@ class _Run:
             errors=self._log.errors,
             warnings=self._log.warnings,
             ledger=self._ledger_summary,
-            error=self.error,
+            error=self.error and self._with_distance(self.error),
             dry_run=order.target is None,
             rolled_up=self._rolled_up(),
             bodies=self._bodies,
@@ -452,6 +459,20 @@ class _Run:
         plan = rollup.plan
         open_bucket = plan.named(plan.start_of(plan.now))
         return RolledUp(counts, rollup.left_out, open_bucket, self._differing)
+
+    def _with_distance(self, error: ReoError) -> ReoError:
+        """Return the error that stopped the run with how far it came, and could come."""
+        checks = not (self._order.skip_invalid or self._streams())
+        sent = self._dispatcher and self._dispatcher.first_request is not None
+        if error.reason == "max_time" and checks and not sent and self._waited < 1:
+            hint = "the check alone takes that long: no run with this --max-time will ever send"
+            return error.changed(hint=hint)
+        if error.reason not in EARLY or not self._total:
+            return error
+        counts = sum_of(self._inputs)
+        done = counts.delivered + counts.already_delivered
+        how_far = f"{done:,} of {self._total:,} events are delivered"
+        return error.changed(message=f"{error.message}; {how_far}")
 
     def _is_unfinished(self) -> bool:
         """Tell whether the same command, run again, would have something to do and could do it."""

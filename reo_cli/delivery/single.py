@@ -138,6 +138,7 @@ class _Single:
         self._event = event
         self._result = result
         self._attempts = 0
+        self._not_sent = 0
         self._last: Outcome | None = None
 
     def go(self) -> SendResult:
@@ -187,14 +188,16 @@ class _Single:
 
     def _attempts_on(self, connection: "Connection", body: bytes, timeout: float) -> Outcome:
         while True:
+            left = self._time_left(timeout)
             self._attempts += 1
-            outcome = connection.attempt(body, self._time_left(timeout))
+            outcome = connection.attempt(body, left)
             self._last = outcome
+            self._not_sent += outcome.unreachable
             self._watch.attempted(self._result.event_id or "", self._attempts, outcome)
             if outcome.verdict is not Verdict.TRANSIENT:
                 return outcome
             if self._is_over() and self._order.max_time is not None:
-                raise timed_out(self._order.max_time, "")
+                raise self._timed_out(self._order.max_time)
             if self._attempts > self._order.retries:
                 return outcome
             self._wait(outcome)
@@ -206,8 +209,11 @@ class _Single:
             return timeout
         left = self._order.started + most - time.monotonic()
         if left <= 0:
-            raise timed_out(most, "")
+            raise self._timed_out(most)
         return min(timeout, left)
+
+    def _timed_out(self, most: float) -> ReoError:
+        return timed_out(most, self._last.reason if self._last else "", hint="")
 
     def _is_over(self) -> bool:
         most = self._order.max_time
@@ -221,7 +227,7 @@ class _Single:
         wait = max(jitter, asked or 0.0)
         most = self._order.max_time
         if most is not None and time.monotonic() + wait - self._order.started >= most:
-            raise timed_out(most, "")
+            raise self._timed_out(most)
         self._watch.waiting(f"{outcome.reason}: trying again in {wait:.1f} s")
         time.sleep(wait)
 
@@ -243,7 +249,7 @@ class _Single:
 
     def _again(self) -> str:
         """Say how to send the same event again, also where its id was not the user's."""
-        if self._event.event_id is not None:
+        if self._event.event_id is not None or self._attempts == self._not_sent:
             return "run it again later"
         given = f"--event-id {self._result.event_id} --event-at {self._event.payload['event_at']}"
         return f"it may have arrived: to send the same event later, add {given}"

@@ -26,19 +26,17 @@ def asked_to_come_back(seconds: float, clock: Callable[[], float] = time.time) -
     return ReoError(ExitCode.TRY_LATER, "retry_after", message, f"run it again after {when}")
 
 
-def timed_out(seconds: float, hint: str = "run it again to go on") -> ReoError:
-    """Return the error for a run whose `--max-time` is over."""
-    message = f"the time is over: --max-time {seconds:g}"
+def timed_out(seconds: float, cause: str = "", hint: str = "run it again to go on") -> ReoError:
+    """Return the error for a run whose `--max-time` is over; `cause` held it up, if anything."""
+    message = f"the time is over: --max-time {seconds:g}" + (f" ({cause})" if cause else "")
     return ReoError(ExitCode.TRY_LATER, "max_time", message, hint)
 
 
-def gave_up(seconds: float, reason: str) -> ReoError:
-    """Return the error for a run without progress for `seconds`; `reason` is the last failure's."""
-    message = f"nothing was delivered for {seconds:g} s"
+def gave_up(seconds: float, cause: str) -> ReoError:
+    """Return the error for a run without progress for `seconds`; `cause` is the last failure's."""
+    message = f"nothing was delivered for {seconds:g} s" + (f": {cause}" if cause else "")
     hint = "see whether the network and the API are up, then run it again"
-    return ReoError(
-        ExitCode.UNAVAILABLE, "gave_up", f"{message}: {reason}" if reason else message, hint
-    )
+    return ReoError(ExitCode.UNAVAILABLE, "gave_up", message, hint)
 
 
 def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:

@@ -7,20 +7,20 @@ every figure is the same in every run.
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reo_cli.checker import Checker
 from reo_cli.client.outcome import Outcome, Verdict
+from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.intake import Feed, Input, Intake
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
-from reo_cli.delivery.traffic import Answer, Message
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
 from reo_cli.progress import Progress
@@ -68,24 +68,21 @@ class VirtualTransport:
     """Carries requests to a function; `at` lets things happen at their time."""
 
     server: Server
-    at: dict[float, Message] = field(default_factory=dict)
+    at: Mapping[float, int | None] = field(default_factory=dict)
     time: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     most_under_way: int = 0
 
     def __post_init__(self) -> None:
         self._order = itertools.count()
-        self._due: list[tuple[float, int, Message]] = [
+        self._due: list[tuple[float, int, Ended[Job] | int | None]] = [
             (at, next(self._order), message) for at, message in sorted(self.at.items())
         ]
         self._times: dict[str | int, int] = {}
         self._serving = 0
         self._idle_turns = 0
 
-    def now(self) -> float:
-        return self.time
-
-    def submit(self, job: Job) -> None:
+    def start(self, job: Job, body: bytes) -> None:
         under_way = self._serving
         times = self._times[job.event_id] = self._times.get(job.event_id, 0) + 1
         attempt = Attempt(job.event_id, len(self.attempts) + 1, times, self.time, under_way)
@@ -94,10 +91,10 @@ class VirtualTransport:
         self.most_under_way = max(self.most_under_way, self._serving)
         seconds, result = self.server(attempt)
         done = self.time + seconds
-        heapq.heappush(self._due, (done, next(self._order), Answer(job, result, done)))
+        heapq.heappush(self._due, (done, next(self._order), Ended(job, result, done)))
         self._idle_turns = 0
 
-    def wait(self, timeout: float) -> list[Message]:
+    def wait(self, timeout: float) -> list[Ended[Job] | int]:
         """Pass the time until something happens; a dispatcher that spins is an error."""
         until = self.time + timeout
         if self._due:
@@ -105,11 +102,12 @@ class VirtualTransport:
         self._idle_turns = 0 if until > self.time else self._idle_turns + 1
         assert self._idle_turns < 5000, "the dispatcher turns without waiting"
         self.time = until
-        messages: list[Message] = []
+        messages: list[Ended[Job] | int] = []
         while self._due and self._due[0][0] <= self.time:
             message = heapq.heappop(self._due)[2]
-            self._serving -= isinstance(message, Answer)
-            messages.append(message)
+            self._serving -= isinstance(message, Ended)
+            if message is not None:
+                messages.append(message)
         return messages
 
 
@@ -148,7 +146,7 @@ class Simulation:
     server: Server
     items: Iterable[Record | Issue] = ()
     policy: Policy = field(default_factory=Policy)
-    at: dict[float, Message] = field(default_factory=dict)
+    at: Mapping[float, int | None] = field(default_factory=dict)
     memory: Memory | None = None
     feed: Feed | None = None
     rejects: Path | None = None
@@ -174,7 +172,14 @@ class Simulation:
         decider = Decider(Identity(), self.memory)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)
         self.dispatcher = Dispatcher(
-            self.policy, self.transport, intake, book, random.Random(1).random, 0.0, self._watch
+            self.policy,
+            self.transport,
+            intake,
+            book,
+            random.Random(1).random,
+            lambda: self.transport.time,
+            0.0,
+            self._watch,
         )
         self.dispatcher.run()
         book.flush()

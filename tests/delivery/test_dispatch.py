@@ -11,7 +11,6 @@ from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.delivery.signals import FINISH_WITHIN
 from reo_cli.delivery.summary import Counts
-from reo_cli.delivery.traffic import Message, Signal, Wake
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Record
 from tests.delivery.simulation import (
@@ -216,6 +215,7 @@ def test_without_an_answer_it_gives_up_too() -> None:
     assert done.stopped_by == (69, "gave_up")
     assert done.counts == Counts(errored=1, unsent=done.at_hand)
     assert done.requests == 1
+    assert "no answer came" in str(done.dispatcher.error)
 
 
 def test_with_no_retries_an_outage_errors_an_event_for_each_probe() -> None:
@@ -345,7 +345,7 @@ class SlowPipe(intake.Pipe):
         self.every = every
         self.left = list(records(number))
         self.clock: Callable[[], float] = lambda: 0.0
-        self.at: dict[float, Message] = {every * n + 0.001: Wake() for n in range(1, number + 1)}
+        self.at: dict[float, int | None] = {every * n + 0.001: None for n in range(1, number + 1)}
         self.given = 0
 
     def __next__(self) -> Record | None:
@@ -364,11 +364,7 @@ class SlowPipe(intake.Pipe):
 def pipe_run(
     pipe: SlowPipe, server: Server, policy: Policy, signals: dict[float, int]
 ) -> Simulation:
-    at: dict[float, Message] = {
-        **pipe.at,
-        **{when: Signal(number) for when, number in signals.items()},
-    }
-    simulation = Simulation(server, policy=policy, at=at, feed=pipe)
+    simulation = Simulation(server, policy=policy, at=pipe.at | signals, feed=pipe)
     pipe.clock = lambda: simulation.transport.time
     return simulation.run()
 
@@ -397,7 +393,7 @@ def test_records_of_a_pipe_are_sent_as_they_come() -> None:
 
 def test_a_signal_lets_what_is_under_way_finish_and_starts_nothing() -> None:
     done = Simulation(
-        always(DELIVERED, 0.4), records(1000), Policy(concurrency=8), at={3.0: Signal(2)}
+        always(DELIVERED, 0.4), records(1000), Policy(concurrency=8), at={3.0: 2}
     ).run()
     assert done.stopped_by == (130, "interrupted")
     assert done.seconds <= 3.4 + 0.001
@@ -414,7 +410,7 @@ def test_what_does_not_answer_gets_five_seconds_and_none_after_a_second_signal(
     done = Simulation(
         lambda each: (0.1 if each.at < 2 else 100.0, DELIVERED),
         records(1000),
-        at={when: Signal(number) for when, number in signals.items()},
+        at={**signals},
     ).run()
     assert done.stopped_by == (143, "interrupted")
     assert done.seconds == pytest.approx(seconds, abs=0.001)
@@ -424,7 +420,7 @@ def test_what_does_not_answer_gets_five_seconds_and_none_after_a_second_signal(
 
 
 def test_events_that_wait_for_another_attempt_are_unsent_when_the_run_stops() -> None:
-    done = Simulation(failing(*map(str, range(20, 1000))), records(999), at={1.0: Signal(2)}).run()
+    done = Simulation(failing(*map(str, range(20, 1000))), records(999), at={1.0: 2}).run()
     assert done.counts.delivered == 19
     assert done.counts.unsent >= 8
     assert done.counts.read == done.events
@@ -436,7 +432,7 @@ def test_a_stopped_run_that_waits_for_answers_does_not_spin() -> None:
         lambda each: (100.0, DELIVERED) if each.at > 1 else (0.05, ERROR),
         records(100),
         Policy(concurrency=4),
-        at={2.0: Signal(2)},
+        at={2.0: 2},
     ).run()
     assert done.stopped_by == (130, "interrupted")
 

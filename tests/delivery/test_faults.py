@@ -225,6 +225,10 @@ def test_n3_a_server_that_never_was_there_ends_the_run(world: World) -> None:
         assert (run.code, counts(run)) == (69, {"unsent": 20})
         assert run.json["error"]["reason"] == "gave_up"
         assert "connection refused" in run.json["error"]["message"]
+        run = desk.send(desk.csv(rows(20)), "--max-time", "2")
+        assert (run.code, counts(run)) == (75, {"unsent": 20})
+        assert "connection refused" in run.json["error"]["message"]
+        assert "; 0 of 20 events are delivered" in run.json["error"]["message"]
 
 
 # N4

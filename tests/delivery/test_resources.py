@@ -222,6 +222,8 @@ def test_r7_signals_at_random_moments(world: World) -> None:
             assert run.json["status"] == "interrupted"
             assert run.json["read"] == len(events)
             assert run.json["delivered"] == len(server.requests) - before
+            done = run.json["delivered"] + run.json["already_delivered"]
+            assert f"{done:,} of 3,000 events are delivered" in run.json["error"]["message"]
             assert "reo send-file" in run.stderr, "the command that goes on"
         assert desk.send(file).code == 0
         assert assert_complete(server, events).repeats == 0
@@ -588,14 +590,17 @@ def test_max_time_ends_the_check_and_the_waiting_for_a_lock(desk: Desk) -> None:
     began = time.monotonic()
     run = desk.send(file, "--max-time", "0.6")
     assert (run.code, run.json["error"]["reason"]) == (75, "max_time")
+    assert "no run with this --max-time will ever send" in run.json["error"]["hint"]
     assert time.monotonic() - began < 3
     assert not desk.server.requests
     small = desk.csv(rows(2), "small.csv")
     with small.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         began = time.monotonic()
-        assert desk.send(small, "--wait", "20", "--max-time", "1").code == 75
-        assert time.monotonic() - began < 5
+        run = desk.send(small, "--wait", "20", "--max-time", "4")
+        assert run.code == 75
+        assert "will ever send" not in run.json["error"]["hint"]
+        assert time.monotonic() - began < 10
 
 
 def test_a_full_disk_is_found_before_the_first_request(desk: Desk) -> None:
