@@ -155,8 +155,8 @@ class Checker:
         exact = False
         if plan.has_meta or record.meta:
             exact = self._add_meta(fields.get("meta"), record.meta, payload, found)
-        if not is_complete(payload):
-            require(record, payload, found, self._hints)
+        if not record.faults and not is_complete(payload):  # they name what is missing too
+            require(payload, found, self._hints)
         event_id = payload.pop("event_id", None)
         content = content_of(payload, event_id, exact, found)
         if event_id is not None:
@@ -175,7 +175,7 @@ class Checker:
         With what options and settings give, so that it can be mended and sent without them. None
         for a record that could not be parsed, or not as a whole.
         """
-        if record.fields is None or not record.is_whole:
+        if record.fields is None:
             return None
         payload: dict[str, Any] = {}
         for name, parse in self._parsers.items():
@@ -264,6 +264,5 @@ _PLANS_KEPT = 1000
 
 def _issue(record: Record, name: str, finding: Finding) -> Issue:
     severity, message, hint = finding
-    line = record.line_of(name) if name else record.line
-    excerpt = record.excerpt(line)
-    return Issue(record.file, line, record.number, name, severity, message, hint, excerpt)
+    place = (record.file, record.line, record.number)
+    return Issue(*place, name, severity, message, hint, record.excerpt)

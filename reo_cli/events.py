@@ -76,7 +76,7 @@ FIELDS: tuple[Field, ...] = (
         "domain",
         "domain",
         "Company domain, such as reo.dev.",
-        also=("company domain", "company", "website", "host", "hostname", "email domain", "site"),
+        also=("company domain", "company", "website", "email domain"),
     ),
     Field("event_id", "id", "Your own unique id of the event.", also=("id", "uuid", "event key")),
     Field(

@@ -30,6 +30,8 @@ class IssueLog:
         """Count issues, as errors when strict; return how many of them are errors."""
         before = self.errors
         for issue in issues:
+            if issue.again:
+                continue
             if self.strict and issue.severity == "warning":
                 issue = issue._replace(severity="error")
             if issue.severity == "error":

@@ -5,11 +5,8 @@ dataclass because a million of them are made on the way through a large file.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
-
-_LINE_END = re.compile(r"\r\n?|\n")
 
 Severity = Literal["error", "warning"]
 
@@ -20,20 +17,13 @@ STDIN = "-"
 """The name of standard input, as on the command line so in every output."""
 
 
-@lru_cache(maxsize=1)
-def line_starts(text: str) -> list[int]:
-    """Return the offsets at which the lines of a text begin; they end with LF, CRLF or CR."""
-    return [0, *(found.end() for found in _LINE_END.finditer(text))]
-
-
 class Record(NamedTuple):
     """One entry of an input.
 
     `fields` maps field names to what was read: text from CSV, any JSON value from JSON; None when
-    the entry could not be parsed. `meta` holds the keys given one by one (`meta.NAME` columns,
-    extra columns). `line` is where the record starts, `number` its place in the file, both from 1.
-    `text` is what it was read from, `faults` what the reader found wrong; `is_whole` says that all
-    of it is in `fields` and `meta`.
+    the entry could not be read. `meta` holds the keys given one by one (`meta.NAME` columns, extra
+    columns). `line` is where the record starts, `number` its place in the file, both from 1.
+    `text` is what it was read from, `faults` what the reader found wrong.
     """
 
     file: str
@@ -42,20 +32,17 @@ class Record(NamedTuple):
     fields: Mapping[str, Any] | None
     meta: Mapping[str, Any]
     text: str
-    locate: "Callable[[Record, str], int] | None" = None
     faults: "tuple[Issue, ...]" = ()
-    is_whole: bool = True
 
-    def line_of(self, field: str) -> int:
-        """Return the line of a field; where that is unknown, the line of the record."""
-        return self.locate(self, field) if self.locate else self.line
+    @property
+    def left_out(self) -> bool:
+        """Whether `--only` or `--skip` leaves it out: it is nobody's failure, only counted."""
+        return self.fields is None and not self.faults
 
-    def excerpt(self, line: int) -> str:
-        """Return the start of one of the record's lines, to show a value in its context."""
-        starts = line_starts(self.text)
-        at = min(max(line - self.line, 0), len(starts) - 1)
-        start = self.text[starts[at] : starts[at] + EXCERPT]
-        return _LINE_END.split(start, maxsplit=1)[0]
+    @property
+    def excerpt(self) -> str:
+        """The start of the record's first line, to show a value in its context."""
+        return re.split("[\r\n]", self.text[:EXCERPT], maxsplit=1)[0]
 
 
 class Issue(NamedTuple):
@@ -65,7 +52,8 @@ class Issue(NamedTuple):
     header, its encoding). `field` is empty when no single field is to blame. `excerpt` is the text
     of the record (its start is enough), for a table that shows the value in context; it may be
     left empty and is in no other output. `code` is a stable word for the kind of finding
-    (`missing`, `not-a-number`, `unknown-column`), which tests and scripts may match.
+    (`missing`, `not-a-number`, `unknown-column`), which tests and scripts may match. `again` says
+    that an earlier record shares it and had it told: this one is invalid, and nothing more is said.
     """
 
     file: str
@@ -77,6 +65,7 @@ class Issue(NamedTuple):
     hint: str = ""
     excerpt: str = ""
     code: str = ""
+    again: bool = False
 
     def __str__(self) -> str:
         """`usage.csv:17: count: "1,250" is not a whole number (remove the comma)`."""

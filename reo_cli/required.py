@@ -5,7 +5,6 @@ from typing import Any
 
 from reo_cli.canonical import Found
 from reo_cli.events import FIELDS
-from reo_cli.records import Record
 from reo_cli.values import Finding
 
 _REQUIRED = frozenset(each.name for each in FIELDS if each.required)
@@ -26,26 +25,12 @@ def is_complete(payload: Mapping[str, Any]) -> bool:
     return payload.keys() >= _REQUIRED and ("domain" in payload or "ip_addr" in payload)
 
 
-def require(
-    record: Record, payload: Mapping[str, Any], found: Found, hints: Mapping[str, str]
-) -> None:
-    """Add to `found` the fields that are missing, but not those that have an error already.
-
-    A field that another key of the record is meant for has its error there.
-    """
-    wrong = _meant(record).union(name for name, finding in found if finding.severity == "error")
+def require(payload: Mapping[str, Any], found: Found, hints: Mapping[str, str]) -> None:
+    """Add to `found` the fields that are missing, but not those that have an error already."""
+    wrong = {name for name, finding in found if finding.severity == "error"}
     for name in MISSING_HINTS:
         if name not in payload and name not in wrong:
             found.append((name, Finding("error", "is missing", hints.get(name, ""))))
     if not {"domain", "ip_addr"} & (payload.keys() | wrong):
         hint = "the API needs one of the two to find the company"
         found.append(("ip_addr", Finding("error", "is missing, and so is domain", hint)))
-
-
-def _meant(record: Record) -> set[str]:
-    """Return the fields that keys of the record are meant for, most likely, by another name."""
-    if not record.faults:
-        return set()
-    from reo_cli.suggestions import suggestions
-
-    return set(suggestions([fault.field for fault in record.faults if fault.field]).values())

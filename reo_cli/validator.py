@@ -94,9 +94,10 @@ class _Run:
                 self._note(result, [item])
                 continue
             event, issues = check(item)
-            if issues and self._note(result, issues):
+            errors = self._note(result, issues) if issues else 0
+            if event is None or errors:
                 result.invalid += 1
-            elif event is not None:
+            else:
                 add(event.payload)
                 repeat(event)
             result.read += 1

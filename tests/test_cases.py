@@ -1,12 +1,12 @@
 """Files in, issues out: every file under `cases/` is a test, found by itself.
 
-Beside each file stands what is expected of it: the command, the exit code and its output. After a
-change that is meant, `REO_UPDATE=1 python -m pytest tests/test_cases.py` writes them anew.
+Beside each file stands what is expected of it: the command, the issues by line, severity, code and
+field, the counts and the exit code. Wording is free. After a change that is meant,
+`REO_UPDATE=1 python -m pytest tests/test_cases.py` writes them anew.
 """
 
 import os
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +15,11 @@ from tests.conftest import World
 
 CASES = Path(__file__).parent / "cases"
 EXPECTED = ".expected"
-
-
-def found() -> Iterator[Path]:
-    """Give every case: a file with its expectation beside it."""
-    for path in sorted(CASES.glob("*/*")):
-        if path.suffix != EXPECTED and path.name != "usage.csv":
-            yield path
-
-
-FOUND = list(found())
+FOUND = [
+    path
+    for path in sorted(CASES.glob("*/*"))
+    if path.suffix != EXPECTED and path.name != "usage.csv"
+]
 
 
 def test_cases_are_found() -> None:
@@ -34,13 +29,20 @@ def test_cases_are_found() -> None:
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_case(world: World, path: Path) -> None:
     expected = path.with_name(path.name + EXPECTED)
-    written = expected.read_text(encoding="utf-8")
-    command = written.partition("\n")[0]
+    command = f"$ reo validate {path.name}\n"
+    if expected.exists():
+        command = expected.read_text(encoding="utf-8").partition("\n")[0] + "\n"
     words = shlex.split(command.removeprefix("$ "))
     assert words[:3] == ["reo", "validate", path.name]
-    run = world.run(*words[1:], cwd=path.parent)
+    run = world.run(*words[1:], "-o", "json", cwd=path.parent)
     assert not run.stderr
-    actual = f"{command}\n{run.stdout}exit code {run.code}\n"
+    found = run.json
+    issues = [
+        f"{each['line']}: {each['severity']} {each['code'] or '-'} {each['field']}".rstrip() + "\n"
+        for each in found["issues"]
+    ]
+    counts = f"{found['read']} read, {found['invalid']} invalid, count {found['totals']['count']}\n"
+    actual = "".join([command, *issues, counts, f"exit code {run.code}\n"])
     if os.environ.get("REO_UPDATE"):
         expected.write_text(actual, encoding="utf-8")
     assert actual == expected.read_text(encoding="utf-8")

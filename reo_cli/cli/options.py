@@ -17,7 +17,7 @@ from reo_cli.settings.table import CHOICES
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from reo_cli.readers.names import Extra
+    from reo_cli.readers.options import Extra
     from reo_cli.reports import Output, Report, Streams, Talk
     from reo_cli.rollup import Unit
     from reo_cli.settings import Settings, Sources

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.parsing import usage
-from reo_cli.commandline import CommandLine
 from reo_cli.events import Rules
+from reo_cli.readers.options import CommandLine
 from reo_cli.text import pasted
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def reading(
     """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
     from reo_cli.checker import require_good
     from reo_cli.readers import ReadOptions
-    from reo_cli.readers.names import NameRules, require_one_field_each
+    from reo_cli.readers.options import require_one_field_each
     from reo_cli.records import STDIN
 
     if list(inputs).count(STDIN) > 1:
@@ -59,20 +59,17 @@ def reading(
         date_format=options.date_format,
     )
     require_good(rules)
-    columns = options.map or {}
-    require_one_field_each(columns)
-    names = NameRules(
-        columns=columns,
-        extra=options.extra,
-        ignored=frozenset(options.ignore or ()),
-        given=frozenset({*always, *rules.absent, *rules.fallback}),
-        command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
-    )
+    mapped = options.map or {}
+    require_one_field_each(mapped)
     return ReadOptions(
         format=options.format,
         delimiter=options.delimiter,
         encoding=options.encoding,
-        names=names,
+        mapped=mapped,
+        extra=options.extra,
+        ignored=tuple(options.ignore or ()),
+        given=frozenset({*always, *rules.absent, *rules.fallback}),
+        command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
     ), rules
 
 

@@ -178,20 +178,21 @@ def _record(options: Event) -> "Record":
 
 def _from_json(text: str) -> "Record":
     """Read the one event of `--json TEXT|@FILE|-`; raises ReoError 65 or 66."""
+    from io import BytesIO
+
     from reo_cli.errors import ExitCode, ReoError
     from reo_cli.readers import ReadOptions, read
-    from reo_cli.readers.jsonstream import Values
-    from reo_cli.readers.names import NameRules
-    from reo_cli.readers.source import open_source
+    from reo_cli.readers.source import Source, open_source
     from reo_cli.records import Issue
 
-    names = NameRules(command=None)
     if text == "-" or text.startswith("@"):
         source = open_source(text.removeprefix("@"))
-        items = list(islice(read(source, ReadOptions(format="json", names=names)), 2))
-        source.close()
     else:
-        items = list(islice(Values("--json", iter([text]), names).records(), 2))
+        data = BytesIO(text.encode("utf-8", "surrogateescape"))
+        source = Source("--json", "--json", data, streamed=False)
+    reading = ReadOptions(format="json", given=frozenset(NAMES), command=None)
+    items = list(islice(read(source, reading), 2))
+    source.close()
     if len(items) == 1 and not isinstance(items[0], Issue):
         return items[0]
     problem = next((item for item in items if isinstance(item, Issue)), None)

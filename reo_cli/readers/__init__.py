@@ -6,23 +6,19 @@ read that fails (74) or an empty pipe (66).
 
 import re
 from collections.abc import Iterator
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.readers.names import NameRules
+from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
-from reo_cli.readers.text import RECORD_LIMIT, CutOff, Undecodable, decoded, unpacked
-from reo_cli.records import STDIN, Issue, Record, line_starts
-from reo_cli.values.jsontext import WHITE_SPACE
-from reo_cli.values.patterns import Pattern
+from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
+from reo_cli.records import STDIN, Issue, Record
 
 if TYPE_CHECKING:
-    from reo_cli.readers.delimited import Table
-    from reo_cli.readers.jsonstream import Values
+    from reo_cli.readers.csvfile import CSVFile
+    from reo_cli.readers.jsonfile import JSONFile
 
-FORMATS = ("auto", "json", "ndjson", "csv", "tsv")
+__all__ = ["ReadOptions", "read"]
 
 _SUFFIXES = {
     ".json": "json",
@@ -31,75 +27,6 @@ _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
 }
-
-
-class ReadOptions(NamedTuple):
-    """How inputs are to be read; None means that the input decides."""
-
-    format: str = "auto"
-    delimiter: str | None = None
-    encoding: str | None = None
-    names: NameRules = NameRules()
-
-
-def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
-    """Yield the records of an input; an Issue says why the input, or its rest, cannot be read.
-
-    Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
-    """
-    kind = by_suffix(source.path) if options.format == "auto" else options.format
-    if source.streamed and not source.peek(1):
-        raise _empty_pipe(source.name)
-    if source.path.lower().endswith(".gz") and not source.peek(1):
-        yield _damaged(source.name, 1, "it is empty")
-        return
-    other = _other_kind(source, options)
-    if other:
-        yield Issue(source.name, 1, 0, "", "error", *other)
-        return
-    blocks = decoded(unpacked(source), options.encoding)
-    reader: Table | Values | None = None
-    first, line = "", 1
-    try:
-        for first in blocks:
-            if first.strip(WHITE_SPACE):
-                break
-            line += len(line_starts(first)) - 1
-            first = ""
-        if not first and kind in ("json", "ndjson"):
-            yield _nothing(source.name, kind)
-            return
-        wrong = _wrong_text(source.name, kind, first, options)
-        if wrong:
-            yield Issue(source.name, 1, 0, "", "error", *wrong)
-            return
-        text = chain([first] if first else [], blocks)
-        reader = _reader(source.name, kind or _by_content(first), text, line, options)
-        yield from reader.records()
-    except Undecodable as fault:
-        yield _undecodable(source.name, reader.line if reader else line, fault, options)
-    except CutOff as fault:
-        yield _damaged(source.name, reader.line if reader else line, str(fault))
-
-
-def _damaged(file: str, line: int, why: str) -> Issue:
-    message = f"the compressed file is damaged: {why}"
-    return Issue(file, line, 0, "", "error", message, "copy or export it again")
-
-
-def _empty_pipe(name: str) -> ReoError:
-    where = "on standard input" if name == STDIN else f"in `{name}`"
-    hint = "did the command before the pipe fail?"
-    return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
-
-
-def _nothing(file: str, kind: str) -> Issue:
-    """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
-    if kind == "ndjson":
-        return Issue(file, 1, 0, "", "warning", "the file is empty", "there is nothing to send")
-    hint = "no events are written as []; was it cut off?"
-    return Issue(file, 1, 0, "", "error", "the file is empty, which is not JSON", hint)
-
 
 _OTHERS = (
     (
@@ -120,66 +47,153 @@ _COMPRESSED = (
 )
 """How files begin that another program unpacks."""
 
-_MARKUP = Pattern(r"\s*<(?:!doctype|\?xml|html|head|body|!--)", re.IGNORECASE)
+_MARKUP = r"(?i)<(?:!doctype|\?xml|html|head|body|!--)"
 
 
-def _other_kind(source: Source, options: ReadOptions) -> tuple[str, str] | None:
-    """Say what an input is that is neither CSV nor JSON, and what to do with it."""
-    start = source.peek(16)
-    for mark, name, program in _COMPRESSED:
-        if start.startswith(mark):
-            command = options.names.command or CommandLine()
-            return f"is compressed with {name}", f"try: {command.piped(source.name, program)}"
-    return next((what for mark, what in _OTHERS if start.startswith(mark)), None)
+def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
+    """Yield the records of an input; an Issue says why the input, or its rest, cannot be read.
+
+    Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
+    """
+    input_ = _Input(source, options)
+    any_read = False
+    try:
+        for item in input_.items():
+            any_read = True
+            yield item
+    except Unreadable as fault:
+        mends = options.command and fault.options[:1] == ("--encoding",)
+        if mends and not (any_read or options.encoding or source.streamed):
+            yield _looked_at(source, options, fault, input_)
+        else:
+            yield input_.issue(fault)
+
+
+def _looked_at(source: Source, options: ReadOptions, fault: Unreadable, input_: "_Input") -> Issue:
+    """Return what is wrong with an input as the options that mend its text would read it."""
+    issue = input_.issue(fault)
+    source.rewind()
+    command = (options.command or CommandLine()).plus(*fault.options)
+    mended = options._replace(encoding=fault.options[-1], command=command)
+    item = next(read(source, mended), None)
+    if not isinstance(item, Issue) or item.severity == "warning":
+        return issue
+    message = f"{issue.message}; then {item.message}" if issue.message != item.message else ""
+    return issue._replace(message=message or issue.message, hint=item.hint)
+
+
+class _Input:
+    """One input on its way to records."""
+
+    def __init__(self, source: Source, options: ReadOptions) -> None:
+        self._source = source
+        self._options = options
+        self._reader: CSVFile | JSONFile | None = None
+        self._line = 1
+
+    def issue(self, fault: Unreadable) -> Issue:
+        """Return what ends the input, at the line that was being read."""
+        line = self._reader.line if self._reader else self._line
+        hint = fault.hint
+        if fault.options:
+            hint += self._options.hint(self._source.name, *fault.options)
+        return Issue(
+            *(self._source.name, line, 0, "", "error", fault.message, hint, "", fault.code)
+        )
+
+    def items(self) -> Iterator[Record | Issue]:
+        """Yield what is in the input; raises Unreadable."""
+        source, options = self._source, self._options
+        kind = by_suffix(source.path) if options.format == "auto" else options.format
+        stream = Stream(source.read)
+        head = stream.peek(16)
+        if source.streamed and not head:
+            raise _empty_pipe(source.name)
+        if source.path.lower().endswith(".gz") and not head:
+            message = "the compressed file is damaged: it is empty"
+            raise Unreadable("damaged-gzip", message, "copy or export it again")
+        self._refuse_others(head)
+        lines = Lines(unpacked(stream), options.encoding)
+        for _ in range(options.skip_lines):
+            lines.read(RECORD_LIMIT)
+            self._line += 1
+        first = self._first(lines)
+        if not first and kind in ("json", "ndjson"):
+            yield self._nothing(kind)
+            return
+        lines.give_back([first] if first else [])
+        self._refuse_text(first, kind)
+        if kind is None:
+            kind = "json" if first.lstrip()[:1] in ("{", "[") else "csv"
+        self._reader = self._reader_of(kind, lines)
+        yield from self._reader.records()
+
+    def _first(self, lines: Lines) -> str:
+        """Return the first line that is not blank, or its start."""
+        while line := lines.read(RECORD_LIMIT + 1):
+            if line.strip(" \t\r\n\ufeff\x1e"):
+                return line
+            self._line += line[-1] in "\r\n"
+        return ""
+
+    def _nothing(self, kind: str) -> Issue:
+        """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
+        place = (self._source.name, 1, 0, "")
+        if kind == "ndjson":
+            hint = "there is nothing to send"
+            return Issue(*place, "warning", "the file is empty", hint, "", "empty")
+        hint = "no events are written as []; was it cut off?"
+        return Issue(*place, "error", "the file is empty, which is not JSON", hint, "", "empty")
+
+    def _reader_of(self, kind: str, lines: Lines) -> "CSVFile | JSONFile":
+        place = (self._source.name, lines)
+        if kind in ("json", "ndjson"):
+            from reo_cli.readers.jsonfile import JSONFile
+
+            return JSONFile(*place, self._options, self._line, by_line=kind == "ndjson")
+        from reo_cli.readers.csvfile import CSVFile
+
+        delimiter = self._options.delimiter or ("\t" if kind == "tsv" else None)
+        return CSVFile(*place, delimiter, self._options, self._line)
+
+    def _refuse_others(self, start: bytes) -> None:
+        """Raise what an input is that is neither CSV nor JSON, and what to do with it."""
+        for mark, name, program in _COMPRESSED:
+            if start.startswith(mark):
+                command = self._options.command or CommandLine()
+                hint = f"try: {command.piped(self._source.name, program)}"
+                raise Unreadable("another-format", f"is compressed with {name}", hint)
+        for mark, what in _OTHERS:
+            if start.startswith(mark):
+                raise Unreadable("another-format", *what)
+
+    def _refuse_text(self, first: str, kind: str | None) -> None:
+        """Raise what a text is by its start that is not what it should be, and what to do."""
+        options = self._options
+        if options.encoding is None and (wide := _unmarked_utf16(first)):
+            message = "every second byte is NUL: this seems to be UTF-16 without its mark"
+            raise Unreadable("not-in-encoding", message, "", ("--encoding", wide))
+        if re.match(_MARKUP, first.lstrip()):
+            message = "the file holds a web page or XML, not events"
+            raise Unreadable("another-format", message, "did the download fail?")
+        if kind in ("json", "ndjson") and first.lstrip()[:1] not in ("{", "[", '"'):
+            from reo_cli.readers.csvfile import is_header
+
+            if is_header(first, options):
+                message = "the file holds CSV, not JSON"
+                raise Unreadable("another-format", message, "", ("--format", "csv"))
+
+
+def _empty_pipe(name: str) -> ReoError:
+    where = "on standard input" if name == STDIN else f"in `{name}`"
+    hint = "did the command before the pipe fail?"
+    return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
 
 
 def by_suffix(path: str) -> str | None:
     """Return the format that a file's name tells, or None."""
     name = path.lower().removesuffix(".gz")
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
-
-
-def _by_content(first: str) -> str:
-    return "json" if first.lstrip(WHITE_SPACE)[:1] in ("{", "[") else "csv"
-
-
-def _reader(
-    name: str, kind: str, blocks: Iterator[str], line: int, options: ReadOptions
-) -> "Table | Values":
-    if kind in ("json", "ndjson"):
-        from reo_cli.readers.jsonstream import Values
-
-        return Values(name, blocks, options.names, line)
-    from reo_cli.readers.delimited import Table
-
-    delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
-    return Table(name, blocks, delimiter, options.names, line)
-
-
-def _wrong_text(
-    file: str, kind: str | None, first: str, options: ReadOptions
-) -> tuple[str, str] | None:
-    """Say what a text is by its start that is not what it should be, and what to do about it."""
-    if options.encoding is None and (wide := _unmarked_utf16(first)):
-        message = "every second byte is NUL: this seems to be UTF-16 without its mark"
-        return message, _try(options, file, wide)
-    if _MARKUP.match(first):
-        return "the file holds a web page or XML, not events", "did the download fail?"
-    command = options.names.command
-    if command and kind in ("json", "ndjson") and _is_table(first, options):
-        hint = f"try: {command.extended(file, ('--format', 'csv'))}"
-        return "the file holds CSV, not JSON", hint
-    return None
-
-
-def _is_table(text: str, options: ReadOptions) -> bool:
-    """Tell whether a text that should be JSON is CSV."""
-    start = text.lstrip()
-    if start[:1] in ("{", "[", '"'):
-        return False
-    from reo_cli.readers.grammar import is_header
-
-    return is_header(re.split("[\r\n]", start[:RECORD_LIMIT], maxsplit=1)[0], options.names)
 
 
 def _unmarked_utf16(text: str) -> str | None:
@@ -189,34 +203,3 @@ def _unmarked_utf16(text: str) -> str | None:
         if nuls.count("\0") > len(nuls) * 0.8 and letters.count("\0") < len(letters) * 0.2:
             return encoding
     return None
-
-
-def _try(options: ReadOptions, file: str, encoding: str) -> str:
-    command = options.names.command
-    return f"try: {command.extended(file, ('--encoding', encoding))}" if command else "save it so"
-
-
-def _undecodable(file: str, line: int, fault: Undecodable, options: ReadOptions) -> Issue:
-    byte = fault.near[fault.place] if fault.near else 0
-    name = fault.encoding.upper()
-    message = f"byte 0x{byte:02X} at offset {fault.offset:,} is not {name}"
-    hint = "name the right one with --encoding, such as latin-1, cp1250 or shift_jis"
-    if fault.cut:
-        message = f"the file ends in the middle of a character, at offset {fault.offset:,}"
-        hint = "was it cut off? export it again"
-    elif fault.mixed:
-        hint = f"the text before it is {name}: mend this line, or name another with --encoding"
-    elif fault.encoding == "utf-8" and (word := _as_windows(fault)):
-        hint = f'if it should read "{word}", {_try(options, file, "cp1252")}'
-    return Issue(file, line, 0, "", "error", message, hint)
-
-
-def _as_windows(fault: Undecodable) -> str:
-    """Return the word with the offending byte as Windows-1252 has it, or nothing."""
-    text = fault.near.decode("cp1252", "replace")
-    start, end = fault.place, fault.place + 1
-    while start and text[start - 1].isalnum():
-        start -= 1
-    while end < len(text) and text[end].isalnum():
-        end += 1
-    return "" if "\ufffd" in text[start:end] else text[start:end]

@@ -26,8 +26,8 @@ class Stopped(Exception):
 class Source:
     """An opened input. `streamed` means that it can be read only once (stdin, a FIFO).
 
-    `guarded` makes every read look whether the file has changed since it was opened, `stopped`
-    makes it raise `Stopped`; another thread may set it.
+    `guarded` makes every read look whether the file has changed since it was opened, `stop` makes
+    it raise `Stopped`; another thread may call it.
     """
 
     def __init__(
@@ -43,15 +43,13 @@ class Source:
         self.file = file
         self.streamed = streamed
         self.snapshot = snapshot
-        self.head = b""
         self.ended = False
         """Whether it was read to its end."""
         self.guarded = False
-        self.stopped = False
+        self._stopped = False
 
     def rewind(self) -> None:
         """Go back to the start of a regular file; ReoError 74 when that fails."""
-        self.head = b""
         try:
             self.file.seek(0)
         except OSError as fault:
@@ -67,18 +65,15 @@ class Source:
                 "wait until whatever writes it is done, then run the same command again",
             )
 
-    def read(self) -> bytes:
-        """Return the next bytes as soon as there are some, `b""` at the end.
+    def read(self, size: int = BLOCK) -> bytes:
+        """Return at most `size` bytes as soon as there are some, `b""` at the end.
 
         Raises ReoError 74 for a read that fails, and `Stopped`.
         """
-        if self.head:
-            head, self.head = self.head, b""
-            return head
-        if self.stopped:
+        if self._stopped:
             raise Stopped
         try:
-            data: bytes = self.file.read1(BLOCK)  # type: ignore[attr-defined]
+            data: bytes = self.file.read1(size)  # type: ignore[attr-defined]
         except OSError as fault:
             raise read_error(self.name, fault) from fault
         if self.guarded:
@@ -86,20 +81,9 @@ class Source:
         self.ended = not data
         return data
 
-    def peek(self, size: int) -> bytes:
-        """Return the first bytes without taking them: `size` of them, or all there are."""
-        head = b""
-        while len(head) < size:
-            data = self.read()
-            if not data:
-                break
-            head += data
-        self.head = head
-        return head[:size]
-
     def stop(self) -> None:
         """Read no more; what waits in the pipe stays there."""
-        self.stopped = True
+        self._stopped = True
 
     def close(self) -> None:
         """Close a regular file; a pipe stays open, as its reader may be waiting in it for data."""

@@ -1,142 +1,179 @@
-"""Bytes → text: unpacked if they are gzip, decoded, and cut into blocks where lines end.
+"""Bytes → lines of text: unpacked if they are gzip, decoded by their mark or as is said.
 
-Nothing here knows CSV or JSON. What cannot be turned into text ends the input with an exception
-that says where; all whole lines before it have been handed on.
+Nothing here knows CSV or JSON. A byte that is no text, or a compressed file that is damaged, ends
+the input with an `Unreadable`; all lines before it have been handed on.
 """
 
-import codecs
+import io
+import re
 import zlib
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, cast
 
-from reo_cli.readers.source import BLOCK, Source
+from reo_cli.readers.source import BLOCK
 
 RECORD_LIMIT = 1024 * 1024
 """Characters of the longest record (reliability.md section 5)."""
 
 _MARKS = (
-    (b"\xef\xbb\xbf", "utf-8"),
-    (b"\xff\xfe\x00\x00", "utf-32-le"),
-    (b"\x00\x00\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"),
-    (b"\xfe\xff", "utf-16-be"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
 )
 """Byte order marks; the longer of two that begin alike comes first."""
 
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""What `surrogateescape` makes of a byte that is not in the encoding."""
 
-class Undecodable(Exception):
-    """Bytes that are no text in the input's encoding.
 
-    `offset` counts bytes from the start of the (unpacked) input; `near` are the bytes around it
-    and `place` is the offending byte's place among them. `cut` says that the input ends in the
-    middle of a character, `mixed` that text other than ASCII was good before.
-    """
+class Unreadable(Exception):
+    """What ends an input before its end, and what to do about it; `options` would mend it."""
 
     def __init__(
-        self, encoding: str, offset: int, near: bytes, place: int, *, cut: bool, mixed: bool
+        self, code: str, message: str, hint: str = "", options: Sequence[str] = ()
     ) -> None:
-        super().__init__(encoding, offset)
-        self.encoding = encoding
-        self.offset = offset
-        self.near = near
-        self.place = place
-        self.cut = cut
-        self.mixed = mixed
+        super().__init__(message)
+        self.code, self.message, self.hint, self.options = code, message, hint, options
 
 
-class CutOff(Exception):
-    """A compressed input that ends before its end, or is damaged."""
+class Stream(io.RawIOBase):
+    """Bytes as they come, of which the first can be looked at before they are read."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._head = b""
+
+    def readable(self) -> bool:
+        """Say that it is there to be read."""
+        return True
+
+    def peek(self, size: int) -> bytes:
+        """Return what has arrived without taking it: `size` bytes or more, or all there are."""
+        while len(self._head) < size and (data := self._read(BLOCK)):
+            self._head += data
+        return self._head
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        """Read what there is, at most a full buffer of it; a few bytes are waited for."""
+        if len(buffer) < 16:  # gzip asks for the parts of its header
+            self.peek(len(buffer))
+        data = self._head or self._read(len(buffer))
+        data, self._head = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
-def unpacked(source: Source) -> Iterator[bytes]:
-    """Yield the bytes of an input, decompressed if it is gzip, never empty; raises CutOff."""
-    if source.peek(2) != b"\x1f\x8b":
-        while data := source.read():
-            yield data
-        return
-    yield from filter(None, _gunzipped(source))
+def unpacked(stream: Stream) -> Stream:
+    """Return a stream decompressed if it is gzip; reading from it may raise Unreadable."""
+    if not stream.peek(2).startswith(b"\x1f\x8b"):
+        return stream
+    import gzip
 
+    file = gzip.GzipFile(fileobj=cast(BinaryIO, stream))
 
-def _gunzipped(source: Source) -> Iterator[bytes]:
-    """Decompress the members of a gzip file, one after the other, as RFC 1952 has them."""
-    unzip = None
-    while data := source.read():
-        while data:
-            if unzip is None:
-                data = data.lstrip(b"\0")  # some programs pad the end with zeros
-                if not data:
-                    break
-                if data[0] != 0x1F:
-                    raise CutOff("something else follows the compressed data")
-                unzip = zlib.decompressobj(wbits=31)
-            try:
-                yield unzip.decompress(data, BLOCK * 4)
-            except zlib.error as fault:
-                raise CutOff(str(fault)) from fault
-            data, unzip = (unzip.unused_data, None) if unzip.eof else (unzip.unconsumed_tail, unzip)
-    if unzip is not None:
-        raise CutOff("the end of the compressed data is missing")
-
-
-def decoded(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
-    """Yield text in blocks that end with a line's end where there is one; raises Undecodable.
-
-    None is empty. A byte order mark decides, then `encoding`, then UTF-8. What has arrived is
-    passed on at once: a slow pipe is never waited for to fill a block.
-    """
-    first = next(chunks, b"")
-    while len(first) < 4 and (more := next(chunks, b"")):
-        first += more
-    mark, name = next(
-        ((mark, name) for mark, name in _MARKS if first.startswith(mark)),
-        (b"", encoding or "utf-8"),
-    )
-    decoder = codecs.getincrementaldecoder(name)()
-    offset = len(mark)
-    carry = ""
-    mixed = False
-    for data in chain(filter(None, chain([first[len(mark) :]], chunks)), [b""]):
+    def read(size: int) -> bytes:
         try:
-            text = decoder.decode(data, not data)
+            return file.read1(size)
+        except (EOFError, OSError, zlib.error) as fault:
+            message = f"the compressed file is damaged: {str(fault) or 'it ends too early'}"
+            raise Unreadable("damaged-gzip", message, "copy or export it again") from fault
+
+    return Stream(read)
+
+
+class Lines:
+    """The lines of a text, with their ends (LF, CRLF or CR) as they are.
+
+    A mark decides over the encoding, then `encoding`, then UTF-8. What has arrived is handed on at
+    once: a slow pipe is never waited for to fill a block.
+    """
+
+    def __init__(self, stream: Stream, encoding: str | None = None) -> None:
+        head = stream.peek(4)
+        marked = (name for mark, name in _MARKS if head.startswith(mark))
+        self.encoding = next(marked, encoding or "utf-8")
+        text = io.TextIOWrapper(
+            io.BufferedReader(stream, BLOCK), self.encoding, "surrogateescape", newline=""
+        )
+        self._readline = text.readline
+        self._again: list[str] = []
+        self._fault: Unreadable | None = None
+        self._was_good = False
+
+    def read(self, limit: int) -> str:
+        """Return the next line or, where it is longer, `limit` characters of it; "" at the end."""
+        if self._again:
+            return self._again.pop()
+        if self._fault is not None:
+            raise self._fault
+        try:
+            line = self._readline(limit)
         except UnicodeError as fault:
-            good, problem = _undecodable(name, data, offset, fault, mixed)
-            text = carry + good
-            if whole := text[: last_end(text + "\0")]:  # a CR before the fault ends its line
-                yield whole
-            raise problem from fault
-        mixed = mixed or not text.isascii()
-        offset += len(data)
-        text = carry + text if carry else text
-        cut = last_end(text) if data else len(text)
-        if not cut and len(text) > BLOCK:
-            cut = len(text) - text.endswith("\r")
-        carry = text[cut:]
-        if cut:
-            yield text[:cut]
+            raise self._ended(self._undecodable(fault)) from fault
+        except Unreadable as fault:
+            raise self._ended(fault) from fault.__cause__
+        if not line.isascii():
+            if found := _ESCAPED.search(line):
+                raise self._ended(self._not_of_encoding(line, found.start()))
+            self._was_good = True
+        if line[-1:] == "\r" and len(line) == limit:  # its LF may be the next character
+            after = self._readline(1)
+            if after not in ("", "\n"):
+                self._again.append(after + self.read(limit))
+        return line
+
+    def give_back(self, lines: list[str]) -> None:
+        """Take lines back: they are read again, in this order."""
+        self._again += reversed(lines)
+
+    def _ended(self, fault: Unreadable) -> Unreadable:
+        """Remember what ends the input: it does so as often as it is read."""
+        self._fault = fault
+        return fault
+
+    def _undecodable(self, fault: UnicodeError) -> Unreadable:
+        """Return what to say of bytes over which the decoder gave up."""
+        why = getattr(fault, "reason", "") or str(fault)
+        if any(word in why for word in ("truncated", "end of data", "incomplete")):
+            return _cut()
+        return Unreadable("not-in-encoding", f"this is not {self._name}: {why}", _ANOTHER)
+
+    @property
+    def _name(self) -> str:
+        return self.encoding.upper().removesuffix("-SIG")
+
+    def _not_of_encoding(self, line: str, at: int) -> Unreadable:
+        """Return what to say of the byte behind an escape."""
+        if not _ESCAPED.sub("", line[at:]) and self._name == "UTF-8":
+            return _cut()
+        message = f"byte 0x{ord(line[at]) - 0xDC00:02X} in column {at + 1} is not {self._name}"
+        if self._was_good:
+            hint = f"the text before it is {self._name}: mend this line, or name another with "
+            return Unreadable("not-in-encoding", message, f"{hint}--encoding")
+        if self._name == "UTF-8" and (word := as_windows(line, at)):
+            hint = f'if it should read "{word}", '
+            return Unreadable("not-in-encoding", message, hint, ("--encoding", "cp1252"))
+        return Unreadable("not-in-encoding", message, _ANOTHER)
 
 
-def _undecodable(
-    name: str, data: bytes, offset: int, fault: UnicodeError, mixed: bool
-) -> tuple[str, Undecodable]:
-    """Return the good text before the fault, and the exception to raise."""
-    if not isinstance(fault, UnicodeDecodeError):  # codecs that are more than a table
-        return "", Undecodable(name, offset, data[:1], 0, cut=False, mixed=mixed)
-    seen = fault.object
-    start = offset - (len(seen) - len(data))
-    good = seen[: fault.start].decode(name, "ignore")
-    begin = max(0, fault.start - 40)
-    near = seen[begin : fault.start + 40]
-    problem = Undecodable(
-        name,
-        start + fault.start,
-        near,
-        fault.start - begin,
-        cut=not data,
-        mixed=mixed or not good.isascii(),
-    )
-    return good, problem
+_ANOTHER = "name the right one with --encoding, such as latin-1, cp1250 or shift_jis"
 
 
-def last_end(text: str) -> int:
-    """Return the place behind the last line's end, 0 when there is none."""
-    return max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
+def _cut() -> Unreadable:
+    message = "the file ends in the middle of a character"
+    return Unreadable("cut-off", message, "was it cut off? export it again")
+
+
+def as_windows(line: str, at: int) -> str:
+    """Return the word around an offending byte as Windows-1252 has it, or nothing."""
+    near = line[max(0, at - 40) : at + 40].encode("utf-8", "surrogateescape")
+    text = near.decode("cp1252", "replace")
+    place = len(line[max(0, at - 40) : at].encode("utf-8", "surrogateescape"))
+    start, end = place, place + 1
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return "" if "\ufffd" in text[start:end] else text[start:end]

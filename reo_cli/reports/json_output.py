@@ -81,7 +81,7 @@ def name_of(file: str) -> str:
 def issue_shape(issue: Issue) -> Shape:
     """One of `issues[]`; its excerpt is for screens only."""
     shape: Shape = issue._asdict()
-    del shape["excerpt"]
+    del shape["excerpt"], shape["again"]
     return {**shape, "file": name_of(issue.file)}
 
 

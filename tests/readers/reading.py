@@ -5,15 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from reo_cli.readers import ReadOptions, read
-from reo_cli.readers.names import NameRules
 from reo_cli.readers.source import Source
 from reo_cli.records import Issue, Record
 
-ALL = NameRules(
+ALL = ReadOptions(
     extra="ignore",
     given=frozenset({"activity_type", "count", "domain", "event_at", "product_id"}),
 )
-"""Rules under which any header will do."""
+"""Options under which any header will do."""
 
 
 class Drip(io.BytesIO):
@@ -32,7 +31,7 @@ def items(
 ) -> list[Record | Issue]:
     """Read bytes as if they were a file of that name."""
     source = Source(name, name, Drip(data, drip), streamed=False)
-    return list(read(source, options or ReadOptions(names=ALL)))
+    return list(read(source, options or ALL))
 
 
 def fields(found: Iterable[Record | Issue]) -> list[Any]:
@@ -41,7 +40,7 @@ def fields(found: Iterable[Record | Issue]) -> list[Any]:
     for each in found:
         if isinstance(each, Issue):
             told.append((each.line, each.message))
-        elif each.fields is None or not each.is_whole:
+        elif each.fields is None:
             told += [(issue.line, issue.message) for issue in each.faults]
         else:
             told.append({**each.fields, **each.meta})

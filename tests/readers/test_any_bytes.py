@@ -14,7 +14,6 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.identity import content_digest
 from reo_cli.readers import ReadOptions
-from reo_cli.readers.names import NameRules
 from reo_cli.records import Issue, Record
 from tests.readers.reading import ALL, items
 
@@ -58,13 +57,13 @@ CHECKER = Checker(Rules(now=1795000000))
     st.sampled_from(FORMATS),
     st.sampled_from(ENCODINGS),
     st.sampled_from([1, 3, 1 << 18]),
-    st.sampled_from([NameRules(), ALL, NameRules({"count": "domain"}, "meta")]),
+    st.sampled_from([ReadOptions(), ALL, ReadOptions(mapped={"count": "domain"}, extra="meta")]),
 )
 @example(b"", b"", "csv", None, 1, ALL)
 def test_any_bytes_become_records_or_issues(
-    start: bytes, data: bytes, kind: str, encoding: str | None, drip: int, names: NameRules
+    start: bytes, data: bytes, kind: str, encoding: str | None, drip: int, options: ReadOptions
 ) -> None:
-    options = ReadOptions(kind, None, encoding, names)
+    options = options._replace(format=kind, encoding=encoding)
     found = items(start + data, options, drip=drip)
     for each in found:
         assert each.line >= 1

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from reo_cli.commandline import CommandLine
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.readers.headers import header_issue
-from reo_cli.readers.names import NameRules, header_target, plan, require_one_field_each
-from reo_cli.suggestions import suggestion
+from reo_cli.readers import ReadOptions
+from reo_cli.readers.advice import candidates, header_problem, suggestion
+from reo_cli.readers.columns import header_target, missing, plan
+from reo_cli.readers.options import CommandLine, require_one_field_each
 from reo_cli.text import pasted
 
 
@@ -50,6 +50,9 @@ def test_headers_match_whatever_their_case(name: str, target: str | None) -> Non
         ("Country", None),
         ("county", None),
         ("account", None),
+        ("request_time", None),
+        ("host", None),
+        ("user.company_domain", "domain"),
         ("model", None),
         ("state", None),
         ("x", None),
@@ -70,38 +73,72 @@ def test_suggestions(name: str, target: str | None) -> None:
 
 
 def test_json_keys_match_exactly() -> None:
-    assert plan(["count", "meta.a"], NameRules(), header=False).targets == ("count", "meta.a")
-    assert plan(["Count"], NameRules(), header=False).unknown == ("Count",)
+    assert plan(["count", "meta.a"], ReadOptions(), header=False).targets == ("count", "meta.a")
+    assert plan(["Count"], ReadOptions(), header=False).unknown == ("Count",)
 
 
 def test_extra_and_ignored_columns() -> None:
     names = ["count", "Country", "Plan", ""]
-    assert plan(names, NameRules(), header=True).unknown == ("Country", "Plan")
-    kept = plan(names, NameRules(extra="meta", ignored=frozenset({"Plan"})), header=True)
+    assert plan(names, ReadOptions(), header=True).unknown == ("Country", "Plan")
+    kept = plan(names, ReadOptions(extra="meta", ignored=("plan", "no")), header=True)
     assert kept.targets == ("count", "meta.Country", None, None)
-    assert plan(names, NameRules(extra="ignore"), header=True).targets == (
-        "count",
-        None,
-        None,
-        None,
-    )
+    assert kept.idle == ("no",)
+    found = plan(names, ReadOptions(extra="ignore"), header=True)
+    assert found.targets == ("count", None, None, None)
 
 
 def test_a_mapped_field_leaves_its_own_column_over() -> None:
-    rules = NameRules({"count": "Hits"})
-    found = plan(["count", "Hits"], rules, header=True)
+    options = ReadOptions(mapped={"count": "Hits"})
+    found = plan(["count", "Hits"], options, header=True)
     assert found.targets == (None, "count")
     assert found.left_over == ("count",)
     # A file without that column has it misspelt: its own column would be a guess.
-    found = plan(["count", "domain"], rules, header=True)
+    found = plan(["count", "domain"], options, header=True)
     assert (found.targets, found.unmapped) == (("count", "domain"), ("count",))
-    assert plan(["domain"], rules, header=True).unmapped == ("count",)
+    assert plan(["domain"], options, header=True).unmapped == ("count",)
+
+
+def test_columns_are_joined_and_paths_walked() -> None:
+    options = ReadOptions(mapped={"event_at": "Day+time", "domain": "user.domain"})
+    found = plan(["day", "Time", "domain"], options, header=True)
+    assert found.joined == {"event_at": ("day", "Time")}
+    assert found.unmapped == ("domain",)
+    found = plan(["Day", "time", "user", "a"], options, header=False)
+    assert found.joined == {"event_at": ("Day", "time"), "domain": ("user.domain",)}
+    assert found.unknown == ("a",)
+    exact = plan(["user.domain", "Day+time"], options, header=False)
+    assert exact.targets == ("domain", "event_at")
 
 
 def test_one_column_is_one_field() -> None:
     with pytest.raises(ReoError) as caught:
         require_one_field_each({"domain": "Host", "meta.host": "Host"})
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+SAMPLES = {
+    "company": ["Acme Inc", "Example Ltd", "a.com"],
+    "request_count": ["0.1", "text", "x"],
+    "day": ["2026-09-01"],
+    "time": ["10:00:00"],
+    "app": ["17", "18"],
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("date,signup_date", {"event_at": ["date", "signup_date"]}),
+        ("event,type,Downloads", {"activity_type": ["event", "type"], "count": ["Downloads"]}),
+        ("company,request_count", {}),
+        ("app", {}),
+        ("Domian,company domain", {"domain": ["company domain"]}),
+    ],
+)
+def test_all_candidates_are_named_unless_their_values_rule_them_out(
+    names: str, found: dict[str, list[str]]
+) -> None:
+    assert candidates(names.split(","), (), SAMPLES) == found
 
 
 @pytest.mark.parametrize(
@@ -119,22 +156,27 @@ def test_one_column_is_one_field() -> None:
         ("Downloads,Note,domain,activity_type,product_id,event_at", {"count": "nope"}),
         ("domain,Company Domain,Count,When", {"count": "Cnt", "event_at": "Wann"}),
         ("activity_type,count,domain,product_id,Firma", {}),
+        ("domain,count,day,time", {}),
     ],
 )
 def test_the_command_to_paste_mends_the_header(header: str, given: dict[str, str]) -> None:
     names = header.split(",")
     words = [word for pair in given.items() for word in ("--map", "=".join(pair))]
     files = ("my file.csv", "other.csv")
-    rules = NameRules(given, command=CommandLine(("reo", "validate", *files, *words), files))
-    columns = plan(names, rules, header=True)
-    assert not columns.is_good(rules.given)
-    _, hint = header_issue(names, columns, rules, "my file.csv")
+    options = ReadOptions(
+        mapped=given, command=CommandLine(("reo", "validate", *files, *words), files)
+    )
+    columns = plan(names, options, header=True)
+    assert not columns.is_good or missing(columns.fields, options.given)
+    hint = header_problem(names, columns, options, "my file.csv", SAMPLES).hint
     words = as_in_a_shell(hint.partition("try: ")[2])
     assert words[:3] == ["reo", "validate", "my file.csv"]
-    better = as_rules(words[3:])
-    for name in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN"):
-        names += [name] if name in hint else []
-    assert plan(names, better, header=True).is_good(better.given)
+    better = as_options(words[3:])
+    for blank in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN"):
+        names += [blank] if blank in hint else []
+    columns = plan(names, better, header=True)
+    assert columns.is_good
+    assert not missing(columns.fields, better.given)
 
 
 def as_in_a_shell(command: str) -> list[str]:
@@ -145,7 +187,7 @@ def as_in_a_shell(command: str) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
-def as_rules(words: list[str]) -> NameRules:
+def as_options(words: list[str]) -> ReadOptions:
     """Read the options that a suggestion may have."""
     columns, ignored, extra, given = {}, set(), "error", set()
     for option, value in zip(words[::2], words[1::2], strict=True):
@@ -163,9 +205,11 @@ def as_rules(words: list[str]) -> NameRules:
                 given.add({"-a": "activity_type", "-p": "product_id"}[option])
             case _:
                 pytest.fail(option)
-    assert extra in ("error", "ignore")
-    return NameRules(
-        columns, "ignore" if extra == "ignore" else "error", frozenset(ignored), frozenset(given)
+    return ReadOptions(
+        mapped=columns,
+        extra="ignore" if extra == "ignore" else "error",
+        ignored=tuple(ignored),
+        given=frozenset(given),
     )
 
 
@@ -202,9 +246,3 @@ def test_an_input_is_piped_through_another_program() -> None:
     assert line.piped("-w.xz", "xzcat") == "xzcat ./-w.xz | reo validate -- -"
     line = CommandLine(("reo", "validate", "-"), ("-",))
     assert line.piped("-", "xzcat") == "… | xzcat | reo validate -"
-
-
-def test_a_first_line_of_values_is_no_header() -> None:
-    names = ["primary", "12", "acme.com"]
-    message, _ = header_issue(names, plan(names, NameRules(), header=True), NameRules(), "x")
-    assert "holds values" in message

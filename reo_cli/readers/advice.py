@@ -1,0 +1,383 @@
+"""What to paste where names are no fields: one complete command for a header or a set of keys.
+
+A name's meaning is only ever suggested. Where several columns could be a field, all are named and
+a blank is left in the command: a guess that happens to validate would send wrong data.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from reo_cli.events import BY_FOLDED, FIELDS, NAMES, folded
+from reo_cli.readers.columns import Plan, as_text, missing, plan
+from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.table import Problem
+from reo_cli.text import visible
+from reo_cli.values import addresses, domains
+
+_ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
+
+_LAST_WORDS = {
+    "event_at": "at date time timestamp datetime ts day",
+    "count": "count downloads hits installs views calls quantity",
+    "domain": "domain website",
+    "ip_addr": "ip",
+    "environment": "env environment",
+}
+"""Words that say what a longer name is about, where it ends with them: `signup_date`."""
+
+_BY_LAST = {word: field for field, words in _LAST_WORDS.items() for word in words.split()}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+
+_MOST_WORDS = 4
+_MARKS = frozenset(",;:|~^")
+"""They stand between names, not in one."""
+
+_DURATIONS = frozenset(
+    "request response load elapsed processing cpu wait run session avg average up total".split()
+)
+"""Words before `time` that make it a duration."""
+
+_OTHER_WORDS = frozenset("county country counties accounts counter".split())
+"""Words that look like a misspelt field and are something else."""
+
+_GUESSED = 200
+"""Names of one input that are looked at."""
+
+_LONGEST = 30
+_NAMES_SHOWN = 20
+_IGNORED_SINGLY = 4
+"""More columns than these are left out by `--extra ignore` instead of one by one."""
+
+_STAND_INS = {
+    "activity_type": ("-a", "ACTIVITY_TYPE"),
+    "product_id": ("-p", "PRODUCT_ID"),
+    "count": ("--default", "count=1"),
+    "event_at": ("--default", "event_at=now"),
+    "ip_addr or domain": ("--map", "domain=DOMAIN_COLUMN"),
+}
+_COLUMNS = {
+    "activity_type": "ACTIVITY_COLUMN",
+    "product_id": "PRODUCT_COLUMN",
+    "count": "COUNT_COLUMN",
+    "event_at": "TIME_COLUMN",
+    "domain": "DOMAIN_COLUMN",
+    "ip_addr": "IP_COLUMN",
+}
+"""Blanks for the fields that every event needs."""
+
+_LOOKS = {
+    "count": re.compile(r"[0-9][0-9.,'\u00a0\u202f ]*\Z"),
+    "event_at": re.compile(r".*[0-9].*[-/.: ].*[0-9]|[0-9]{9,}|.*[A-Za-z]{3}.*[0-9]"),
+    "domain": re.compile(r"\S+\.\S+\Z"),
+    "ip_addr": re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+\Z"),
+    "product_id": re.compile(r".*[^0-9.]"),
+    "activity_type": re.compile(r".*[^0-9.]"),
+}
+"""What the values of a field look like, be it roughly."""
+
+
+class Guess(NamedTuple):
+    """A field, and how far from certain it is: guesses sort from the best."""
+
+    doubt: int
+    field: str
+
+
+def suggestion(name: str) -> str | None:
+    """Return the field that a name most likely means, or None."""
+    guess = _guess(name)
+    return guess and guess.field
+
+
+@lru_cache(maxsize=1024)
+def _guess(name: str) -> Guess | None:
+    import difflib
+
+    key = folded(name)
+    if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
+        return Guess(0, field)
+    last = name.rpartition(".")[2]
+    if last != name and (guess := _guess(last)):
+        return guess._replace(doubt=guess.doubt + 1)
+    words = [word[0].lower() for word in _WORD.finditer(name[: 4 * _LONGEST])]
+    if 1 < len(words) <= _MOST_WORDS and words[-1] in _BY_LAST and not _MARKS.intersection(name):
+        is_duration = words[-1] == "time" and words[-2] in _DURATIONS
+        return None if is_duration else Guess(1, _BY_LAST[words[-1]])
+    if len(key) > _LONGEST or key in _OTHER_WORDS:
+        return None
+    for doubt, known, shortest, cutoff in ((2, BY_FOLDED, 5, 0.8), (4, _ALSO, 6, 0.9)):
+        likely = [each for each in known if len(each) >= shortest and each[:1] == key[:1]]
+        if near := difflib.get_close_matches(key, likely, 1, cutoff):
+            return Guess(doubt, known[near[0]])
+    return None
+
+
+def candidates(
+    names: Iterable[str],
+    taken: Iterable[str] = (),
+    samples: Mapping[str, Sequence[Any]] | None = None,
+) -> dict[str, list[str]]:
+    """Return the names that could be a field, by field: those of least doubt, none that is taken.
+
+    What is in a column (`samples`) may rule it out.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    used = set(taken)
+    for name in list(names)[:_GUESSED]:
+        guess = _guess(name)
+        if guess and guess.field not in used and _fits(guess.field, (samples or {}).get(name, ())):
+            found.setdefault(guess.field, []).append((max(1, guess.doubt), name))
+    return {
+        field: [name for doubt, name in several if doubt == min(several)[0]]
+        for field, several in found.items()
+    }
+
+
+def _fits(field: str, values: Sequence[Any]) -> bool:
+    """Tell whether at least half of some values look like those of a field."""
+    texts = [text for each in values if (text := as_text(each))]
+    look = _LOOKS.get(field)
+    return not look or sum(1 for text in texts if look.match(text)) * 2 >= len(texts)
+
+
+def suggestions(names: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return the fields that names most likely mean, where only one name could be the field."""
+    found = candidates(names, taken)
+    meant = {several[0]: field for field, several in found.items() if len(several) == 1}
+    return {name: meant[name] for name in names if name in meant}
+
+
+def header_problem(
+    header: Sequence[str],
+    columns: Plan,
+    options: ReadOptions,
+    file: str,
+    samples: Mapping[str, Sequence[Any]],
+) -> Problem:
+    """Return all that is wrong with the header of a table, and the command that mends it."""
+    is_strange = columns.unknown and not columns.fields and not candidates(header)
+    are_values = sum(map(_is_value, header)) * 2 >= len(header)
+    if is_strange and (are_values or len(header) == 1):
+        what = f"names no columns: `{visible(header[0], 60)}`"
+        if are_values:
+            what = "holds values, not the names of columns"
+        blanks = ",".join(f"NAME{at + 1}" for at in range(len(header)))
+        hint = options.hint(file, "--columns", blanks, before="name the columns: ")
+        return Problem("no-header", f"the first line {what}", hint)
+    lines = _Advice(header, columns, options, file, samples, "column")
+    return Problem(lines.code, lines.message(), lines.hint())
+
+
+def key_problem(
+    value: Mapping[str, Any], columns: Plan, options: ReadOptions, file: str, *, brief: bool
+) -> Problem:
+    """Return all that is wrong with the keys of an object; `brief`: without a command."""
+    lines = _Advice(list(value), columns, options, file, {}, "key")
+    if brief:
+        return Problem(lines.code, lines.message(), "")
+    if inside := _events_inside(value, options):
+        hint = options.hint(file, "--records", inside)
+        return Problem("envelope", f"the events stand inside `{visible(inside, 60)}`", hint)
+    flat = dict(_paths(value))
+    lines.samples = {name: [each] for name, each in flat.items()}
+    lines.unknown = [name for name in flat if name.partition(".")[0] in columns.unknown]
+    return Problem(lines.code, lines.message(), lines.hint())
+
+
+def _paths(value: Mapping[str, Any], before: str = "", depth: int = 3) -> Iterable[tuple[str, Any]]:
+    """Yield the paths to all that is in an object, and what they lead to."""
+    for key, each in value.items():
+        yield f"{before}{key}", None if isinstance(each, dict | list) else each
+        if isinstance(each, dict) and depth:
+            yield from _paths(each, f"{before}{key}.", depth - 1)
+
+
+def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
+    """Return the path to the events of an object that holds none itself, or nothing."""
+    own = _meant([key for key, each in value.items() if not isinstance(each, list | dict)], options)
+    if "company" in own and "event_at" in own:
+        return ""
+    for path, each in _lists(value):
+        inner = _meant(each[0], options)
+        if (inner - own) & {"company", "event_at"} and inner & {"company", "event_at", "count"}:
+            return path
+    return ""
+
+
+def _meant(keys: Iterable[str], options: ReadOptions) -> set[str]:
+    """Return what keys are about, most likely."""
+    names = list(keys)[:_GUESSED]
+    found = {*plan(names, options, header=False).fields, *candidates(names)}
+    return {"company" if each in ("domain", "ip_addr") else each for each in found}
+
+
+def _lists(value: Mapping[str, Any], before: str = "", depth: int = 2) -> Iterable[tuple[str, Any]]:
+    """Yield the paths to lists of objects inside an object."""
+    for key, each in value.items():
+        if isinstance(each, list) and each and all(isinstance(item, dict) for item in each):
+            yield f"{before}{key}", each
+        elif isinstance(each, dict) and depth:
+            yield from _lists(each, f"{before}{key}.", depth - 1)
+
+
+def _is_value(cell: str) -> bool:
+    if re.fullmatch(r"\s*[0-9][-0-9., :T/Z]*", cell):
+        return True
+    return any(each(cell.strip())[0] is not None for each in (addresses.ip_address, domains.domain))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    listed = ", ".join(f"`{visible(name.strip(), 40)}`" for name in names[:_NAMES_SHOWN])
+    return f"{listed}{more} {'is' if len(names) == 1 else 'are'}"
+
+
+class _Advice:
+    """What is wrong with the names of one table or object, and the command that mends it."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        columns: Plan,
+        options: ReadOptions,
+        file: str,
+        samples: Mapping[str, Sequence[Any]],
+        word: str,
+    ) -> None:
+        self.names = names
+        self.plan = columns
+        self.options = options
+        self.file = file
+        self.samples = samples
+        self.word = word
+        self.unknown: Sequence[str] = columns.unknown
+        self.absent = missing(columns.fields, options.given)
+        self.blanks: list[str] = []
+
+    @property
+    def code(self) -> str:
+        """The kind of the worst of it."""
+        kinds = (
+            (self.plan.unmapped, f"no-such-{self.word}"),
+            (self.plan.twice, f"{self.word}-twice"),
+            (self.plan.unknown, f"unknown-{self.word}"),
+            (self.plan.left_over, f"left-over-{self.word}"),
+        )
+        return next((code for wrong, code in kinds if wrong), f"missing-{self.word}")
+
+    def message(self) -> str:
+        """Say all that is wrong."""
+        columns, word = self.plan, self.word
+        parts = [
+            f"there is no {word} `{visible(self.options.mapped[each], 60)}` for --map {each}"
+            for each in columns.unmapped
+        ]
+        for target, one, other in columns.twice:
+            both = f"`{visible(one, 60)}` and `{visible(other, 60)}` are both {target}"
+            twice = f"the {word} `{visible(one, 60)}` stands there twice"
+            parts.append(twice if one == other else both)
+        if columns.unknown:
+            parts.append(f"{_listed(columns.unknown)} no field")
+        if columns.left_over:
+            parts.append(f"{_listed(columns.left_over)} left over, because --map reads another")
+        if self.absent:
+            parts.append(f"no {word} for {', '.join(self.absent)}")
+        return "; ".join(parts)
+
+    def hint(self) -> str:
+        """Return the whole command line that would read these names, and what to fill in."""
+        options = self.options
+        if any(one == other for _, one, other in self.plan.twice):
+            return "rename or remove one of them"
+        if options.command is None:
+            return self._without_options()
+        there = {*self.plan.fields, *options.given}
+        words, unused = self._mappings(there)
+        words += self._stand_ins(there, unused)
+        words += self._leaving_out(unused)
+        dropped = [f"{each}={options.mapped[each]}" for each in self.plan.unmapped]
+        fill_in = f"put in your {', '.join(self.blanks)} and " if self.blanks else ""
+        return f"{fill_in}try: {options.command.extended(self.file, words, dropped)}"
+
+    def _without_options(self) -> str:
+        meant = suggestions(self.plan.unknown)
+        likely = [f"{field} for `{visible(name, 40)}`" for name, field in meant.items()]
+        return f"did you mean {', '.join(likely)}?" if likely else "other keys belong in `meta`"
+
+    def _mappings(self, there: set[str]) -> tuple[list[str], list[str]]:
+        """Return the `--map`s that make fields of names, and the names left; adds to `there`."""
+        meant: dict[str, str] = {}
+        for target in self.plan.unmapped:
+            near = self._nearest(self.options.mapped[target], target)
+            if near is not None:
+                meant.setdefault(near, target)
+        rest = [name for name in self.unknown if name not in meant]
+        found = candidates(rest, {*there, *meant.values()}, self.samples)
+        for target, one, other in self.plan.twice:
+            found[target] = [one, other]
+        joined = self._date_and_time(found)
+        for field, several in found.items():
+            if len(several) == 1:
+                meant[several[0]] = field
+            elif field in _COLUMNS:
+                blank = _COLUMNS[field]
+                self.blanks.append(f"{blank} ({' or '.join(f'`{each}`' for each in several)})")
+                joined[field] = blank
+        there.update(meant.values(), joined)
+        words = [f"{field}={name.strip()}" for name, field in meant.items()]
+        words += [f"{field}={column}" for field, column in joined.items()]
+        twice = [name for _, *both in self.plan.twice for name in both]
+        unused = [*self.plan.left_over, *self.plan.unknown, *twice]
+        used = {*meant, *(part for column in joined.values() for part in column.split("+"))}
+        heads = {name.partition(".")[0] for name in used if name not in self.names}
+        left = [name for name in unused if name not in used | heads]
+        return [word for pair in words for word in ("--map", pair)], left
+
+    def _date_and_time(self, found: dict[str, list[str]]) -> dict[str, str]:
+        """Take a column of dates and one of times for one field, where they are just these."""
+        several = sorted(found.get("event_at", []), key=lambda name: "time" in folded(name))
+        if len(several) == 2:
+            days, times = (
+                [text for each in self.samples.get(name, ()) if (text := as_text(each))]
+                for name in several
+            )
+            is_time = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?\Z").match
+            if times and all(map(is_time, times)) and days and not any(":" in day for day in days):
+                del found["event_at"]
+                return {"event_at": "+".join(name.strip() for name in several)}
+        return {}
+
+    def _stand_ins(self, there: set[str], unused: Sequence[str]) -> list[str]:
+        """Return the options that give the fields for which there is no name."""
+        words: list[str] = []
+        found = {"ip_addr or domain"} if there & {"ip_addr", "domain"} else set()
+        for each in self.absent:
+            if each in there | found:
+                continue
+            option, value = _STAND_INS[each]
+            if option == "--default" and unused:
+                self.blanks.append(f"{_COLUMNS[each]} (or {option} {value} if there is none)")
+                option, value = "--map", f"{each}={_COLUMNS[each]}"
+            elif option != "--default":
+                self.blanks.append(value.removeprefix("domain="))
+            words += [option, value]
+        return words
+
+    def _leaving_out(self, unused: Sequence[str]) -> list[str]:
+        is_open = any("_COLUMN (" in blank for blank in self.blanks)
+        if len(unused) > _IGNORED_SINGLY or (unused and is_open):
+            return ["--extra", "ignore"]
+        return [word for name in unused for word in ("--ignore", name.strip())]
+
+    def _nearest(self, column: str, target: str) -> str | None:
+        """Return the name that a misspelt one of `--map` most likely means."""
+        import difflib
+
+        pairs = zip(self.names, self.plan.targets, strict=True)
+        free = [name for name, now in pairs if name.strip() and now not in NAMES]
+        meant = candidates(free).get(target, [])
+        known = {folded(name): name for name in free}
+        near = difflib.get_close_matches(folded(column), known, 1, 0.7)
+        return known[near[0]] if near else (meant[0] if len(meant) == 1 else None)

@@ -1,0 +1,409 @@
+"""JSON in every shape → Records: an object, an array, NDJSON, or values one after the other.
+
+Values are decoded one at a time from a bounded buffer. A broken line of NDJSON costs one record; an
+array ends at its first error, because what follows cannot be told from what stands inside records.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from reo_cli.readers.keys import Keys
+from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.source import BLOCK
+from reo_cli.readers.text import RECORD_LIMIT, Lines
+from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.text import visible
+from reo_cli.values import kind_of
+
+NO_META: dict[str, Any] = {}
+
+_SPACE = re.compile("[ \t\n\ufeff\x1e]*")
+"""White space, the marks of files that were joined, and what `jq --seq` writes before a value."""
+
+_NEAR_END = 10
+"""A fault so close to the end of a piece may be a literal, number or escape that is cut in two."""
+
+_TRIED_OFTEN = 4096
+"""Characters of a value up to which each line that may end it is tried."""
+
+_DIGITS_LIMIT = 4300
+"""The most digits that Python turns into an integer."""
+
+
+_TOO_LONG = ("too-long", "the record is longer than 1 MiB", "shorten it, or close it")
+_CUT_OFF = (
+    *("cut-off", "the input ends in the middle of a value"),
+    "was it cut off? export it again",
+)
+
+
+class Unkept:
+    """Stands where a value was that JSON's grammar allows and nobody can keep."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+
+
+class Decoder:
+    """Decodes one value at a time; `has_unkept` says that there are `Unkept`s in it."""
+
+    def __init__(self) -> None:
+        self.has_unkept = False
+        self._plain = self._decoder(int)
+        self._careful = self._decoder(self._integer)
+
+    def _decoder(self, integer: Any) -> json.JSONDecoder:
+        return json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_float=self._float,
+            parse_int=integer,
+            parse_constant=self._constant,
+        )
+
+    def decode(self, text: str, start: int) -> tuple[Any, int]:
+        """Return the value at `start` and its end; JSONDecodeError and RecursionError else."""
+        self.has_unkept = False
+        try:
+            return self._plain.raw_decode(text, start)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # an integer that Python refuses
+            return self._careful.raw_decode(text, start)
+
+    def _unkept(self, code: str, message: str) -> Unkept:
+        self.has_unkept = True
+        return Unkept(code, message)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            left = Counter(name for name, _ in pairs)
+            twice = next(name for name in left if left[name] > 1)
+            shown = visible(twice, 60)
+            value[twice] = self._unkept("key-twice", f'the key "{shown}" stands there twice')
+        return value
+
+    def _float(self, text: str) -> float | Unkept:
+        number = float(text)
+        if math.isinf(number):
+            message = f"the number {text[:40]} is too large for programs that read JSON"
+            return self._unkept("too-large", message)
+        return number
+
+    def _integer(self, text: str) -> int | Unkept:
+        if len(text) > _DIGITS_LIMIT:
+            return self._unkept("too-large", "an integer has over 4,300 digits")
+        return int(text)
+
+    def _constant(self, name: str) -> Unkept:
+        return self._unkept("not-json", f"{name} is not JSON: leave the field out or write null")
+
+
+def unkept(value: Any) -> Iterator[Unkept]:
+    """Yield what stands in a value for what cannot be kept."""
+    if isinstance(value, Unkept):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from unkept(each)
+
+
+class _Broken(Exception):
+    """What ends an array, and all of the input behind it but further lines of NDJSON."""
+
+
+class JSONFile:
+    """Reads one JSON input; `records` is the only thing to call, once.
+
+    `by_line` says that each line is a value by itself, as far as is known.
+    """
+
+    def __init__(
+        self, file: str, lines: Lines, options: ReadOptions, line: int, *, by_line: bool
+    ) -> None:
+        self._file = file
+        self._lines = lines
+        self._options = options
+        self._keys = Keys(file, options)
+        self._path = options.records
+        self._decoder = Decoder()
+        self._by_line = by_line
+        self._text = ""
+        self._at = 0
+        self._line = line
+        self._number = 0
+
+    @property
+    def line(self) -> int:
+        """The line that comes behind all that has arrived, from 1."""
+        return self._line + self._text.count("\n", self._at)
+
+    def records(self) -> Iterator[Record | Issue]:
+        """Yield a Record for each value, and an Issue for what is wrong between them."""
+        while here := self._next():
+            line = self._line
+            try:
+                if here == "[":
+                    yield from self._inside(self._path, {})
+                elif here in ",]":
+                    self._advance(self._at + 1)
+                    yield self._stray(here)
+                elif self._path:
+                    yield from self._inside(self._path, {})
+                else:
+                    yield self._next_record()
+            except _Broken as fault:
+                code, message, hint, at = fault.args
+                goes_on = self._by_line and self._line == line
+                message += "" if code == "cut-off" else "; the rest of the array is not read"
+                yield Issue(self._file, at, 0, "", "error", message, hint, "", code)
+                if not goes_on:
+                    return
+                self._go_on()
+        yield from self._keys.at_end()
+
+    def _stray(self, mark: str) -> Issue:
+        what, hint = "a closing bracket without an opening one", "remove it"
+        if mark == ",":
+            what = "a comma stands between values outside an array"
+            hint = "remove it, or put all in [ ]"
+        return Issue(self._file, self._line, 0, "", "error", what, hint, "", "not-json")
+
+    # the buffer
+
+    def _more(self) -> bool:
+        """Add lines up to one that may end a value; False at the end of the input."""
+        parts = [self._text[self._at :]]
+        tried = size = len(parts[0])
+        try:
+            while piece := self._lines.read(BLOCK):
+                if piece[-1:] == "\r" or piece[-2:] == "\r\n":
+                    piece = piece.rstrip("\r\n") + "\n"
+                parts.append(piece)
+                size += len(piece)
+                is_end = piece.rstrip("\n ,\t")[-1:] in ("}", "]", "") or len(piece) == BLOCK
+                if (is_end and (size < _TRIED_OFTEN or size >= 2 * tried)) or size > RECORD_LIMIT:
+                    break
+        finally:  # so that a line that cannot be read is known by its number
+            self._text, self._at = "".join(parts), 0
+        return size > tried
+
+    def _advance(self, to: int) -> None:
+        self._line += self._text.count("\n", self._at, to)
+        self._at = to
+
+    def _next(self) -> str:
+        """Go to the next character that counts and return it; "" at the end of the input."""
+        while True:
+            end = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if end > self._at:
+                self._advance(end)
+            if end < len(self._text):
+                return self._text[end]
+            if not self._more():
+                return ""
+
+    def _go_on(self) -> None:
+        """Go to the next line that may begin a value: in pretty JSON one that begins an object."""
+        while True:
+            end = self._text.find("\n", self._at)
+            self._advance(end + 1 if end >= 0 else len(self._text))
+            if self._at == len(self._text) and not self._more():
+                return
+            if end >= 0 and (self._by_line or self._text[self._at] in "{["):
+                return
+
+    # values
+
+    def _value(self) -> tuple[Any, str]:
+        """Take the value at hand; return it and its text. Raises _Broken."""
+        while True:
+            text, start = self._text, self._at
+            try:
+                value, end = self._decoder.decode(text, start)
+            except json.JSONDecodeError as fault:
+                is_cut = fault.msg.startswith("Unterminated") or not text[fault.pos :].strip(
+                    " \t\n"
+                )
+                may_go_on = is_cut or (text[-1:] != "\n" and len(text) - fault.pos <= _NEAR_END)
+                if may_go_on and len(text) - start <= RECORD_LIMIT and self._more():
+                    continue
+                self._break(fault.msg, fault.pos, is_cut=is_cut)
+            except RecursionError:
+                self._break("nested too deeply", start)
+            if end == len(text) and not isinstance(value, dict | list | str) and self._more():
+                continue  # a number may go on in the next piece
+            self._advance(end)
+            return value, text[start:end]
+
+    def _break(self, why: str, at: int, *, is_cut: bool = False) -> NoReturn:
+        """Raise what is wrong at a place of the text, which the buffer does not go beyond."""
+        text = self._text
+        line = self._line + text.count("\n", self._at, at)
+        column = at - text.rfind("\n", 0, at)
+        if len(text) - self._at > RECORD_LIMIT:
+            raise _Broken(*_TOO_LONG, self._line)
+        if why == "nested too deeply":
+            hint = "an event may have 64 levels"
+            raise _Broken("too-deep", "the value is nested too deeply", hint, self._line)
+        if is_cut and not self._more():
+            raise _Broken(*_CUT_OFF, line)
+        raise _Broken("not-json", *_explained(why, text, at, column), line)
+
+    def _next_record(self) -> Record:
+        """Take the value at hand, which is a record, or broken for itself."""
+        line = self._line
+        try:
+            value, text = self._value()
+        except _Broken as fault:
+            code, message, hint, at = fault.args
+            where = f" in line {at}" if at > line else ""
+            text = self._text[self._at : self._at + EXCERPT]
+            self._go_on()
+            return self._faulty(line, text.partition("\n")[0], code, message + where, hint)
+        self._by_line = "\n" not in text
+        return self._record(line, text, value, {})
+
+    def _inside(self, path: str, outer: Mapping[str, Any]) -> Iterator[Record | Issue]:
+        """Yield the records of the array at hand, or of the arrays that a path leads to.
+
+        `outer` are the scalars of what encloses it. Raises _Broken.
+        """
+        here = self._next()
+        if here == "[":
+            yield from self._elements(path, outer)
+        elif here == "{" and path:
+            yield from self._members(path, outer)
+        else:
+            line = self._line
+            value, text = self._value()
+            if path or not isinstance(value, dict):
+                yield self._faulty(line, text, "no-records", f"holds no array at `{path}`")
+            else:
+                yield self._record(line, text, value, outer)
+
+    def _elements(self, path: str, outer: Mapping[str, Any]) -> Iterator[Record | Issue]:
+        """Yield what is in an array."""
+        self._advance(self._at + 1)
+        if self._next() == "]":
+            self._advance(self._at + 1)
+            return
+        while True:
+            here = self._next()
+            if path and here in "{[":
+                yield from self._inside(path, outer)
+            elif here and here in ",]":
+                self._break("Expecting value", self._at)
+            else:
+                line = self._line
+                value, text = self._value()
+                yield self._record(line, text, value, outer)
+            if self._ends("]"):
+                return
+
+    def _ends(self, bracket: str) -> bool:
+        """Go behind a comma or the bracket that ends the array or object; tell which it was."""
+        here = self._next()
+        if not here or here not in f",{bracket}":
+            self._break("Expecting ',' delimiter", self._at, is_cut=not here)
+        self._advance(self._at + 1)
+        return here == bracket
+
+    def _members(self, path: str, outer: Mapping[str, Any]) -> Iterator[Record | Issue]:
+        """Yield the records inside an object, whose scalars go to them where they come first."""
+        line = self._line
+        self._advance(self._at + 1)
+        scalars = dict(outer)
+        head, _, rest = path.partition(".")
+        is_found = False
+        while self._next() != "}":
+            if self._next() != '"':
+                why = "Expecting property name enclosed in double quotes"
+                self._break(why, self._at, is_cut=not self._next())
+            key, _ = self._value()
+            if self._next() != ":":
+                self._break("Expecting ':' delimiter", self._at, is_cut=not self._next())
+            self._advance(self._at + 1)
+            if key in (path, head) and self._next() in "{[":
+                is_found = True
+                yield from self._inside(rest if key == head else "", scalars)
+            else:
+                at = self._line
+                value, text = self._value()
+                if not isinstance(value, dict | list):
+                    scalars[key] = value
+                    if is_found and self._keys.is_field(key):
+                        what = f"`{visible(key, 60)}` comes behind the records, which lack it"
+                        yield Issue(self._file, at, 0, "", "error", what, "", text, "late-key")
+            if self._ends("}"):
+                break
+        else:
+            self._advance(self._at + 1)
+        if not is_found:
+            self._number += 1
+            message = f"holds no array at `{visible(path, 60)}`"
+            yield self._faulty(line, "", "no-records", message)
+
+    # records
+
+    def _faulty(self, line: int, text: str, code: str, message: str, hint: str = "") -> Record:
+        self._number += 1
+        issue = Issue(
+            self._file, line, self._number, "", "error", message, hint, text[:EXCERPT], code
+        )
+        return Record(self._file, line, self._number, None, NO_META, text, (issue,))
+
+    def _record(self, line: int, text: str, value: Any, outer: Mapping[str, Any]) -> Record:
+        """Return the record of a decoded value."""
+        if len(text) > RECORD_LIMIT:
+            return self._faulty(line, text[:EXCERPT], *_TOO_LONG)
+        if self._decoder.has_unkept:
+            return self._unkept_record(line, text, value)
+        if isinstance(value, dict) and "payload" in value:
+            envelope, value = value, value["payload"]
+            if value is None and "raw" in envelope:
+                message = "could not be read the first time: `payload` is null"
+                hint = "put the event in place of null, or remove the line"
+                return self._faulty(line, text, "not-an-object", message, hint)
+            if not isinstance(value, dict):
+                message = f"`payload` is {kind_of(value)}, not an object"
+                return self._faulty(line, text, "not-an-object", message)
+        if not isinstance(value, dict):
+            message = f"is {kind_of(value)}, not an object with fields"
+            return self._faulty(line, text, "not-an-object", message)
+        self._number += 1
+        if outer:
+            value = {**outer, **value}
+        return self._keys.record(line, self._number, text, value)
+
+    def _unkept_record(self, line: int, text: str, value: Any) -> Record:
+        """Return the record that follows JSON's grammar and holds what cannot be kept."""
+        self._number += 1
+        payload = value.get("payload", value) if isinstance(value, dict) else None
+        fields = payload if isinstance(payload, dict) else {}
+        found = [(name, each) for name, inner in fields.items() for each in unkept(inner)]
+        found = found or [("", each) for each in unkept(value)]
+        excerpt = text[:EXCERPT].partition("\n")[0]
+        place = (self._file, line, self._number)
+        faults = tuple(
+            Issue(*place, name, "error", each.message, "", excerpt, each.code)
+            for name, each in found
+        )
+        return Record(*place, None, NO_META, text, faults)
+
+
+def _explained(why: str, text: str, at: int, column: int) -> tuple[str, str]:
+    """Say what keeps a text from being JSON, in Python's words, and what may have happened."""
+    what, hint = why.partition(" at")[0].lower().replace("'", "`"), ""
+    found = text[at : at + 5]
+    if "trailing comma" in why or ("property name" in why and found[:1] == "}"):
+        what = "a comma stands before a closing bracket"
+    elif found[:1] == "'" or found.startswith(("None", "True", "False")):
+        hint = "this is how Python writes it: use json.dumps"
+    near = re.split("[\r\n]", text[at : at + 20], maxsplit=1)[0]
+    return f"is not JSON: {what} in column {column}{f', at `{near}`' if near else ''}", hint
