@@ -211,7 +211,7 @@ def test_a_legacy_encoding_is_solved_by_the_message(world: World, folder: Path) 
     (folder / "a b.csv").write_bytes(rows(1).replace("primary", "Für").encode("cp1252"))
     run = world.run("validate", "a b.csv")
     assert run.code == 65
-    assert run.stdout.count("a b.csv:2: byte 0xFC at offset") == 1
+    assert run.stdout.count("a b.csv:2: byte 0xFC") == 1
     assert pasted(world, run).code == 0
 
 
@@ -231,14 +231,13 @@ def test_the_story_of_a_spreadsheet(world: World, folder: Path) -> None:
     path.write_bytes(text.encode("cp1252"))
     run = world.run("validate", "export.csv")
     assert run.stdout.count("export.csv:") == 2  # one issue, one line of counts
-    assert "export.csv:1:" in run.stdout
+    assert "--encoding cp1252" in run.stdout  # with all else that is wrong with the header
     run = pasted(world, run, ACTIVITY_TYPE="downloads", PRODUCT_ID="reoWebApp")
     assert run.stdout.startswith(
         'export.csv:2: count: "1.250" is not a whole number (remove the dot'
     )
     assert 'event_at: "13.02.2026" is not a time (pass --date-format day-first)' in run.stdout
     path.write_bytes(path.read_bytes().replace(b"1.250", b"1250"))
-    assert "--encoding cp1252" in run.stdout
     options = [
         "--map",
         "domain=Company Domain",
