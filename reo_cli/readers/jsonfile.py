@@ -24,6 +24,9 @@ NO_META: dict[str, Any] = {}
 _SPACE = re.compile("[ \t\n\ufeff\x1e]*")
 """White space, the marks of files that were joined, and what `jq --seq` writes before a value."""
 
+_MARK = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
+"""What tells where a value ends: quotes and brackets, and what escapes them."""
+
 _NEAR_END = 10
 """A fault so close to the end of a piece may be a literal, number or escape that is cut in two."""
 
@@ -300,10 +303,40 @@ class JSONFile:
             elif here and here in ",]":
                 self._break("Expecting value", self._at)
             else:
-                line = self._line
-                value, text = self._value()
-                yield self._record(line, text, value, outer)
+                yield self._element(outer)
             if self._ends("]"):
+                return
+
+    def _element(self, outer: Mapping[str, Any]) -> Record:
+        """Take one record of an array; one that is too long is skipped, as its end can be found."""
+        line = self._line
+        try:
+            value, text = self._value()
+        except _Broken as fault:
+            if fault.args[0] != "too-long":
+                raise
+            excerpt = self._text[self._at : self._at + EXCERPT]
+            self._skip_long()
+            return self._faulty(line, excerpt, *_TOO_LONG)
+        return self._record(line, text, value, outer)
+
+    def _skip_long(self) -> None:
+        """Go behind the value at hand by its quotes and brackets, without keeping it."""
+        depth, in_text = 0, False
+        while True:
+            cut = 0
+            for mark in _MARK.finditer(self._text, self._at):
+                if mark[0] == '"':
+                    in_text = not in_text
+                elif mark[0] == "\\":
+                    cut = 1  # the character that it escapes comes with the next piece
+                elif not in_text and mark[0] in "{}[]":
+                    depth += 1 if mark[0] in "{[" else -1
+                if not depth and not in_text:
+                    self._advance(mark.end())
+                    return
+            self._advance(len(self._text) - cut)
+            if not self._more():
                 return
 
     def _ends(self, bracket: str) -> bool:

@@ -137,11 +137,13 @@ NESTED = '{"count": 900, "domain": "never.sent"}'
         (f'[{GOOD}, {{"count": x2}}, {GOOD}]', (1, "not-json"), 1),
         (f'[{GOOD}, {{"count": 1 "meta": {{"a": [{NESTED}, {NESTED}]}}}}]', (1, "not-json"), 1),
         (f'{{"count": tru}}{GOOD}\n{GOOD}', (1, "not-json"), 1),
-        (f'[{GOOD}, {{"user_agent": "{"x" * 1_300_000}"}}, {GOOD}]', (1, "too-long"), 1),
+        (f'[{GOOD}, {{"user_agent": "{"x" * 1_300_000}"}}, {GOOD}]', (1, "too-long"), 2),
+        (f'[{{"a": ["{"\\]" * 700_000}"], "b": {{}}}}, {GOOD}]', (1, "too-long"), 1),
+        (f'["{"x" * 1_300_000}", {GOOD}]', (1, "too-long"), 1),
         (f'[{GOOD}, {{"count": NaN}}, {GOOD}]', (1, "not-json"), 2),
         (f'[{GOOD},\n{{"count": {"9" * 5000}}}, {GOOD}]', (2, "too-large"), 2),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 @pytest.mark.parametrize("drip", [1 << 18, 4099, 7])
 def test_faults_around_values(text: str, wrong: tuple[int, str], good: int, drip: int) -> None:
