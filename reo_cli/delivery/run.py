@@ -195,7 +195,7 @@ class _Run:
         return True
 
     def _warn_of_little_summed(self, rollup: RollUp) -> None:
-        fields, columns = self._differing, self._order.reading.names.columns
+        fields, columns = self._differing, self._order.reading.mapped
         found = f"{rollup.records:,} records gave {rollup.groups:,} events"
         self._listener.warning(f"{found}: they differ in {', '.join(fields)}")
         unmapped = [each.removeprefix("meta.") for each in fields if each not in columns]
