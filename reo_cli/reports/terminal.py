@@ -132,9 +132,11 @@ def draw(renderable: "RenderableType", stream: Stream) -> list[str]:
 def _console(stream: Stream, file: io.StringIO) -> "Console":
     """rich for `stream`; the environment has no say, `stream` knows what it can show."""
     from rich.console import Console
+    from rich.theme import Theme
 
     return Console(
         file=file,
+        theme=Theme({"markdown.code": "cyan"}),  # rich's has a black ground, also on white screens
         width=stream.width,
         color_system="standard" if stream.colour else None,
         force_terminal=stream.colour,
