@@ -31,7 +31,6 @@ LAYERS = (
     {"errors", "text"},
     {
         "digests",
-        "progress",
         "records",
         "scratch",
         "values",

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.summary import Settled
-from reo_cli.progress import Progress
 
 if TYPE_CHECKING:
     from reo_cli.client.outcome import Outcome

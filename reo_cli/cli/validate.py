@@ -42,9 +42,9 @@ def validate(options: Validate) -> int:
 
     from reo_cli.checker import Checker
     from reo_cli.cli.orders import reading
+    from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.signals import Signals
     from reo_cli.issues import IssueLog
-    from reo_cli.progress import Progress
     from reo_cli.reports import validate_report
     from reo_cli.validator import validate as validate_files
 

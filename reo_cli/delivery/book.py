@@ -9,10 +9,10 @@ from typing import Any, Literal, Protocol
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
 from reo_cli.delivery.ledger import Acknowledged
+from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.issues import IssueLog
-from reo_cli.progress import Progress
 from reo_cli.records import Issue, Record
 from reo_cli.values.jsontext import encode
 

@@ -462,9 +462,7 @@ class _Run:
 
     def _with_distance(self, error: ReoError) -> ReoError:
         """Return the error that stopped the run with how far it came, and could come."""
-        checks = not (self._order.skip_invalid or self._streams())
-        sent = self._dispatcher and self._dispatcher.first_request is not None
-        if error.reason == "max_time" and checks and not sent and self._waited < 1:
+        if self._ended_in_check():
             hint = "the check alone takes that long: no run with this --max-time will ever send"
             return error.changed(hint=hint)
         if error.reason not in EARLY or not self._total:
@@ -474,13 +472,20 @@ class _Run:
         how_far = f"{done:,} of {self._total:,} events are delivered"
         return error.changed(message=f"{error.message}; {how_far}")
 
+    def _ended_in_check(self) -> bool:
+        """Tell whether reading and checking alone used up `--max-time`, as they will again."""
+        if self.error is None or self.error.reason != "max_time" or self._waited >= 1:
+            return False
+        sent = self._dispatcher is not None and self._dispatcher.first_request is not None
+        return not (sent or self._order.skip_invalid or self._streams())
+
     def _is_unfinished(self) -> bool:
         """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
         order = self._order
         if order.target is None or order.ledger is None or order.resend:
             return False  # it would start from the first record
-        if self.error and self.error.reason in HOPELESS:
+        if self.error and (self.error.reason in HOPELESS or self._ended_in_check()):
             return False
         return bool(counts.errored or counts.unsent)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.summary import SendResult, Settled, Summary
-    from reo_cli.progress import Progress
     from reo_cli.records import Issue
     from reo_cli.reports.progress import Meter
     from reo_cli.reports.streams import Stream, Streams

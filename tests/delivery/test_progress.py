@@ -1,0 +1,86 @@
+"""What is told of a run while it goes on: its rate, what it waits for, and one piece of advice."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reo_cli.client.outcome import Verdict
+from reo_cli.delivery.dispatch import Policy
+from reo_cli.delivery.pace import Pace
+from reo_cli.delivery.progress import Meter, Progress
+from reo_cli.delivery.summary import Counts, InputSummary
+from tests.delivery.simulation import DELIVERED, Ears, come_back_after
+
+
+class Run:
+    """A meter over counts and a clock that the test sets."""
+
+    def __init__(self, total: int | None, concurrency: int = 8, rate: float | None = None) -> None:
+        self.now = 0.0
+        self.counts = Counts()
+        self.told: list[Progress] = []
+        self.ears = Ears()
+        self.pace = Pace(concurrency, 0.0, lambda: 0.5, rate)
+        self.pace.ended(DELIVERED, Verdict.DELIVERED, 0, 0.0, 0.0)
+        self.dispatcher: Any = SimpleNamespace(
+            pace=self.pace, policy=Policy(concurrency=concurrency)
+        )
+        self.meter = Meter(self, lambda: self.now)  # type: ignore[arg-type]
+        book: Any = SimpleNamespace(inputs=[InputSummary("x.csv", self.counts)])
+        self.meter.sending(book, total)
+
+    def progress(self, progress: Progress) -> None:
+        self.told.append(progress)
+
+    def hint(self, text: str) -> None:
+        self.ears.said.append(text)
+
+    def goes_on(self, seconds: float, **each_second: int) -> "Run":
+        """Let time pass, and let so many records a second come to these ends."""
+        for _ in range(round(seconds)):
+            self.now += 1
+            for outcome, number in each_second.items():
+                self.counts.add(outcome, number)
+            self.meter.turn(self.dispatcher)
+        return self
+
+
+def test_the_rate_is_that_of_what_is_delivered() -> None:
+    run = Run(total=100_000).goes_on(5, delivered=100, rejected=3)
+    assert run.told[-1] == Progress(515, 100_000, 15, 100.0, 2, 5.0)
+
+
+def test_while_known_events_are_skipped_there_is_no_forecast_and_no_advice() -> None:
+    run = Run(total=2_000_000).goes_on(30, already_delivered=20_000, delivered=1)
+    assert {each.rate for each in run.told} == {0.0}
+    assert run.told[-1].waiting == "skipping what was delivered before"
+    assert run.ears.said == []
+    run.goes_on(9, delivered=100)
+    assert run.told[-1].rate == 100.0
+    assert run.told[-1].waiting == ""
+    assert run.ears.said == []
+    assert run.goes_on(2, delivered=100).ears.said == [
+        "about 233 min left; --concurrency 32 may be faster"
+    ]
+    assert len(run.goes_on(60, delivered=100).ears.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("total", "concurrency", "rate", "asked"),
+    [
+        (None, 8, None, 0.0),
+        (50_000, 8, None, 0.0),
+        (10_000_000, 256, None, 0.0),
+        (10_000_000, 8, 100.0, 0.0),
+        (10_000_000, 8, None, 2.0),
+    ],
+    ids=["unknown", "short", "as many as can be", "--rate", "throttled"],
+)
+def test_where_more_at_once_would_not_help_it_is_not_advised(
+    total: int | None, concurrency: int, rate: float | None, asked: float
+) -> None:
+    run = Run(total, concurrency, rate)
+    if asked:
+        run.pace.ended(come_back_after(asked), Verdict.TRANSIENT, 0, 0.0, 0.0)
+    assert run.goes_on(60, delivered=100).ears.said == []
