@@ -41,9 +41,9 @@ def main() -> None:
         send += ["--endpoint", box.url, "--api-key-file", str(key)]
         options = f"data={EVENT!r}, headers={{'X-API-KEY': 'k'}}"
         post = f"import requests; requests.post({box.url!r}, {options})"
-        compare("send / python requests.post", send, [sys.executable, "-c", post], 1.25)
+        compare("send / python requests.post", send, [sys.executable, "-c", post], 1.65)
         httpie = [http, "--ignore-stdin", "POST", box.url, "X-API-KEY:k", "--raw", EVENT]
-        compare("send / http POST (httpie)", send, httpie, 0.7)
+        compare("send / http POST (httpie)", send, httpie, 0.75)
 
 
 if __name__ == "__main__":

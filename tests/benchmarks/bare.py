@@ -1,0 +1,61 @@
+"""The script that people would write: threads, a prepared request, one requests session each.
+
+    python -m tests.benchmarks.bare URL TABLE THREADS
+
+It posts each row of a CSV file as an event, without checks, ids or a ledger, and prints how many
+events a second got a success, from the first request to the last answer.
+"""
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+import requests
+
+HEADERS = {"X-API-KEY": "benchmark-key-1234", "Content-Type": "application/json"}
+
+
+def bodies(path: str) -> "SimpleQueue[bytes]":
+    """Give the request bodies of a table."""
+    queue: SimpleQueue[bytes] = SimpleQueue()
+    with Path(path).open(newline="") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            whole = {"count": int(row["count"]), "event_at": int(row["event_at"])}
+            payload = {"mode": "DOMAIN", "source": "TELEMETRY", "event_id": f"{number:032x}"}
+            queue.put(json.dumps({"payload": {**payload, **row, **whole}}).encode())
+    return queue
+
+
+def work(url: str, queue: "SimpleQueue[bytes]") -> None:
+    """Post until nothing is left."""
+    session = requests.Session()
+    request = session.prepare_request(requests.Request("POST", url, headers=HEADERS))
+    while True:
+        try:
+            request.body = queue.get_nowait()
+        except Empty:
+            return
+        request.headers["Content-Length"] = str(len(request.body))
+        assert session.send(request, timeout=10).json()["status"] == "success"
+
+
+def main() -> None:
+    """Print the rate."""
+    url, path, number = sys.argv[1:]
+    queue = bodies(path)
+    events = queue.qsize()
+    threads = [Thread(target=work, args=(url, queue)) for _ in range(int(number))]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(events / (time.perf_counter() - began))
+
+
+if __name__ == "__main__":
+    main()
