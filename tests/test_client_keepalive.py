@@ -160,8 +160,10 @@ def test_an_early_answer_is_heard(action: Action, verdict: Verdict) -> None:
 
 
 def test_an_early_answer_is_heard_when_the_server_takes_no_more() -> None:
+    """The rest of the request is owed on that connection: the next goes out on another."""
     stuck = Action("413", (response(413), b""), pause=9, early=True)
-    with FaultServer(stuck) as server:
-        outcome = ask(server, LARGE, timeout=0.5)
-    assert outcome.verdict is REJECTED
-    assert outcome.http_status == 413
+    with FaultServer([stuck]) as server, connected(server, timeout=0.5) as connection:
+        outcome = connection.attempt(LARGE)
+        assert (outcome.verdict, outcome.http_status) == (REJECTED, 413)
+        assert connection.attempt(body_of(2)).verdict is DELIVERED
+        assert [request.connection for request in server.requests] == [1, 2]

@@ -70,16 +70,16 @@ class Connection:
         """Version of TLS and certificate of the other end, as the connection was opened."""
         return getattr(self._attempt.line, "session", None)
 
+    def close(self) -> None:
+        """Close what is open."""
+        self._session.close()
+
     def _ask(self, request: PreparedRequest, seconds: float) -> Answer | Fault:
         self._attempt.begin(seconds)
         result = self._exchange(request)
         if isinstance(result, Fault) and self._was_left():
             result = self._exchange(request)
         return result
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._session.close()
 
     def _was_left(self) -> bool:
         """Tell whether a kept connection ended before its answer, with time for another."""
@@ -98,12 +98,12 @@ class Connection:
             return failed.fault
         raw: Any = response.raw
         body, problem = self._read(raw)
+        if attempt.unsent is not None:
+            problem = TOO_EARLY
         if problem or attempt.rest or raw.status < 200 or not raw.closed:
             raw.close()
             if attempt.line is not None:
                 attempt.line.close()
-        if attempt.unsent is not None:
-            problem = TOO_EARLY
         return self._answer(raw, body, problem)
 
     def _read(self, raw: Any) -> tuple[bytes, str]:

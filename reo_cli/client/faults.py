@@ -107,7 +107,7 @@ def tunnel_fault(
 ) -> Fault:
     """Say why a proxy did not connect us; `status` is what it answered, if it did."""
     kind, hint = FaultKind.UNREACHABLE, "check HTTPS_PROXY and NO_PROXY"
-    if status is None or status == 200:
+    if status is None or status <= 200:
         why = f"{proxy}: {exchange_fault(error, proxy, seconds, status).reason}"
     elif status == 407:
         kind, hint = FaultKind.CONFIG, PROXY_HINT

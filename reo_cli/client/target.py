@@ -87,9 +87,9 @@ def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) 
     Raises `ReoError` (78) for a key or endpoint that `guard` refuses, CA certificates that cannot
     be read, or a proxy that cannot be used. `timeout` is in seconds.
     """
+    url, key = check_endpoint(endpoint), check_key(key)
     from requests import Request
 
-    url, key = check_endpoint(endpoint), check_key(key)
     scheme, host, port, _ = split_endpoint(url)
     headers = {
         "X-API-KEY": key,
