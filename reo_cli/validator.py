@@ -93,6 +93,9 @@ class _Run:
             if isinstance(item, Issue):
                 self._note(result, [item])
                 continue
+            if item.left_out:
+                result.skipped += 1
+                continue
             event, issues = check(item)
             errors = self._note(result, issues) if issues else 0
             if event is None or errors:
@@ -107,7 +110,7 @@ class _Run:
     def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
         errors = self._log.add(issues)
         result.errors += errors
-        result.warnings += len(issues) - errors
+        result.warnings += sum(not each.again for each in issues) - errors
         return errors
 
     def find_repeats(self) -> None:

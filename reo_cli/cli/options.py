@@ -69,7 +69,8 @@ class Reading(Options):
     environment: str | None = reading("--environment -e TEXT", "Short for --set environment=TEXT.")
     map: dict[str, str] | None = reading(
         "--map FIELD=COLUMN",
-        "Read a field from this column or key. Repeatable.",
+        "Read a field from this column, key or path (user.domain); date+time joins two. "
+        "Repeatable.",
         read=parsing.pairs,
         offers=completion.field_pairs,
         many=True,
@@ -96,6 +97,35 @@ class Reading(Options):
     )
     ignore: list[str] | None = reading(
         "--ignore COLUMN", "Leave this column or key out. Repeatable.", many=True
+    )
+    only: "dict[str, frozenset[str]] | None" = reading(
+        "--only COLUMN=VALUE",
+        "Take the records that have this value; another of the column is another way. Repeatable.",
+        read=parsing.conditions,
+        many=True,
+    )
+    skip: "dict[str, frozenset[str]] | None" = reading(
+        "--skip COLUMN=VALUE",
+        "Leave out the records that have this value; an empty one is none. Repeatable.",
+        read=parsing.conditions,
+        many=True,
+    )
+    null: list[str] | None = reading(
+        "--null TEXT", "What stands for no value in a cell, such as NULL. Repeatable.", many=True
+    )
+    records: str | None = reading(
+        "--records PATH",
+        "Where the records are inside each JSON document, such as data.rows.",
+        read=parsing.given,
+    )
+    columns: tuple[str, ...] | None = reading(
+        "--columns NAME,...", "The columns of a table without a header.", read=parsing.names
+    )
+    skip_lines: int | None = reading(
+        "--skip-lines N", "Lines before the header, such as titles.", read=parsing.whole
+    )
+    sheet: str | None = reading(
+        "--sheet NAME", "Of a spreadsheet. Default: the first.", read=parsing.given
     )
     date_format: str | None = reading(
         "--date-format FORMAT",

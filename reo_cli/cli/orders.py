@@ -68,6 +68,13 @@ def reading(
         mapped=mapped,
         extra=options.extra,
         ignored=tuple(options.ignore or ()),
+        only=options.only or {},
+        skip=options.skip or {},
+        null=frozenset(options.null or ()),
+        records=options.records or "",
+        header=options.columns or (),
+        skip_lines=options.skip_lines or 0,
+        sheet=options.sheet,
         given=frozenset({*always, *rules.absent, *rules.fallback}),
         command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
     ), rules

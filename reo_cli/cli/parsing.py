@@ -50,6 +50,27 @@ def pairs(option: str, texts: list[str]) -> dict[str, str]:
     return found
 
 
+def conditions(option: str, texts: list[str]) -> dict[str, frozenset[str]]:
+    """Read `COLUMN=VALUE` texts; the values of one column go together."""
+    found: dict[str, frozenset[str]] = {}
+    for text in texts:
+        column, equals, value = text.partition("=")
+        if not equals or not column.strip():
+            raise usage(option, text, "is not COLUMN=VALUE", "an empty VALUE is an absent one")
+        found[column] = found.get(column, frozenset()) | {value.strip()}
+    return found
+
+
+def names(option: str, text: str) -> tuple[str, ...]:
+    """Read `NAME,NAME`, as a line of CSV has them."""
+    import csv
+
+    found = tuple(each.strip() for each in next(csv.reader([text]), []))
+    if not any(found):
+        raise usage(option, text, "names no column", "such as domain,count,event_at")
+    return found
+
+
 def keys(option: str, texts: list[str]) -> dict[str, str]:
     """Read `KEY=VALUE` texts."""
     found: dict[str, str] = {}

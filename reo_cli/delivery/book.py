@@ -102,6 +102,10 @@ class Book:
         """Take warnings about a record that is sent all the same."""
         self._note(issues)
 
+    def skipped(self) -> None:
+        """Count a record that `--only` or `--skip` leaves out."""
+        self.inputs[self._input].counts.skipped += 1
+
     def summed(self) -> int:
         """Count a record that a roll-up has taken; return the number of its input."""
         self.inputs[self._input].counts.summed += 1

@@ -195,6 +195,9 @@ class Intake:
             return None
         if isinstance(item, Event):
             return self._job_of(item, ())
+        if item.left_out:
+            self._book.skipped()
+            return None
         event, issues = self._checker.check(item)
         if event is not None:
             return self._job_of(event, issues)

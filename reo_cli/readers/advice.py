@@ -164,7 +164,8 @@ def header_problem(
         if are_values:
             what = "holds values, not the names of columns"
         blanks = ",".join(f"NAME{at + 1}" for at in range(len(header)))
-        hint = options.hint(file, "--columns", blanks, before="name the columns: ")
+        before = f"put in the names for {blanks} and "
+        hint = options.hint(file, "--columns", blanks, before=before)
         return Problem("no-header", f"the first line {what}", hint)
     lines = _Advice(header, columns, options, file, samples, "column")
     return Problem(lines.code, lines.message(), lines.hint())
@@ -298,7 +299,8 @@ class _Advice:
         words += self._stand_ins(there, unused)
         words += self._leaving_out(unused)
         dropped = [f"{each}={options.mapped[each]}" for each in self.plan.unmapped]
-        fill_in = f"put in your {', '.join(self.blanks)} and " if self.blanks else ""
+        keep = "--extra meta keeps what is left out; " if {"--ignore", "--extra"} & {*words} else ""
+        fill_in = f"{keep}put in your {', '.join(self.blanks)} and " if self.blanks else keep
         return f"{fill_in}try: {options.command.extended(self.file, words, dropped)}"
 
     def _without_options(self) -> str:

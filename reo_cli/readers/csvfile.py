@@ -242,7 +242,7 @@ class CSVFile:
         if _names_fields(names, options) or plan(names, options, header=True).fields:
             return self._drawn(text)
         for mark in _OTHER_DELIMITERS:
-            if _names_fields(text.rstrip("\r\n").split(mark), options):
+            if len(plan(text.rstrip("\r\n").split(mark), options, header=True).fields) > 1:
                 hint = options.hint(self._file, "--delimiter", mark)
                 return Problem("wrong-delimiter", f"{_named(mark)} separates the columns", hint)
         only = names[0] if len(names) == 1 else ""

@@ -102,7 +102,8 @@ class Keys:
     def _look_for_unseen(self, value: Mapping[str, Any]) -> None:
         """Cross off the names of options that this object has."""
         for column in list(self._unseen):
-            parts = [column, *column.split("+")]
+            meant = self._options.mapped.get(column, column)
+            parts = [column, *meant.split("+"), meant]
             if any(reach(value, part) is not None or part in value for part in parts):
                 del self._unseen[column]
 

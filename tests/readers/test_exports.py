@@ -1,0 +1,165 @@
+"""Exports that people have, through the real command: what messages say leads to valid events."""
+
+import shlex
+from typing import Any
+
+import pytest
+
+from reo_cli.readers import ReadOptions
+from reo_cli.records import Issue
+from tests.conftest import World
+from tests.readers.reading import ALL, items
+
+GIVEN = {"ACTIVITY_TYPE": "downloads", "PRODUCT_ID": "cli", "COUNT_COLUMN": "count"}
+
+
+def led_to(world: World, name: str, **blanks: str) -> list[str]:
+    """Follow what the only issue of a file suggests, filled in, until it is valid: the command."""
+    words = ["validate", name]
+    for _ in range(4):
+        run = world.run(*words, "-o", "json")
+        if not run.code:
+            return words
+        (issue,) = run.json["issues"]
+        words = shlex.split(issue["hint"].partition("try: ")[2])[1:]
+        assert words, issue
+        words = [word for word in words if word not in ("-o", "json")]
+        for blank, value in {**GIVEN, **blanks}.items():
+            words = [word.replace(blank, value) for word in words]
+    raise AssertionError(issue)
+
+
+def sent(world: World, command: list[str]) -> list[dict[str, Any]]:
+    """The payloads that a dry run would send."""
+    run = world.run("send-file", "--dry-run", "-o", "ndjson", *command[1:])
+    assert run.code == 0, run.stderr
+    return [each["payload"] for each in run.lines if "payload" in each]
+
+
+TABLES = {
+    "preamble": "# exported by x\n# on y\nCompany Domain,Date,Downloads\nacme.com,2026-09-01,3\n",
+    "title": "Downloads by company\nall\n\nCompany Domain,Date,Downloads\nacme.com,2026-09-01,3\n",
+    "index": ",domain,count,event_at\n0,acme.com,3,2026-09-01\n",
+    "no_header": "acme.com,3,2026-09-01\n",
+    "two_columns": "domain,count,date,time\nacme.com,3,2026-09-01,00:00:00\n",
+    "two_dates": "signup_date,domain,last_seen_date,count\n2026-09-01,acme.com,2026-01-01,3\n",
+    "nested": '{"count":3,"time":"2026-09-01","user":{"company_domain":"acme.com"}}\n',
+    "envelope": '[{"day":"2026-09-01","rows":[{"domain":"acme.com","count":3}]}]',
+    "views": '{"count":54,"domain":"acme.com","views":[{"timestamp":"2026-09-01","count":3}]}',
+    "joined": '\ufeff{"count":3,"domain":"acme.com","day":"2026-09-01"}\n',
+}
+BLANKS = {"NAME1": "domain", "NAME2": "count", "NAME3": "event_at", "TIME_COLUMN": "signup_date"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_messages_lead_to_the_event(world: World, name: str) -> None:
+    path = world.folder / f"{name}{'.json' if TABLES[name][0] in '{[﻿' else '.csv'}"
+    path.write_text(TABLES[name])
+    (payload,) = sent(world, led_to(world, path.name, **BLANKS))
+    found = {name: payload[name] for name in ("domain", "count", "event_at")}
+    assert found == {"domain": "acme.com", "count": 3, "event_at": 1788220800}
+
+
+CSV = "Company,n,level,count\na.com,1,top,\\N\n,2,low,5\nb.com, 3 ,low,NULL\nTotal,6,,\n"
+JSON = (
+    '{"Company":"a.com","n":1,"level":"top"}\n{"n":2,"level":"low","count":5}\n'
+    '{"Company":"b.com","n":"3","level":"low","count":"NULL"}\n{"Company":"Total","n":6}\n'
+)
+READ = {"only": {}, "skip": {}, "mapped": {"domain": "Company"}}
+
+
+def conditions(**found: str) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values.split("|")) for name, values in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ({}, "1234"),
+        ({"skip": conditions(Company="Total")}, "123"),
+        ({"skip": conditions(domain="")}, "134"),
+        ({"skip": conditions(domain="|Total")}, "13"),
+        ({"only": conditions(level="low")}, "23"),
+        ({"only": conditions(level="low|top", n="1|3")}, "13"),
+        ({"only": conditions(level="")}, "4"),
+        ({"skip": conditions(count="")}, "23"),
+        ({"skip": conditions(count=""), "null": frozenset({"NULL"})}, "2"),
+    ],
+)
+@pytest.mark.parametrize("text", [CSV, JSON], ids=["csv", "json"])
+def test_records_are_left_out(text: str, options: dict[str, Any], numbers: str) -> None:
+    found = items(text.encode(), ALL._replace(mapped={"domain": "Company"}, **options))
+    assert not [each for each in found if isinstance(each, Issue)]
+    left = "".join(
+        str(each.number) for each in found if not isinstance(each, Issue) and not each.left_out
+    )
+    assert left == numbers
+
+
+def test_what_is_left_out_is_counted_and_nobodys_failure(world: World) -> None:
+    (world.folder / "a.csv").write_text(
+        "domain,count,event_at\nacme.com,3,2026-09-01\n,4,2026-09-01\nTotal,7,\nnote\n"
+    )
+    words = ["a.csv", "-a", "x", "-p", "y", "--skip", "domain=Total", "--skip", "domain="]
+    words += ["--skip", "domain=note", "-o", "json"]
+    checked = world.run("validate", *words)
+    assert (checked.code, checked.json["read"], checked.json["skipped"]) == (0, 1, 3)
+    run = world.run("send-file", "--sandbox", *words)
+    assert (run.code, run.json["delivered"], run.json["skipped"]) == (0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        ("domain\na.com\n", {"only": conditions(Plan="pro")}, "no-such-column"),
+        ("domain\na.com\n", {"ignored": ("Plan",)}, "ignores-nothing"),
+        ('{"domain":"a.com"}\n', {"only": conditions(plan="pro")}, "no-such-key"),
+        ('{"domain":"a.com"}\n', {"ignored": ("plan",)}, "no-such-key"),
+        ('{"domain":"a.com"}\n', {"mapped": {"count": "user.n"}}, "no-such-key"),
+    ],
+)
+def test_an_option_that_names_nothing_is_said(
+    text: str, options: dict[str, Any], code: str
+) -> None:
+    found = items(text.encode(), ALL._replace(**options))
+    assert [each.code for each in found if isinstance(each, Issue)] == [code]
+
+
+def rows(text: str, path: str, drip: int = 1 << 18) -> list[Any]:
+    found = items(
+        text.encode(), ReadOptions(records=path, extra="ignore"), name="x.json", drip=drip
+    )
+    return [each.code if isinstance(each, Issue) else each.fields for each in found]
+
+
+INNER = '{"domain":"a.com"},{"domain":"b.com","count":9}'
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "found"),
+    [
+        ('{"count":1,"rows":[%s]}', "rows", [("a.com", 1), ("b.com", 9)]),
+        ('{"count":1,"x":{"y":{"rows":[%s]}}}', "x.y.rows", [("a.com", 1), ("b.com", 9)]),
+        ('[{"count":1,"rows":[%s]},{"rows":[]}]', "rows", [("a.com", 1), ("b.com", 9)]),
+        ('{"count":1,"x":[{"count":2,"rows":[%s]}]}', "x.rows", [("a.com", 2), ("b.com", 9)]),
+        ('{"a.b":[%s]}\n{"c":1,"a.b":[]}', "a.b", [("a.com", None), ("b.com", 9)]),
+        ('{"rows":{"domain":"a.com"}}', "rows", [("a.com", None)]),
+    ],
+)
+@pytest.mark.parametrize("drip", [1, 1 << 18])
+def test_records_inside_documents(text: str, path: str, found: list[Any], drip: int) -> None:
+    read = rows(text.replace("%s", INNER), path, drip)
+    assert [(each["domain"], each.get("count")) for each in read] == found
+
+
+def test_a_document_may_be_larger_than_a_record() -> None:
+    text = '{"count":1,"rows":[' + ",".join(['{"domain":"a.com"}'] * 100_000) + '],"event_at":1}'
+    found = rows(text, "rows")
+    assert found[:-1] == [{"count": 1, "domain": "a.com"}] * 100_000
+    assert found[-1] == "late-key"  # the records were read without it
+
+
+@pytest.mark.parametrize("text", ['{"a":1}', '{"rows":3}', '{"rows":[1]}', "[[3]]", '{"rows":[{]}'])
+def test_documents_without_records(text: str) -> None:
+    (found,) = items(text.encode(), ReadOptions(records="rows"), name="x.json")
+    assert isinstance(found, Issue) or found.faults
