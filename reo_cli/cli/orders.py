@@ -101,7 +101,7 @@ def command_line() -> str:
 
 _WHERE = (
     *("--endpoint", "--api-key-file", "--ca-bundle", "--profile", "--env-file"),
-    *("--ledger", "--account"),
+    *("--ledger", "--account", "--id-from", "--on-change"),
 )
 _WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
 

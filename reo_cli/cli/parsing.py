@@ -84,7 +84,7 @@ def keys(option: str, texts: list[str]) -> dict[str, str]:
 
 def fields(option: str, text: str) -> tuple[str, ...]:
     """Read `FIELD,FIELD`."""
-    return tuple(field(option, name) for name in text.split(",")) if text else ()
+    return tuple(field(option, name) for name in text.split(","))
 
 
 def field(option: str, name: str) -> str:

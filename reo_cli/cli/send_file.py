@@ -50,10 +50,9 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
         default="100",
         read=parsing.whole,
     )
-    id_from: tuple[str, ...] = opt.memory(
+    id_from: tuple[str, ...] | None = opt.memory(
         "--id-from FIELD,...",
         "Fields that identify an event. Default: all of it, and its occurrence.",
-        default="",
         read=parsing.fields,
         offers=completion.field_lists,
     )
@@ -146,7 +145,9 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         names=options.files,
         reading=reading,
         rules=rules,
-        identity=Identity(options.id_from, options.on_change, options.shard, bool(options.roll_up)),
+        identity=Identity(
+            options.id_from or (), options.on_change, options.shard, bool(options.roll_up)
+        ),
         policy=Policy(
             concurrency=settings.concurrency,
             retries=settings.retries,
@@ -169,6 +170,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         command=orders.command_line(),
         where=orders.where_words(sys.argv[1:]),
         rejects=options.rejects,
+        keeps_rejects=not options.sandbox,
         lock_name=options.lock,
         locked=not (options.dry_run or options.sandbox),
         wait=options.wait,

@@ -4,17 +4,23 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
-from reo_cli.delivery.ledger import Acknowledged
 from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
+from reo_cli.errors import ReoError
 from reo_cli.issues import IssueLog
 from reo_cli.records import Issue, Record
+from reo_cli.scratch import scratch
 from reo_cli.values.jsontext import encode
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_REFUSED = "SELECT 1 FROM refused WHERE key = ?"
 
 
 class Listener(Protocol):
@@ -73,6 +79,7 @@ class Book:
         self._input = 0
         self._active: dict[bytes, Job] = {}
         self._pending: list[tuple[int, Reject]] = []
+        self._refused: sqlite3.Connection | None = None
         self.any_delivered = False
         self.broken: set[int] = set()
         """The inputs that could not be read to their ends."""
@@ -127,10 +134,17 @@ class Book:
             self._pending.append((self._input, _reject(record, None, reason, text)))
 
     def take(self, job: Job) -> bool:
-        """Register an event to be sent; False when an equal one is on its way already."""
+        """Register an event to be sent.
+
+        False when an equal one is on its way already, or was rejected in this run: each is tried
+        once a run, in a rejects file beside its source too.
+        """
         twin = self._active.get(job.key)
         if twin is not None:
             twin.twins.append(job)
+            return False
+        if self._refused and self._refused.execute(_REFUSED, (job.key,)).fetchone():
+            self._finish(job, "rejected", None, "the API has rejected it in this run")
             return False
         self._active[job.key] = job
         return True
@@ -148,15 +162,16 @@ class Book:
         now = self._clock()
         try:
             if self._memory is not None:
-                self._memory.record(
-                    [Acknowledged(job.event_id, job.content, now) for job, _ in answers]
-                )
+                self._memory.record([each for job, _ in answers for each in job.acknowledged(now)])
         finally:
             for job, outcome in answers:
                 self._finish(job, "delivered", outcome)
 
     def rejected(self, job: Job, outcome: Outcome) -> int:
         """Settle an event that the API refused for good; return how many its input has."""
+        if self._refused is None:
+            self._refused = scratch("CREATE TABLE refused (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._refused.execute("INSERT OR IGNORE INTO refused VALUES (?)", (job.key,))
         self._finish(job, "rejected", outcome)
         return self.inputs[job.input].counts.rejected
 
@@ -177,12 +192,23 @@ class Book:
         self._listener.attempted(job.event_id, job.attempts, outcome)
 
     def flush(self) -> None:
-        """Write the rejects that have come together; raises ReoError 74."""
+        """Write the rejects that have come together; raises ReoError 74 once all are tried."""
         pending, self._pending = self._pending, []
-        for at in {at for at, _ in pending}:
+        fault: ReoError | None = None
+        for at in dict.fromkeys(at for at, _ in pending):
             rejects = self._rejects[at]
-            rejects.add([reject for index, reject in pending if index == at])
-            self.inputs[at].rejects_file = rejects.path
+            try:
+                rejects.add([reject for index, reject in pending if index == at])
+                self.inputs[at].rejects_file = rejects.path
+            except ReoError as error:
+                fault = fault or error
+        if fault is not None:
+            raise fault
+
+    def close(self) -> None:
+        """Forget what was rejected."""
+        if self._refused is not None:
+            self._refused.close()
 
     def _finish(
         self,

@@ -5,24 +5,27 @@ The same code decides while a file is only checked and while it is sent.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reo_cli.delivery.body import request_body
-from reo_cli.delivery.ledger import Account, Acknowledged
-from reo_cli.delivery.stops import date, other_key
-from reo_cli.errors import ExitCode, ReoError
-from reo_cli.events import Event
-from reo_cli.identity import (
+from reo_cli.delivery.identity import (
     content_digest,
     derived_id,
     id_but_for_count,
     id_from_fields,
     id_key,
+    is_place_id,
+    place_id,
+    subject_of,
 )
-from reo_cli.records import Issue
+from reo_cli.delivery.ledger import Account, Acknowledged
+from reo_cli.delivery.stops import date, other_key
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Event
+from reo_cli.records import Issue, Record
 from reo_cli.repeats import repeat_issue
 from reo_cli.scratch import scratch
 
@@ -35,7 +38,8 @@ class Job:
 
     `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
     tried again, `started` when it was tried last, `failed` when it failed last. `twins` are records
-    with the same identity that wait for its outcome.
+    with the same identity that wait for its outcome. `alias` is the id that a record mended in a
+    rejects file has where it came from.
     """
 
     event: Event
@@ -50,11 +54,22 @@ class Job:
     started: float = 0.0
     failed: float = 0.0
     twins: "list[Job]" = field(default_factory=list)
+    alias: str | None = None
 
     @property
     def body(self) -> bytes:
         """The bytes of the request body: the same in every attempt and every run."""
         return request_body(self.event_id, self.event.content)
+
+    def acknowledged(self, at: float) -> list[Acknowledged]:
+        """Return what the ledger is to hold once the event is delivered, `at` epoch seconds."""
+        subject, count = subject_of(self.event.payload), self.event.payload["count"]
+        if self.alias is None:
+            return [Acknowledged(self.event_id, self.content, at, subject, count)]
+        return [
+            Acknowledged(self.event_id, self.content, at),
+            Acknowledged(self.alias, self.content, at, subject, count),
+        ]
 
     def __lt__(self, other: "Job") -> bool:
         return self.due < other.due
@@ -63,8 +78,9 @@ class Job:
 class Decision(NamedTuple):
     """What is to be done with an event.
 
-    `job` is None when it belongs to another shard, or when `issues` hold an error. `known` says
-    that it was delivered before, so that nothing is to be sent, `stop` that the run must end here.
+    `job` is None when it belongs to another shard; nothing is sent when `issues` hold an error.
+    `known` says that it was delivered before, so that nothing is to be sent, `stop` that the run
+    must end here.
     """
 
     job: Job | None
@@ -144,17 +160,20 @@ class Decider:
         self._memory = memory
         self._rehearses = rehearses
         self._seen = scratch(_SEEN)
-        self._origin = b""
+        self._origin = self._path = b""
         self._warns_of_now = False
         self._input = 0
         self._files: dict[int, str] = {}
 
-    def begin_input(self, index: int, name: str, origin: bytes, *, streamed: bool) -> None:
+    def begin_input(
+        self, index: int, name: str, origin: bytes, *, streamed: bool, path: bytes = b"-"
+    ) -> None:
         """Go on to another input; `origin` stands for it where an event's time is the run's.
 
-        That of a `streamed` one is new in every run, which is worth a warning.
+        That of a `streamed` one is new in every run, which is worth a warning. `path` is the place
+        of what has no identity, because it is invalid.
         """
-        self._origin = origin
+        self._origin, self._path = origin, path
         self._warns_of_now = streamed
         self._input = index
         self._files[index] = name
@@ -175,7 +194,7 @@ class Decider:
         decision = self._decided(event)
         job = decision.job
         if self._rehearses and job is not None and decision.goes_out:
-            times, *_ = self._count(event, _SENT + job.key, None)
+            times, *_ = self._count(event.record.line, _SENT + job.key, None)
             return decision._replace(known=times > 1)
         return decision
 
@@ -194,16 +213,18 @@ class Decider:
                 where = f"{event.record.file}:{event.record.line}"
                 stop = other_key(where, other.delivered_at)
                 return Decision(job, issues=issues, stop=stop)
+            if is_place_id(job.event_id):
+                job.alias = self._alias(event, job.content, account)
             return Decision(job, issues=issues)
         if not known.is_same(job.content) and self._identity.on_change != "skip":
             if self._identity.on_change == "error":
-                return Decision(None, issues=[*issues, _changed(event, known.delivered_at)])
+                return Decision(job, issues=[*issues, _changed(event, known.delivered_at)])
             return Decision(job, issues=issues)
         return Decision(job, known=True, issues=issues)
 
     def _identified(self, event: Event) -> tuple[Job, Sequence[Issue]]:
         given: str | int | None = event.event_id
-        if given is None and self._identity.id_from:
+        if self._identity.id_from and (given is None or is_place_id(given)):
             given = id_from_fields(event.payload, self._identity.id_from)
         if given is None and self._identity.rolled_up:
             given = id_but_for_count(event)
@@ -213,7 +234,7 @@ class Decider:
             return Job(event, self._input, given, key, content), self._note(event, key, content)
         content = content_digest(event, self._origin)
         place = content + self._input.to_bytes(4, "big")
-        times, _, _, line = self._count(event, place, None)
+        times, _, _, line = self._count(event.record.line, place, None)
         event_id = derived_id(content, times)
         job = Job(event, self._input, event_id, id_key(event_id), content)
         issues = [] if times == 1 else [self._repeat(event, f"line {line}", None, None)]
@@ -222,18 +243,46 @@ class Decider:
             issues.append(_new_in_every_run(event))
         return job, issues
 
+    def id_of_invalid(
+        self, record: Record, payload: Mapping[str, Any], issues: Sequence[Issue]
+    ) -> str | int:
+        """Return the id that an invalid record has to have: its own, or that of its place.
+
+        With --id-from it is that of its fields, where these are good.
+        """
+        wrong = {issue.field for issue in issues if issue.severity == "error"}
+        own, names = payload.get("event_id"), self._identity.id_from
+        if isinstance(own, str | int) and "event_id" not in wrong:
+            return own
+        if names and not wrong & {"", "meta", *names}:
+            return id_from_fields(dict(payload), names)
+        text = record.text or repr(record.fields)
+        key = b"place" + id_key(text) + self._input.to_bytes(4, "big")
+        return place_id(self._path, text, self._count(record.line, key, None)[0])
+
+    def _alias(self, event: Event, content: bytes, account: Account) -> str:
+        """Return the id that a mended record has in its file: the first that is not taken yet."""
+        number, *_ = self._count(event.record.line, b"mended" + content, None)
+        while True:
+            alias = derived_id(content, number)
+            taken, *_ = self._count(event.record.line, b"alias" + id_key(alias), None)
+            if taken == 1 and account.find(alias) is None:
+                return alias
+            number += 1
+
     def _note(self, event: Event, key: bytes, content: bytes) -> Sequence[Issue]:
         """Remember an event with an id of its own; return an issue if the id came before."""
-        times, first, file, line = self._count(event, key, content)
+        times, first, file, line = self._count(event.record.line, key, content)
         if times == 1:
             return ()
         where = f"line {line}" if file == self._input else f"{self._files[file]}:{line}"
         return [self._repeat(event, where, content, first)]
 
     def _count(
-        self, event: Event, key: bytes, content: bytes | None
+        self, line: int, key: bytes, content: bytes | None
     ) -> tuple[int, bytes | None, int, int]:
-        row = (key, content, self._input, event.record.line)
+        """Count one more of `key`; return how many there are, and where the first one is."""
+        row = (key, content, self._input, line)
         try:
             noted: tuple[int, bytes | None, int, int] = self._seen.execute(_NOTE, row).fetchone()
         except sqlite3.Error as fault:

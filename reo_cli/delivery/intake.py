@@ -102,7 +102,7 @@ class Input:
     """One input of a run: `open` starts reading it, `close` ends that and may find it changed.
 
     `origin` stands for it in the identity of events without a time of their own, which is new in
-    every run where the input is `streamed`.
+    every run where the input is `streamed`; `path` is the place of what has no identity.
     """
 
     index: int
@@ -111,6 +111,7 @@ class Input:
     streamed: bool
     open: Callable[[], Feed]
     close: Callable[[], None]
+    path: bytes = b"-"
 
 
 class Intake:
@@ -184,7 +185,9 @@ class Intake:
 
     def _open(self) -> Feed:
         now = self._input = self._left.popleft()
-        self._decider.begin_input(now.index, now.name, now.origin, streamed=now.streamed)
+        self._decider.begin_input(
+            now.index, now.name, now.origin, streamed=now.streamed, path=now.path
+        )
         self._book.begin_input(now.index)
         self._feed = now.open()
         return self._feed
@@ -201,8 +204,11 @@ class Intake:
         event, issues = self._checker.check(item)
         if event is not None:
             return self._job_of(event, issues)
+        payload = self._checker.as_far_as_good(item)
+        if payload is not None:
+            payload["event_id"] = self._decider.id_of_invalid(item, payload, issues)
         if self._shard is None or item.number % self._shard.of == self._shard.index:
-            self._book.invalid(item, issues, self._checker.as_far_as_good(item))
+            self._book.invalid(item, issues, payload)
         return None
 
     def _job_of(self, event: Event, issues: Sequence[Issue]) -> Job | None:
@@ -210,11 +216,11 @@ class Intake:
         decision = self._decider.decide(event)
         if decision.issues:
             issues = [*issues, *decision.issues]
-            if any(issue.severity == "error" for issue in decision.issues):
-                self._refuse(event, issues)
-                return None
         job = decision.job
         if job is None:
+            return None
+        if any(issue.severity == "error" for issue in decision.issues):
+            self._refuse(job, issues)
             return None
         if issues:
             self._book.warn(issues)
@@ -228,12 +234,12 @@ class Intake:
             raise decision.stop
         return job if self._has_room(job) else None
 
-    def _refuse(self, event: Event, issues: Sequence[Issue]) -> None:
+    def _refuse(self, job: Job, issues: Sequence[Issue]) -> None:
         """Settle an event that must not be sent; of a roll-up only records can be invalid."""
-        if event.record.fields is None:
-            self._book.invalid(event.record, issues, event.payload, "rejected")
-        else:
-            self._book.invalid(event.record, issues, self._checker.as_far_as_good(event.record))
+        record, payload = job.event.record, {**job.event.payload, "event_id": job.event_id}
+        self._book.invalid(
+            record, issues, payload, "rejected" if record.fields is None else "invalid"
+        )
 
     def _has_room(self, job: Job) -> bool:
         """Count a new event against `--limit`; settle it as unsent when that is reached."""

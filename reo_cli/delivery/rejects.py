@@ -9,19 +9,21 @@ import json
 import os
 import re
 import stat
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reo_cli.delivery.folders import make_folder, open_private
+from reo_cli.delivery.identity import is_place_id
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import STDIN
+from reo_cli.scratch import scratch
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.rejects_seen import Seen
+    import sqlite3
 
 SUFFIX = ".reo-rejects"
 
@@ -36,12 +38,22 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW
 _NAMELESS: int = getattr(os, "O_TMPFILE", 0)  # Linux only
 
 
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes of the longest line that can be ours: a record of 1 MiB, every character escaped."""
+
+_SCHEMA = """
+CREATE TABLE reject (key BLOB PRIMARY KEY, found INTEGER, met INTEGER) WITHOUT ROWID
+"""
+_FOUND = "INSERT INTO reject VALUES (?, 1, 0) ON CONFLICT (key) DO UPDATE SET found = found + 1"
+_MET = "INSERT INTO reject VALUES (?, 0, 1) ON CONFLICT (key) DO UPDATE SET met = met + 1"
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One record that was not delivered.
 
-    `payload_json` is the payload as JSON text, with the `event_id` it has or was sent under; None
-    when the record could not be parsed: `raw` then is the text it was read from. `status` is the
+    `payload_json` is the payload as JSON text, with the `event_id` it has to have; None when the
+    record could not be parsed: `raw` then is the text it was read from. `status` is the
     HTTP status or None; `line` and `record` count from 1.
     """
 
@@ -70,6 +82,22 @@ def default_path(input_name: str, state_folder: Path) -> Path:
     return state_folder / "rejects" / f"{source.name[:60]}-{mark}{SUFFIX}"
 
 
+def is_rejects_file(path: Path) -> bool:
+    """Whether an input is a rejects file, by its name or by its first line."""
+    if path.name.endswith(SUFFIX):
+        return True
+    try:
+        with path.open("rb") as file:
+            first = file.readline(LONGEST_LINE) if file.read(len(_BEGINS)) == _BEGINS else b""
+    except OSError:
+        return False  # the reader says what is wrong with it
+    return _ERROR.encode() in first
+
+
+_BEGINS = b'{"payload": '
+_ERROR = ', "error": {"file": '
+
+
 def _can_append(path: Path) -> bool:
     if path.is_symlink():
         return False
@@ -78,20 +106,69 @@ def _can_append(path: Path) -> bool:
     return os.access(path.parent, os.W_OK | os.X_OK)
 
 
+class Seen:
+    """What stands in the rejects files of a run, so that no line is written twice.
+
+    An event is known by its `event_id` and content: one line. What could not be parsed is known by
+    its text, and stands there as often as it occurs in the input: the n-th of equal ones is new
+    when the file held fewer than n. All is counted in a scratch database, so memory does not grow.
+    """
+
+    def __init__(self) -> None:
+        self._database: sqlite3.Connection | None = None
+
+    def load(self, file: BinaryIO, path: Path, by_file: bool) -> None:
+        """Take in the lines that stand in the file at `path`; lines of others count for nothing.
+
+        `by_file` keeps equal records of different inputs apart.
+        """
+        self._opened().executemany(_FOUND, ((key,) for key in _keys(file, path, by_file)))
+
+    def is_new(self, reject: Reject, path: Path, by_file: bool) -> bool:
+        """Whether this reject still has to be written; each call counts as an occurrence."""
+        payload = None if reject.payload_json is None else _decoded(reject.payload_json)
+        place = [str(path), reject.file if by_file else None]
+        key, is_event = _key(place, payload, _cut(reject.raw))
+        database = self._opened()
+        row = database.execute("SELECT found, met FROM reject WHERE key = ?", (key,)).fetchone()
+        found, met = row or (0, 0)
+        database.execute(_MET, (key,))
+        return not (found or met) if is_event else met >= found
+
+    def _opened(self) -> "sqlite3.Connection":
+        if self._database is None:
+            self._database = scratch(_SCHEMA)
+        return self._database
+
+    def close(self) -> None:
+        """Drop all that is known."""
+        if self._database is not None:
+            self._database.close()
+
+
 class Rejects:
     """One rejects file, for one input or (`explicit`: named by the user) for all of a run.
 
-    Nothing is created before the first reject. Threads may share it: each call waits its turn.
+    One that is an input itself takes nothing: what fails again stands in it already.
+
+    Nothing is created before the first reject, and it is open only while lines are written: a run
+    may have as many as it has inputs.
     """
 
-    def __init__(self, path: Path, *, explicit: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        seen: Seen | None = None,
+        *,
+        explicit: bool = False,
+        is_input: bool = False,
+    ) -> None:
         self.path = path
-        self.used = False
-        """Whether this run had anything for it, written now or there already."""
+        self._is_input = is_input
         self._explicit = explicit
-        self._turn = threading.Lock()
-        self._fd = -1
-        self._seen: Seen | None = None
+        self._seen = seen or Seen()
+        self._written: bool | None = None
+        """Whether this run has written to it; None while what stands in it is not known."""
 
     def check(self, others: Sequence[Path] = ()) -> None:
         """Make sure, before the first request, that a file named by the user can be written.
@@ -120,60 +197,49 @@ class Rejects:
         """
         import sqlite3
 
-        if not rejects:
+        if not rejects or self._is_input:
             return 0
-        with self._turn:
-            self.used = True
-            try:
-                seen = self._seen or self._open()
-                fresh = [
-                    _line(each)
-                    for each in rejects
-                    if seen.is_new(each.payload_json, _cut(each.raw), each.file)
-                ]
-                _append(self._fd, b"".join(fresh))
-            except OSError as error:
-                raise self._fault(error, ExitCode.IO) from None
-            except sqlite3.Error as error:
-                raise ReoError(
-                    ExitCode.IO,
-                    "scratch_failed",
-                    f"counting what stands in `{self.path}` failed: {error}",
-                    "make room in the folder for temporary files (TMPDIR), then run it again",
-                ) from None
+        try:
+            with self._open() as fd:
+                is_new, where = self._seen.is_new, (self.path, self._explicit)
+                fresh = [_line(each) for each in rejects if is_new(each, *where)]
+                _append(fd, b"".join(fresh))
+        except OSError as error:
+            raise self._fault(error, ExitCode.IO) from None
+        except sqlite3.Error as error:
+            raise ReoError(
+                ExitCode.IO,
+                "scratch_failed",
+                f"counting what stands in `{self.path}` failed: {error}",
+                "make room in the folder for temporary files (TMPDIR), then run it again",
+            ) from None
+        self._written = self._written or bool(fresh)
         return len(fresh)
 
     def close(self) -> None:
-        """Close the file once its lines are on the disk. Raises ReoError 74."""
-        with self._turn:
-            fd, self._fd = self._fd, -1
-            if self._seen is not None:
-                self._seen.close()
-                self._seen = None
-            if fd < 0:
-                return
-            try:
-                if stat.S_ISREG(os.fstat(fd).st_mode):
+        """See that what was written is on the disk. Raises ReoError 74."""
+        try:
+            if self._written and self.path.is_file():
+                with self._open() as fd:
                     os.fsync(fd)
-            except OSError as error:
-                raise self._fault(error, ExitCode.IO) from None
-            finally:
-                os.close(fd)
+        except OSError as error:
+            raise self._fault(error, ExitCode.IO) from None
 
-    def _open(self) -> "Seen":
-        """Open or create the file, and read what stands in it."""
-        from reo_cli.delivery.rejects_seen import Seen
-
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        """Lend the open file, made if need be, once what stands in it is known."""
         if not self._explicit:
             make_folder(self.path.parent)
-        if self._fd < 0:
-            self._fd = _checked(open_private(self.path, _FLAGS))
-        seen = Seen(by_file=self._explicit)
-        if stat.S_ISREG(os.fstat(self._fd).st_mode):
-            with open(self._fd, "rb", closefd=False) as file:
-                seen.load(file)
-        self._seen = seen
-        return seen
+        fd = _checked(open_private(self.path, _FLAGS))
+        try:
+            if self._written is None:
+                if stat.S_ISREG(os.fstat(fd).st_mode):
+                    with open(fd, "rb", closefd=False) as file:
+                        self._seen.load(file, self.path, self._explicit)
+                self._written = False
+            yield fd
+        finally:
+            os.close(fd)
 
     def _taken(self) -> ReoError:
         message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
@@ -264,3 +330,49 @@ def _cut(raw: str) -> str:
     while end < len(data) and data[end] & 0xC0 == 0x80:
         end -= 1
     return data[:end].decode("utf-8", "surrogatepass")
+
+
+def _keys(file: BinaryIO, path: Path, by_file: bool) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        entry = _decoded(line.decode("utf-8", "surrogateescape"))
+        if isinstance(entry, dict) and "payload" in entry:
+            error = entry.get("error")
+            name = str(error.get("file")) if by_file and isinstance(error, dict) else None
+            yield _key([str(path), name], entry["payload"], str(entry.get("raw", "")))[0]
+
+
+def _key(place: Sequence[str | None], payload: Any, raw: str) -> tuple[bytes, bool]:
+    """Return what a reject is known by, and whether that is an `event_id`.
+
+    `place` is the rejects file, and the input where that counts. The time counts for nothing beside
+    an id: `now` differs from run to run. An id that stands for a record's place says all.
+    """
+    event_id = payload.get("event_id") if isinstance(payload, dict) else None
+    if isinstance(event_id, str) and event_id.strip(f"{_NUMBER} "):
+        said = {k: v for k, v in payload.items() if k not in ("event_id", "event_at")}
+        said = {} if is_place_id(event_id) else said
+        return _digest([place[0], event_id.lstrip(_NUMBER), said]), True
+    return _digest([*place, payload, raw if payload is None else None]), False
+
+
+_NUMBER = "\0"
+"""Stands before the text of a JSON number, which so differs from the same text in quotes."""
+
+
+def _number(text: str) -> str:
+    return _NUMBER + text
+
+
+def _decoded(text: str) -> Any:
+    """Return the JSON value, numbers as text whatever their size; other text as it is."""
+    try:
+        return json.loads(
+            text, parse_int=_number, parse_float=_number, parse_constant=_number, strict=False
+        )
+    except (ValueError, RecursionError):
+        return text
+
+
+def _digest(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).digest()

@@ -25,7 +25,7 @@ from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.progress import Meter, Silent, sum_of
-from reo_cli.delivery.rejects import Rejects, default_path
+from reo_cli.delivery.rejects import Rejects, Seen, default_path, is_rejects_file
 from reo_cli.delivery.signals import Signals
 from reo_cli.delivery.stops import changed_sums, invalid_input, not_all_read, timed_out
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
@@ -58,8 +58,8 @@ class Order:
     `target` is None for a dry run, `key` None for a dry run without one. `ledger` None is one that
     lasts for this run only. `state` is the user's state folder, `started` the process's start in
     monotonic seconds. `command` is the command line that resumes the run, `where` those of its
-    options that say where events go and what is remembered of them. `roll_up` None sends the events
-    as they are.
+    options that say where events go and what is remembered of them. Without `keeps_rejects` only
+    `rejects`, a file that the user named, takes any. `roll_up` None sends the events as they are.
     """
 
     names: Sequence[str]
@@ -79,6 +79,7 @@ class Order:
     started: float
     command: str
     rejects: Path | None = None
+    keeps_rejects: bool = True
     lock_name: str | None = None
     locked: bool = True
     wait: float = 0.0
@@ -204,16 +205,25 @@ class _Run:
 
     def _rejects(self, stack: ExitStack) -> list[Rejects]:
         order = self._order
+        seen = Seen()
+        stack.callback(seen.close)
         if order.rejects is not None:
-            shared = Rejects(order.rejects, explicit=True)
+            shared = Rejects(order.rejects, seen, explicit=True)
             taken = [Path(each.path) for each in self._sources if not each.streamed]
             shared.check([*taken, *files_of(order.ledger)])
-            files = [shared] * len(self._sources)
-        else:
-            files = [Rejects(default_path(each.path, order.state)) for each in self._sources]
+            stack.callback(shared.close)
+            return [shared] * len(self._sources)
+        if not order.keeps_rejects:
+            return []
+        files = [self._rejects_of(Path(each.path), each.streamed, seen) for each in self._sources]
         for each in files:
             stack.callback(each.close)
         return files
+
+    def _rejects_of(self, path: Path, streamed: bool, seen: Seen) -> Rejects:
+        if not streamed and is_rejects_file(path):
+            return Rejects(path, is_input=True)
+        return Rejects(default_path(str(path), self._order.state), seen)
 
     def _lock(self, stack: ExitStack) -> None:
         order = self._order
@@ -395,6 +405,7 @@ class _Run:
             signals.post_to(None)
             workers.close()
             decider.close()
+            book.close()
         if book.broken and self.error is None:
             self.error = not_all_read(bool(sum_of(self._inputs).delivered))
 
@@ -416,8 +427,9 @@ class _Run:
             items = read(source, self._order.reading)
             return Pipe(items, wake, source.stop) if wake else items
 
-        origin = origin_of(source)
-        return Input(at, source.name, origin, source.streamed, start, source.verify_unchanged)
+        origin, close = origin_of(source), source.verify_unchanged
+        path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
+        return Input(at, source.name, origin, source.streamed, start, close, path)
 
     def summary(self) -> Summary:
         """Return what the run has come to."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
+from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger.ledger import DAY, Ledger
-from reo_cli.identity import id_key
 
 if TYPE_CHECKING:
     import sqlite3

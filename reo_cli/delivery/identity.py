@@ -5,7 +5,8 @@ An id depends on neither endpoint nor key. Pure, but for the clock-free digests 
 library.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reo_cli.digests import blake2b
@@ -23,6 +24,11 @@ _ID = b"reo/1 id"
 _ID_FROM = b"reo/1 id-from"
 _ID_SUM = b"reo/1 id-sum"
 _KEY = b"reo/1 key"
+_PLACE = b"reo/1 place"
+_SUBJECT = b"reo/1 subject"
+
+PLACE = "reject-"
+"""Begins the id of a record that has none, because it is invalid: that of its place."""
 
 
 def digest(*parts: bytes) -> bytes:
@@ -70,6 +76,36 @@ def id_but_for_count(event: Event) -> str:
 def _value(payload: dict[str, Any], name: str) -> Any:
     head, _, key = name.partition(".")
     return payload.get("meta", {}).get(key) if key else payload.get(head)
+
+
+def place_id(path: bytes, text: str, occurrence: int) -> str:
+    """Return the id of an invalid record: of its file and of what stood there.
+
+    So it stays the same while the file grows, and no mended line is taken for another event. `path`
+    is the input's, `occurrence` the record's number (from 1) among equal ones.
+    """
+    body = b"%d:%b%b" % (len(path), path, text.encode("utf-8", "surrogatepass"))
+    body += str(occurrence).encode()
+    return PLACE + blake2b(body, digest_size=DIGEST_SIZE, person=_PLACE).hexdigest()
+
+
+_PLACE_ID = re.compile(f"{PLACE}[0-9a-f]{{{2 * DIGEST_SIZE}}}")
+
+
+def is_place_id(event_id: object) -> bool:
+    """Tell whether an id is one of `place_id`."""
+    return isinstance(event_id, str) and _PLACE_ID.fullmatch(event_id) is not None
+
+
+def subject_of(payload: Mapping[str, Any]) -> int:
+    """Return what an event counts as 64 bits, signed: activity, product, company and time."""
+    said = "\0".join([str(payload.get(name, "")) for name in SUBJECT])
+    digest = blake2b(said.encode(), digest_size=8, person=_SUBJECT).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+SUBJECT = ("activity_type", "product_id", "domain", "ip_addr", "event_at")
+"""The fields that an event's subject is made of (design.md, Replaced)."""
 
 
 def id_key(event_id: str | int) -> bytes:

@@ -1,0 +1,200 @@
+"""What was not delivered, mended and sent again: each event once, none taken for another."""
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run, World
+from tests.delivery.harness import Desk, counts, ndjson, row, write_csv
+from tests.faults import Action, FaultServer, Request, failure, success
+
+BAD = "x"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    def script(_: int, request: Request) -> Action:
+        return failure(400) if request.json["payload"]["domain"] == "refused.com" else success()
+
+    with FaultServer(script) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(world: World, server: FaultServer) -> Desk:
+    return Desk(world, server)
+
+
+def rejects(run: Run) -> Path:
+    (path,) = {each["rejects_file"] for each in run.json["inputs"] if each["rejects_file"]}
+    return Path(path)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def mend(path: Path, how: Callable[[dict[str, Any]], object]) -> None:
+    """Change the payloads in a rejects file, and nothing else."""
+    mended = lines(path)
+    for line in mended:
+        how(line["payload"])
+    path.write_text(ndjson(mended))
+
+
+def printed_command(run: Run) -> list[str]:
+    """The arguments of the command that the run said to send the rejects with."""
+    command = next(part for part in run.stderr.split("`") if ".reo-rejects" in part)
+    return shlex.split(command)[2:]
+
+
+def set_count(number: int) -> Callable[[dict[str, Any]], object]:
+    return lambda payload: payload.update(count=number)
+
+
+def accepted(server: FaultServer) -> list[tuple[object, object]]:
+    found = [each.json["payload"] for each in server.requests if each.accepted]
+    return sorted((each["domain"], each["count"]) for each in found)
+
+
+def test_mended_lines_and_then_the_mended_source(desk: Desk) -> None:
+    """Two of the mended rows are equal, and equal to one that was delivered: three events."""
+    good = [row(n) for n in range(10)]
+    bad = [row(3, count=BAD), row(3, count="y"), row(20, count=BAD), row(20, count=BAD)]
+    file = desk.csv([*good, *bad])
+    run = desk.send(file, "--skip-invalid")
+    assert (run.code, counts(run)) == (1, {"delivered": 10, "invalid": 4})
+    ids = [line["payload"]["event_id"] for line in lines(rejects(run))]
+    assert len(set(ids)) == 4
+    assert desk.send(file, "--skip-invalid").code == 1
+    assert len(lines(rejects(run))) == 4, "no line is written twice"
+
+    mend(
+        rejects(run), lambda payload: payload.update(count=row(payload["event_at"] % 100)["count"])
+    )
+    sent = desk.send(*printed_command(run))
+    assert (sent.code, counts(sent)) == (0, {"delivered": 4})
+    assert counts(desk.send(*printed_command(run))) == {"already_delivered": 4}
+    source = desk.csv([*good, row(3), row(3), row(20), row(20)])
+    assert counts(desk.send(source)) == {"already_delivered": 14}
+    assert len(set(desk.server.accepted)) == len(desk.server.accepted) == 14
+
+
+@pytest.mark.parametrize("by_profile", [False, True])
+def test_the_printed_command_keeps_what_identifies_an_event(desk: Desk, by_profile: bool) -> None:
+    """A mended field of --id-from too: the id is that of the mended source."""
+    option = ["--id-from", "domain,event_at"]
+    if by_profile:
+        config = desk.world.folder / "config.toml"
+        config.write_text('[profiles.nightly]\nid_from = ["domain", "event_at"]\n')
+        config.chmod(0o600)
+        desk.env = {"REO_CONFIG": str(config)}
+        option = ["--profile", "nightly"]
+    good, bad = [row(n) for n in range(5)], [row(7, count=BAD), row(8, event_at=BAD)]
+    run = desk.send(desk.csv([*good, *bad]), "--skip-invalid", *option)
+    assert counts(run) == {"delivered": 5, "invalid": 2}
+
+    def how(payload: dict[str, Any]) -> None:
+        whole = row(7) if payload["count"] == BAD else row(8)
+        payload.update(whole)
+
+    mend(rejects(run), how)
+    assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
+    assert counts(desk.send(desk.csv([*good, row(7), row(8)]), *option)) == {"already_delivered": 7}
+
+
+def test_a_changed_line_is_not_sent_past_on_change(desk: Desk) -> None:
+    option = ["--id-from", "domain,event_at"]
+    good = [row(n) for n in range(5)]
+    desk.send(desk.csv(good), *option)
+    run = desk.send(desk.csv([*good[1:], row(0, count=777)]), "--skip-invalid", *option)
+    assert counts(run) == {"already_delivered": 4, "invalid": 1}
+    again = desk.send(*printed_command(run))
+    assert (again.code, counts(again)) == (65, {"invalid": 1})
+    assert "changed since" in again.json["issues"][0]["message"]
+    sent = desk.send(*printed_command(run), "--on-change", "send")
+    assert counts(sent) == {"delivered": 1}
+    assert len(set(desk.server.accepted)) == 5
+
+
+def test_a_mended_line_is_not_sent_past_on_change(desk: Desk) -> None:
+    """A date that is mended to that of an event that was delivered with another count."""
+    option = ["--id-from", "domain,event_at"]
+    desk.send(desk.csv([row(1)]), *option)
+    run = desk.send(desk.csv([row(1, count=5, event_at=BAD)], "b.csv"), "--skip-invalid", *option)
+    mend(rejects(run), lambda payload: payload.update(event_at=row(1)["event_at"]))
+    again = desk.send(*printed_command(run))
+    assert (again.code, counts(again)) == (65, {"invalid": 1})
+
+
+def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
+    """Mended to different counts, they go out together and are known ever after."""
+    files = [desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2)]
+    run = desk.send(*files, "--skip-invalid")
+    for number, each in enumerate(run.json["inputs"]):
+        mend(Path(each["rejects_file"]), set_count(50 + number))
+    assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
+    mended = [desk.csv([row(n), row(9, count=49 + n)], f"{n}.csv") for n in (1, 2)]
+    assert counts(desk.send(*mended)) == {"already_delivered": 4}
+
+
+def test_what_cannot_be_parsed_keeps_its_text(desk: Desk) -> None:
+    file = desk.world.folder / "x.ndjson"
+    file.write_text(ndjson([row(1)]) + '{"count": \n' + ndjson([row(2)]))
+    run = desk.send(file, "--skip-invalid")
+    assert counts(run) == {"delivered": 2, "invalid": 1}
+    (line,) = lines(rejects(run))
+    assert (line["payload"], line["raw"].strip()) == (None, '{"count":')
+
+
+def test_three_days_of_all_files_make_one_rejects_file(desk: Desk) -> None:
+    """I3: each rejected event is tried once a day, whatever the order of the files."""
+    folder = desk.world.folder / "data"
+    folder.mkdir()
+    write_csv(folder / "usage.csv", [row(1), row(2, domain="refused.com"), row(3, count=BAD)])
+    for day in range(1, 4):
+        names = sorted(folder.iterdir(), reverse=day == 3)
+        run = desk.send(*names, "--skip-invalid")
+        assert run.code == 1
+        assert sorted(each.name for each in folder.iterdir()) == [
+            "usage.csv",
+            "usage.csv.reo-rejects",
+        ]
+        assert rejects(run).name == "usage.csv.reo-rejects"
+        assert len(lines(rejects(run))) == 2
+        assert len(desk.server.requests) == 1 + day
+
+
+def test_a_rejects_file_of_any_name_makes_none_of_its_own(desk: Desk) -> None:
+    kept = desk.world.folder / "kept.ndjson"
+    file = desk.csv([row(1), row(2, domain="refused.com"), row(3, count=BAD)])
+    desk.send(file, "--skip-invalid", "--rejects", kept)
+    before = kept.read_text()
+    run = desk.send(kept, "--skip-invalid")
+    assert (run.code, counts(run)) == (1, {"rejected": 1, "invalid": 1})
+    assert rejects(run) == kept
+    assert kept.read_text() == before
+    assert not list(desk.world.folder.glob("*.reo-rejects"))
+
+
+def test_a_sandbox_run_leaves_no_rejects_behind(desk: Desk) -> None:
+    run = desk.send(desk.csv([row(1), row(3, count=BAD)]), "--skip-invalid", "--sandbox")
+    assert (run.code, counts(run)) == (1, {"delivered": 1, "invalid": 1})
+    assert run.json["inputs"][0]["rejects_file"] is None
+    assert not list(desk.world.folder.glob("*.reo-rejects"))
+
+
+def test_a_rejects_file_that_fails_takes_no_other_input_s_lines_with_it(desk: Desk) -> None:
+    """Beside the first input there is a rejects file that cannot be read: 74, the other's stand."""
+    first, second = (desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2))
+    Path(f"{first}.reo-rejects").symlink_to("/dev/full")
+    state = desk.world.home / ".local/state/reo"
+    state.mkdir(parents=True)
+    (state / "rejects").write_text("no folder")
+    run = desk.send(first, second, "--skip-invalid", "--concurrency", "1")
+    assert (run.code, run.json["error"]["reason"]) == (74, "rejects_not_written")
+    assert len(lines(Path(f"{second}.reo-rejects"))) == 1
