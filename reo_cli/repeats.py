@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from struct import Struct
 from typing import IO, NamedTuple
 
-from reo_cli.delivery.identity import content_digest, id_key
 from reo_cli.digests import blake2b
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
+from reo_cli.identity import content_digest, id_key
 from reo_cli.records import Issue
 
 RUN = 4096

@@ -41,8 +41,8 @@ class Listener(Protocol):
     def note(self, text: str) -> None:
         """Take something worth knowing that is neither a result nor a warning."""
 
-    def warning(self, text: str) -> None:
-        """Take something that is likely a mistake."""
+    def warning(self, text: str, *, loud: bool = False) -> None:
+        """Take something that is likely a mistake; `loud` is said under `-q` too."""
 
     def hint(self, text: str) -> None:
         """Take advice on what to do."""

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reo_cli.delivery.body import request_body
-from reo_cli.delivery.identity import (
+from reo_cli.delivery.ledger import Account, Acknowledged
+from reo_cli.delivery.replaced import Watch
+from reo_cli.delivery.stops import date, other_key
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Event
+from reo_cli.identity import (
     content_digest,
     derived_id,
     id_but_for_count,
@@ -21,10 +26,6 @@ from reo_cli.delivery.identity import (
     place_id,
     subject_of,
 )
-from reo_cli.delivery.ledger import Account, Acknowledged
-from reo_cli.delivery.stops import date, other_key
-from reo_cli.errors import ExitCode, ReoError
-from reo_cli.events import Event
 from reo_cli.records import Issue, Record
 from reo_cli.repeats import repeat_issue
 from reo_cli.scratch import scratch
@@ -150,14 +151,23 @@ class Decider:
     """Decides over the events of a run, in the order of the inputs.
 
     A rehearsal (a dry run) sends nothing that a ledger could tell of: an event that came before
-    counts as delivered by then.
+    counts as delivered by then. `watch` is told of each event, `skipped` knows those that replace
+    others and are not to be sent.
     """
 
     def __init__(
-        self, identity: Identity, memory: Memory | None, *, rehearses: bool = False
+        self,
+        identity: Identity,
+        memory: Memory | None,
+        *,
+        rehearses: bool = False,
+        watch: Watch | None = None,
+        skipped: Watch | None = None,
     ) -> None:
         self._identity = identity
         self._memory = memory
+        self._watch = watch
+        self._skipped = skipped
         self._rehearses = rehearses
         self._seen = scratch(_SEEN)
         self._origin = self._path = b""
@@ -202,7 +212,20 @@ class Decider:
         job, issues = self._identified(event)
         shard = self._identity.shard
         if shard and int.from_bytes(job.key[:8], "big") % shard.of != shard.index:
+            self._note_subject(job, known=True, ours=False)
             return Decision(None)
+        decision = self._looked_up(event, job, issues)
+        self._note_subject(job, known=decision.known)
+        if decision.goes_out and self._skipped and self._skipped.is_replaced(job.key):
+            return decision._replace(known=True)
+        return decision
+
+    def _note_subject(self, job: Job, *, known: bool, ours: bool = True) -> None:
+        if self._watch is not None:
+            self._watch.note(self._input, job.event, job.key, known=known, ours=ours)
+
+    def _looked_up(self, event: Event, job: Job, issues: Sequence[Issue]) -> Decision:
+        """Decide by what the ledger knows of the event."""
         if any(issue.severity == "error" for issue in issues) or self._memory is None:
             return Decision(job, issues=issues)
         account = self._memory.lookup

@@ -26,22 +26,30 @@ from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.progress import Meter, Silent, sum_of
 from reo_cli.delivery.rejects import Rejects, Seen, default_path, is_rejects_file
+from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.signals import Signals
-from reo_cli.delivery.stops import changed_sums, invalid_input, not_all_read, timed_out
+from reo_cli.delivery.stops import (
+    changed_sums,
+    invalid_input,
+    not_all_read,
+    replaced,
+    timed_out,
+    would_count_twice,
+)
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source
-from reo_cli.records import STDIN
+from reo_cli.records import STDIN, Issue
 from reo_cli.rollup import Plan, RollUp
 from reo_cli.text import pasted
 
 EARLY = ("max_time", "gave_up", "interrupted", "retry_after")
 """What ends a run before its end though nothing is wrong with what it sends."""
 
-HOPELESS = ("invalid_input", "all_rejected", "delivered_under_another_key")
+HOPELESS = ("invalid_input", "replaced", "all_rejected", "delivered_under_another_key")
 """Why the same command, run again, would stop in the same place."""
 
 ROLLED_UP = "roll-up"
@@ -129,6 +137,7 @@ class _Run:
         self._surveyed: list[InputSummary] = []
         self._dispatcher: Dispatcher | None = None
         self._ledger: Ledger | None = None
+        self._skipped: Watch | None = None
         self._ledger_summary: LedgerSummary | None = None
         self._bodies: list[str] = []
         self._to_send = 0
@@ -307,13 +316,17 @@ class _Run:
                 self._bodies.append(body)
             book.unsent(job, "dry run" if dry_run else "", body=body)
 
-        self._check(memory, which, book, settle)
+        watch = Watch(memory.lookup) if memory else None
+        self._check(memory, which, book, settle, watch)
         self._surveyed = self._inputs
         counts = sum_of([*self._records, *self._inputs])
         if counts.invalid or counts.rejected or book.broken:
             self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
             if counts.rejected:
                 self.error = changed_sums(counts.rejected, sum_of(self._inputs).read)
+        elif watch is not None:
+            self._judge(watch, which)
+        if self.error is not None:
             if self._listener.lists_records and not dry_run:
                 self._list_unsent(memory, which)
             return False
@@ -327,6 +340,7 @@ class _Run:
         which: Collection[int],
         book: Book,
         settle: Callable[[Job], None],
+        watch: Watch | None = None,
     ) -> None:
         """Take inputs through reading, check and decision, and give what could be sent to settle.
 
@@ -334,7 +348,7 @@ class _Run:
         """
         order = self._order
         rehearses = order.target is None and order.ledger is not None
-        decider = Decider(order.identity, memory, rehearses=rehearses)
+        decider = Decider(order.identity, memory, rehearses=rehearses, watch=watch)
         inputs = self._opened(which, None)
         limit = order.policy.limit if order.target is None else None
         intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)
@@ -343,6 +357,30 @@ class _Run:
             intake.take_some(AT_ONCE, settle)
             self._meter.checking(book)
         decider.close()
+
+    def _judge(self, watch: Watch, which: Collection[int]) -> None:
+        """Decide over events that replace others, of files before anything is sent.
+
+        A pipe, and what is sent as far as it is valid, cannot be stopped any more: a warning.
+        """
+        order, rule = self._order, self._order.identity.on_change
+        found = watch.judge(which)
+        for each in found:
+            file = self._inputs[each.input].file
+            text = replaced(each, file)
+            if order.skip_invalid or each.input in self._streams():
+                self._listener.warning(f"{text}: they count twice", loud=True)
+            elif rule == "error":
+                self.error = self.error or would_count_twice(each, file)
+                issue = Issue(file, each.line, each.record, "", "error", text, code="replaced")
+                self._log.add([issue])
+            else:
+                done = "are left, as" if rule == "skip" else "are sent all the same, as"
+                self._listener.note(f"{text}: they {done} --on-change {rule} says")
+        if found and rule == "skip":
+            self._skipped = watch
+        if found and self.error is None and rule != "skip" and order.target is not None:
+            watch.forget([each.input for each in found])
 
     def _list_unsent(self, memory: Memory | None, which: Collection[int]) -> None:
         """Tell of every record that nothing was sent, which is known only when all are checked."""
@@ -372,7 +410,9 @@ class _Run:
             clock=time.time,
         )
         inputs = self._opened(range(len(self._inputs)), workers.post)
-        decider = Decider(order.identity, memory)
+        unchecked = set(range(len(self._inputs))) - set(checked)
+        watch = Watch(memory.lookup) if unchecked else None
+        decider = Decider(order.identity, memory, watch=watch, skipped=self._skipped)
         intake = Intake(
             inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
         )
@@ -397,6 +437,8 @@ class _Run:
                 left = counts.read - self._inputs[at].counts.read
                 self._inputs[at].counts.unsent += max(0, left)
             book.flush()
+            if watch is not None and self.error is None:
+                self._judge(watch, unchecked)
             if book.any_delivered and self._ledger is not None:
                 warning = tidy(self._ledger, order.keep_days, time.time())
                 if warning:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.pace import LONGEST_WAIT
+from reo_cli.delivery.replaced import Replaced
 from reo_cli.errors import ExitCode, ReoError
 
 
@@ -75,6 +76,28 @@ def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoE
     message = f"the API rejected the first {rejected} events of {file}, the last with {reason}"
     hint = "a field may be mapped wrongly; --max-rejects 0 sends the rest all the same"
     return ReoError(code, "all_rejected", message, hint)
+
+
+def replaced(found: Replaced, file: str) -> str:
+    """Say what the events of an input do to those that were delivered before."""
+    of = f"{found.number:,} of {found.events:,} event{'s' * (found.events != 1)}"
+    if found.same:
+        return f"{of} of {file} were delivered before under other ids, with the same counts"
+    first = f"the first, line {found.line}, had count {found.before:,} and has {found.now:,}"
+    return f"{of} of {file} replace events that were delivered before with other counts: {first}"
+
+
+def would_count_twice(found: Replaced, file: str) -> ReoError:
+    """Return the error for an input whose events would count a second time."""
+    before = "send them with the options and settings that they were sent with"
+    keeps = "--id-from FIELD,… keeps the id of an event whose count goes on"
+    ways = "--on-change skip leaves them, --on-change send sends them all the same"
+    return ReoError(
+        ExitCode.INVALID,
+        "replaced",
+        f"{replaced(found, file)}: nothing was sent, they would count twice",
+        f"{before if found.same else keeps}; {ways}",
+    )
 
 
 def other_key(where: str, delivered_at: int) -> ReoError:

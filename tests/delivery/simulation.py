@@ -119,7 +119,10 @@ class Ears:
     def __init__(self) -> None:
         self.ends: list[Settled] = []
         self.said: list[str] = []
-        self.note = self.warning = self.hint = self.said.append
+        self.note = self.hint = self.said.append
+
+    def warning(self, text: str, *, loud: bool = False) -> None:
+        self.said.append(text)
 
     def settled(self, settled: Settled) -> None:
         self.ends.append(settled)

@@ -5,11 +5,10 @@ A key's fingerprint is an HMAC under the salt that stands beside it, so the key 
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger.ledger import DAY, Ledger
+from reo_cli.identity import id_key
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,9 +73,14 @@ class Account:
         with ledger.reading() as connection:
             self._own, self._others = self._resolved(connection)
 
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Make the looks within the `with` block one look; raises ReoError (73 to 75)."""
-        return self._ledger.snapshot()
+        self.snapshot = ledger.snapshot
+        self.reading = ledger.reading
+        self.writing = ledger.writing
+
+    @property
+    def scopes(self) -> Sequence[int]:
+        """The scopes of its entries in the ledger."""
+        return self._own
 
     def find(self, event_id: str | int) -> Known | None:
         """Return what is known of an event of this account; raises ReoError (73 to 75)."""
@@ -89,9 +93,14 @@ class Account:
         """
         return None if self._name or not self._others else self._newest(self._others, event_id)
 
+    def has_subjects(self) -> bool:
+        """Tell whether it is known what any of its delivered events counted."""
+        return self._holds("subject", self._own)
+
     def is_only_elsewhere(self) -> bool:
         """Tell whether other keys without a name have had events delivered, and this one none."""
-        return not self._name and not self._holds(self._own) and self._holds(self._others)
+        own, others = self._holds("event", self._own), self._holds("event", self._others)
+        return not self._name and others and not own
 
     def record(self, acknowledged: Iterable[Acknowledged]) -> None:
         """Record acknowledged events in one transaction, which is committed on return.
@@ -170,9 +179,9 @@ class Account:
         made = connection.execute("INSERT INTO account VALUES (NULL, ?, ?, ?, ?) RETURNING id", row)
         return int(made.fetchone()[0])
 
-    def _holds(self, scopes: Sequence[int]) -> bool:
+    def _holds(self, table: str, scopes: Sequence[int]) -> bool:
         with self._ledger.reading() as connection:
-            asked = "SELECT 1 FROM event WHERE scope = ? LIMIT 1"
+            asked = f"SELECT 1 FROM {table} WHERE scope = ? LIMIT 1"  # noqa: S608
             return any(connection.execute(asked, (scope,)).fetchone() for scope in scopes)
 
     def _newest(self, scopes: Sequence[int], event_id: str | int) -> Known | None:
