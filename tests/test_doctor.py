@@ -6,8 +6,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from unittest.mock import patch
@@ -20,6 +18,7 @@ from reo_cli.errors import ExitCode
 from reo_cli.settings import Sources
 from tests.conftest import CANARY as KEY
 from tests.faults import Action, FaultServer, answer, cut_head, drip_head, raw, silence
+from tests.proxies import ForwardProxy
 
 ALL = ["config", "key", "endpoint", "dns", "tcp", "proxy", "tls", "answer", "clock", "ledger"]
 
@@ -286,54 +285,19 @@ def test_a_ca_file_that_is_none(folder: Path) -> None:
 # Proxies
 
 
-@contextmanager
-def forward_proxy(port: int) -> Iterator[tuple[str, list[bytes]]]:
-    """A real `CONNECT` proxy that leads every tunnel to `port`; gives its URL and what it saw."""
-    seen: list[bytes] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                head = b""
-                while b"\r\n\r\n" not in head and (data := client.recv(65536)):
-                    head += data
-                seen.append(head)
-                if not head:
-                    client.close()
-                    continue
-                server = socket.create_connection(("127.0.0.1", port))
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"http://ann:secret-password@127.0.0.1:{listener.getsockname()[1]}", seen
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-
-
 def test_the_way_through_a_proxy(folder: Path, authority: trustme.CA) -> None:
     with dated() as server:
         server.tls = secured(authority, "ingest.example", 90)
-        with forward_proxy(server.port) as (proxy, seen):
+        with ForwardProxy(server.port, "ann:secret-password") as proxy:
             checks = run(
                 folder,
                 "https://ingest.example/x",
                 REO_CA_BUNDLE=bundle(authority, folder),
-                HTTPS_PROXY=proxy,
+                HTTPS_PROXY=f"http://ann:secret-password@{proxy.address}",
             )
     assert statuses(checks) == {}
-    assert by_name(checks)["proxy"].message == f"proxy {proxy.rpartition('@')[2]}"
-    assert any(head.startswith(b"CONNECT ingest.example:443 ") for head in seen)
+    assert by_name(checks)["proxy"].message == f"proxy {proxy.address}"
+    assert [head.split(b" HTTP")[0] for head in proxy.heads] == [b"CONNECT ingest.example:443"]
     assert not any("secret-password" in f"{check.message}{check.hint}" for check in checks)
 
 
