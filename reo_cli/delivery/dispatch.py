@@ -189,6 +189,8 @@ class Dispatcher:
         self.attempts += 1
         job.attempts += 1
         self.last_answer = answer.at
+        if outcome.verdict is Verdict.LIMIT and self._under_way:  # fewer at once will do
+            outcome = outcome._replace(verdict=Verdict.TRANSIENT, unreachable=True)
         verdict = outcome.verdict
         if outcome.after_delivery is not None and self._book.any_delivered:
             verdict = outcome.after_delivery

@@ -172,6 +172,16 @@ def test_a_server_that_takes_some_at_a_time_is_kept_busy_and_seldom_overrun(
     assert refused <= 0.02
 
 
+def test_a_machine_that_lends_few_connections_is_content_with_them() -> None:
+    limit = Outcome(Verdict.LIMIT, "no more files")
+    done = run(
+        lambda a: (0.001, limit) if a.under_way >= 10 else (0.05, DELIVERED), 5000, concurrency=64
+    )
+    assert (done.counts.delivered, done.stopped_by) == (5000, (0, ""))
+    none = run(lambda _: (0.001, limit), 50)
+    assert (none.requests, none.stopped_by[0]) == (1, 74)
+
+
 @pytest.mark.parametrize(("share", "part"), [(0.01, 0.9), (0.05, 0.6), (0.1, 0.3)])
 def test_a_server_that_refuses_now_and_then_is_not_met_ever_more_slowly(
     share: float, part: float

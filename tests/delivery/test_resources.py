@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -379,6 +380,14 @@ def test_r9_a_limit_of_the_system_is_one_line_that_names_it(
     assert run.stderr.count("error:") == 1
     assert named in run.stderr
     assert named in run.json["error"]["message"]
+
+
+def test_r9_64_connections_where_40_files_may_be_open(desk: Desk) -> None:
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))  # noqa: E731
+    process = desk.start(desk.csv(rows(600)), "--concurrency", "64", preexec_fn=limit)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert_complete(desk.server, rows(600))
 
 
 # R8
