@@ -19,6 +19,7 @@ HOMES = {
     "duckdb": "readers",
     "idna": "values",
     "platformdirs": "settings",
+    "python_calamine": "readers",
     "requests": "client",
     "rich": "reports",
     "tomlkit": "settings",

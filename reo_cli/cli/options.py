@@ -48,7 +48,7 @@ class Reading(Options):
 
     format: str = reading(
         "--format FORMAT",
-        "csv, tsv, json or ndjson; auto goes by the name, then the content.",
+        "csv, tsv, json, ndjson or xlsx; auto goes by the name, then the content.",
         default="auto",
         choices=CHOICES["format"],
     )

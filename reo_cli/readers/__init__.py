@@ -13,9 +13,11 @@ from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
 from reo_cli.records import STDIN, Issue, Record
+from reo_cli.text import visible
 
 if TYPE_CHECKING:
     from reo_cli.readers.csvfile import CSVFile
+    from reo_cli.readers.excel import Spreadsheet
     from reo_cli.readers.jsonfile import JSONFile
 
 __all__ = ["ReadOptions", "read"]
@@ -26,14 +28,13 @@ _SUFFIXES = {
     ".jsonl": "ndjson",
     ".csv": "csv",
     ".tsv": "tsv",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), "xlsx"),
 }
 
+_SHEETS = (b"[Content_Types]", b"_rels/", b"docProps/", b"xl/", b"mimetype")
+"""What the first file in the archive that an .xlsx or .ods file is may be called."""
+
 _OTHERS = (
-    (
-        b"PK\x03\x04",
-        ("is a spreadsheet or zip file", "export it as CSV UTF-8 from the spreadsheet program"),
-    ),
-    (b"\xd0\xcf\x11\xe0", ("is an old spreadsheet", "export it as CSV UTF-8")),
     (b"PAR1\x15", ("is a Parquet file", "export it as CSV or NDJSON")),
     (b"SQLite format 3\0", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
     (b"%PDF-", ("is a PDF", "export it as CSV")),
@@ -88,7 +89,7 @@ class _Input:
     def __init__(self, source: Source, options: ReadOptions) -> None:
         self._source = source
         self._options = options
-        self._reader: CSVFile | JSONFile | None = None
+        self._reader: CSVFile | JSONFile | Spreadsheet | None = None
         self._line = 1
 
     def issue(self, fault: Unreadable) -> Issue:
@@ -113,6 +114,15 @@ class _Input:
             message = "the compressed file is damaged: it is empty"
             raise Unreadable("damaged-gzip", message, "copy or export it again")
         self._refuse_others(head)
+        if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+            if options.format not in ("auto", "xlsx"):
+                raise Unreadable("another-format", "is a spreadsheet", "", ("--format", "xlsx"))
+            from reo_cli.readers.excel import Spreadsheet
+
+            self._reader = Spreadsheet(source.name, stream, options)
+            yield from self._reader.records()
+            return
+        kind = None if kind == "xlsx" else kind  # many a program calls its CSV so
         lines = Lines(unpacked(stream), options.encoding)
         for _ in range(options.skip_lines):
             lines.read(RECORD_LIMIT)
@@ -163,6 +173,12 @@ class _Input:
                 command = self._options.command or CommandLine()
                 hint = f"try: {command.piped(self._source.name, program)}"
                 raise Unreadable("another-format", f"is compressed with {name}", hint)
+        if start.startswith(b"PK\x03\x04") and not start.startswith(_SHEETS, 30):
+            inner = start[30 : 30 + int.from_bytes(start[26:28], "little")]
+            command = self._options.command or CommandLine()
+            hint = f"try: {command.piped(self._source.name, 'unzip -p')}"
+            name = visible(inner.decode("utf-8", "replace"), 60)
+            raise Unreadable("another-format", f"is a zip file that holds `{name}`", hint)
         for mark, what in _OTHERS:
             if start.startswith(mark):
                 raise Unreadable("another-format", *what)

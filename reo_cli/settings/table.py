@@ -83,7 +83,7 @@ READING: dict[str, Literal["table", "fields", "list", "text"]] = {
 """What a profile may hold besides settings: the options that say how one kind of export is read,
 and in which form (`fields` is a list of fields)."""
 CHOICES = {
-    "format": ("auto", "json", "ndjson", "csv", "tsv"),
+    "format": ("auto", "json", "ndjson", "csv", "tsv", "xlsx"),
     "extra": ("error", "meta", "ignore"),
     "on_change": ("error", "skip", "send"),
 }
