@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import Settings, Sources, resolve
+from reo_cli.settings.guard import odd_key
 from reo_cli.settings.table import masked
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _key_check(settings: Settings) -> Check:
         return failed("key", error)
     source = settings.values["api_key_file" if settings.api_key is None else "api_key"].source
     where = "" if settings.api_key_file is None else f", read from `{settings.api_key_file}`"
+    if odd := odd_key(key):
+        return warning("key", f"{masked(key)} from {source}{where} looks like no key: {odd}")
     return ok("key", f"{masked(key)} from {source}{where}")
 
 

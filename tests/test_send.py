@@ -88,7 +88,7 @@ def test_flags_become_the_payload(world: World) -> None:
             "http_status",
             "response",
         ),
-        *("attempts", "elapsed_ms", "error"),
+        *("attempts", "elapsed_ms", "error", "endpoint", "endpoint_source"),
     ]
     assert run.json["status"] == "delivered"
     assert run.json["response"]["status"] == "success"

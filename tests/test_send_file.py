@@ -23,7 +23,7 @@ KEYS = (
     *("schema", "status", "exit_code", "started_at", "read", *COUNTS, "skipped", "rolled_up"),
     "left_out",
     *("attempts", "elapsed_s", "events_per_s"),
-    *("inputs", "ledger", "issues", "error"),
+    *("inputs", "ledger", "issues", "error", "endpoint", "endpoint_source"),
 )
 
 

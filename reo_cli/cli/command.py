@@ -12,7 +12,7 @@ import typer
 
 from reo_cli.cli.pages import Command, Group
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import BY_KEY
+from reo_cli.settings.table import BY_KEY, ENDPOINT
 
 Read = Callable[[str, Any], Any]
 """From the name of an option and what was typed to its value; raises ReoError 2."""
@@ -65,6 +65,8 @@ class Declared(NamedTuple):
         if setting and setting.flag not in self.names:
             setting = None
         default = setting.default_text if setting else self.default if self.names else ""
+        if default == ENDPOINT:
+            default = "the API"
         variable = [f"[env: {setting.variable}]"] if setting else []
         return [*variable, f"[default: {default}]"] if default else variable
 

@@ -5,6 +5,7 @@ in `orders`, those of a setting by the settings themselves.
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ from reo_cli.cli import completion, parsing
 from reo_cli.cli.command import Options, option
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import CHOICES
+from reo_cli.settings.table import READING as READING_KEYS
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -145,6 +147,42 @@ class Reading(Options):
         "now: take the day of --roll-up that is not over, too.",
         choices=("now",),
     )
+    save_profile: str | None = reading(
+        "--save-profile NAME",
+        "Keep the options that say how this input is read, once it is found valid.",
+        read=parsing.given,
+    )
+
+    def in_use(self, profile: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+        """Return what a profile has to hold to read as this command does, by place in it.
+
+        `profile` is what the profile of this command says.
+        """
+        found: dict[tuple[str, ...], Any] = {}
+        for name, kind in READING_KEYS.items():
+            own, typed = profile.get(name), self.typed.get(name)
+            if kind == "table":
+                found |= {(name, key): text for key, text in (getattr(self, name) or {}).items()}
+            elif kind == "text" and (typed or own):
+                found[name,] = typed or own
+            elif own or typed:
+                more = typed.split(",") if isinstance(typed, str) else typed or ()
+                found[name,] = [*(() if isinstance(typed, str) else own or ()), *more]
+        for name in ("activity_type", "product_id", "environment"):
+            if text := self.typed.get(name):
+                found["set", name] = text
+        return found
+
+    def save(self, settings: "Settings", talk: "Talk") -> None:
+        """Write the options in use as a profile, where that is asked for; raises ReoError."""
+        from reo_cli.settings.edit import write
+
+        name, path = self.save_profile, settings.config_path
+        if name is None:
+            return
+        values = self.in_use(settings.reading)
+        write(path, {("profiles", name, *keys): value for keys, value in values.items()})
+        talk.note(f"`--profile {name}` reads so from now on: it is in `{path}`")
 
 
 class Where(Options):

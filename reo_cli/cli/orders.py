@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.parsing import usage
@@ -15,6 +16,7 @@ from reo_cli.text import pasted
 
 if TYPE_CHECKING:
     from reo_cli.client import Target
+    from reo_cli.delivery.summary import SendResult, Summary
     from reo_cli.readers import ReadOptions
     from reo_cli.rollup import Plan
     from reo_cli.settings import Settings
@@ -118,9 +120,13 @@ def where_words(words: Sequence[str]) -> str:
 
 
 class Goal(NamedTuple):
-    """Where events go and with which key; `target` None sends nothing."""
+    """Where events go and with which key; `target` None sends nothing.
+
+    `source` says where an endpoint that is not the API's comes from.
+    """
 
     endpoint: str
+    source: str
     key: str | None
     target: "Target | None"
 
@@ -130,16 +136,45 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     from reo_cli.client import prepare
 
     if options.dry_run:
-        return Goal(settings.require_endpoint(), key_if_any(settings), None)
+        return Goal(
+            *(settings.require_endpoint(), settings.foreign_endpoint), key_if_any(settings), None
+        )
     if options.sandbox:
         from reo_cli.sandbox import Sandbox
 
         server = stack.enter_context(Sandbox())
-        endpoint, key = server.url, "sandbox-key"
+        endpoint, source, key = server.url, "flag --sandbox", "sandbox-key"
     else:
         endpoint, key = settings.require_endpoint(), settings.require_key()
+        source = settings.foreign_endpoint
     target = prepare(endpoint, key, timeout=settings.timeout, ca_bundle=settings.ca_bundle)
-    return Goal(endpoint, key, target)
+    return Goal(endpoint, source, key, target)
+
+
+def require_inputs(names: Sequence[str]) -> None:
+    """Raise ReoError 66 for an input that is not there; pipes are left alone, they can wait."""
+    from reo_cli.readers.source import open_source
+    from reo_cli.records import STDIN
+
+    for name in names:
+        path = Path(name)
+        if name != STDIN and not (path.is_fifo() or path.is_char_device()):
+            open_source(name).close()
+
+
+ResultT = TypeVar("ResultT", "Summary", "SendResult")
+
+
+def explained(result: ResultT, key: str | None) -> ResultT:
+    """Return a result whose error says what a key that was refused looks like."""
+    from reo_cli.errors import ExitCode
+    from reo_cli.settings.guard import odd_key
+
+    error, odd = result.error, odd_key(key or "")
+    if error is None or error.exit_code is not ExitCode.KEY_REFUSED or not odd:
+        return result
+    message = f"{error.message}; the key looks like none: {odd}"
+    return replace(result, error=error.changed(message=message))
 
 
 def key_if_any(settings: "Settings") -> str | None:

@@ -1,6 +1,7 @@
 """`reo send`: flags and JSON in, `delivery.single.send`, its result to a report."""
 
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import completion, parsing
@@ -87,12 +88,14 @@ def send(options: Send) -> int:
     from contextlib import ExitStack
     from random import random
 
+    from reo_cli.cli import orders
     from reo_cli.cli.listening import attempt_line
     from reo_cli.delivery import single
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
     from reo_cli.reports import send_report
 
+    _require_an_event(options)
     streams, talk = options.open()
     report = send_report(options.output, streams, talk)
     watch = single.Watch(lambda *attempt: talk.verbose(attempt_line(*attempt)), talk.note)
@@ -105,7 +108,27 @@ def send(options: Send) -> int:
             return options.failed(report, error)
         result = single.send(order, watch, random)
         signals.ignore()
+        result = orders.explained(result, order.target.key if order.target else "")
         return report.finish(forgiven(result, talk) if options.allow_failure else result)
+
+
+def _require_an_event(options: Send) -> None:
+    """Raise ReoError 2 where nothing is given and a pipe waits: stdin is read for `-` only."""
+    import os
+    from stat import S_ISFIFO, S_ISREG
+
+    from reo_cli.errors import ExitCode, ReoError
+
+    if any(name in options.typed for name in (*NAMES, "json")):
+        return
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:  # it is closed
+        return
+    if S_ISFIFO(mode) or S_ISREG(mode):
+        message = "no field is given, and standard input is read for `--json -` only"
+        hint = "… | reo send --json - sends one event, … | reo send-file - sends many"
+        raise ReoError(ExitCode.USAGE, "usage", message, hint)
 
 
 def forgiven(result: "SendResult", talk: "Talk") -> "SendResult":
@@ -127,8 +150,10 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
     """Put together what is to be sent, and where to; raises ReoError 2, 65, 66 or 78."""
     import time
 
+    from reo_cli.checker import Checker
     from reo_cli.cli import STARTED, orders
-    from reo_cli.delivery.single import OneMemory, SingleOrder
+    from reo_cli.delivery.single import FLAGS, OneMemory, SingleOrder
+    from reo_cli.errors import ReoError
     from reo_cli.events import Rules
 
     record = _record(options)
@@ -139,11 +164,17 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
         fallback=orders.fallback(settings),
         date_format=options.date_format,
     )
-    goal = orders.goal(options, settings, stack)
+    try:
+        goal = orders.goal(options, settings, stack)
+    except ReoError:
+        if Checker(rules, FLAGS).check(record)[0] is not None:
+            raise
+        goal = orders.Goal(settings.endpoint, "", None, None)  # what is wrong with it comes first
     return SingleOrder(
         record=record,
         rules=rules,
         endpoint=goal.endpoint,
+        endpoint_source=goal.source,
         target=goal.target,
         retries=settings.retries,
         max_time=options.max_time,
@@ -176,6 +207,11 @@ def _record(options: Event) -> "Record":
     return record._replace(fields=merged, meta={**record.meta, **meta})
 
 
+def _expanded(name: str) -> str:
+    """Return the name of a file with `~` opened: a shell leaves it where `@` stands before it."""
+    return str(Path(name).expanduser()) if name.startswith("~/") else name
+
+
 def _from_json(text: str) -> "Record":
     """Read the one event of `--json TEXT|@FILE|-`; raises ReoError 65 or 66."""
     from io import BytesIO
@@ -184,9 +220,13 @@ def _from_json(text: str) -> "Record":
     from reo_cli.readers import ReadOptions, read
     from reo_cli.readers.source import Source, open_source
     from reo_cli.records import Issue
+    from reo_cli.text import pasted
 
     if text == "-" or text.startswith("@"):
-        source = open_source(text.removeprefix("@"))
+        source = open_source(_expanded(text.removeprefix("@")))
+    elif text.endswith((".json", ".ndjson", ".jsonl")) and not text.lstrip().startswith("{"):
+        hint = f"`--json {pasted(f'@{text}')}` reads it from a file, `--json -` from a pipe"
+        raise ReoError(ExitCode.INVALID, "invalid", "--json: this is the name of a file", hint)
     else:
         data = BytesIO(text.encode("utf-8", "surrogateescape"))
         source = Source("--json", "--json", data, streamed=False)

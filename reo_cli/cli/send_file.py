@@ -102,7 +102,9 @@ def send_file(options: SendFile) -> int:
     """Send files as the options say; return the exit code."""
     import time
     from contextlib import ExitStack
+    from dataclasses import replace
 
+    from reo_cli.cli import orders
     from reo_cli.cli.listening import ReportListener
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
@@ -127,7 +129,13 @@ def send_file(options: SendFile) -> int:
         from reo_cli.delivery.run import upload  # in here, as a Python may lack SQLite
 
         listener = ReportListener(report, lists_records=options.output == "ndjson")
-        return report.finish(upload(order, log, listener, signals))
+        summary = upload(order, log, listener, signals)
+        try:
+            if summary.found_valid:
+                options.save(settings, talk)
+        except ReoError as error:
+            summary = replace(summary, error=summary.error or error)
+        return report.finish(orders.explained(summary, order.key))
 
 
 def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Order":
@@ -140,6 +148,8 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
     from reo_cli.delivery.run import Order
 
     reading, rules = orders.reading(options, settings, options.files)
+    if not settings.has_key:
+        orders.require_inputs(options.files)  # the user mends that first
     goal = orders.goal(options, settings, stack)
     return Order(
         names=options.files,
@@ -158,6 +168,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
             max_rejects=options.max_rejects,
         ),
         endpoint=goal.endpoint,
+        endpoint_source=goal.source,
         target=goal.target,
         key=goal.key,
         ledger=None if options.no_ledger or options.sandbox else settings.ledger,

@@ -71,6 +71,11 @@ def validate(options: Validate) -> int:
         log = IssueLog(options.max_issues, strict=options.strict, listen=report.issue)
         with Signals():
             result = validate_files(options.files, read_options, Checker(rules), log, progress)
+        try:
+            if result.exit_code is ExitCode.OK:
+                options.save(settings, talk)
+        except ReoError as error:
+            return options.failed(report, error)
         return report.finish(result)
 
 

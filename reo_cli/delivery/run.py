@@ -63,6 +63,7 @@ BODIES_SHOWN = 5
 class Order:
     """All that a run of `send-file` is asked to do.
 
+    `endpoint_source` says where an endpoint that is not the API's comes from.
     `target` is None for a dry run, `key` None for a dry run without one. `ledger` None is one that
     lasts for this run only. `state` is the user's state folder, `started` the process's start in
     monotonic seconds. `command` is the command line that resumes the run, `where` those of its
@@ -76,6 +77,7 @@ class Order:
     identity: Identity
     policy: Policy
     endpoint: str
+    endpoint_source: str
     target: Target | None
     key: str | None
     ledger: Path | None
@@ -495,6 +497,7 @@ class _Run:
             bodies=self._bodies,
             to_send=self._to_send,
             endpoint=order.endpoint,
+            endpoint_source=order.endpoint_source,
             resume=order.command if self._is_unfinished() else "",
             where=order.where,
             cut_pipe=any(each.streamed and not each.ended for each in self._sources),

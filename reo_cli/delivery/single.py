@@ -40,6 +40,7 @@ class SingleOrder:
     record: Record
     rules: Rules
     endpoint: str
+    endpoint_source: str
     target: Target | None
     retries: int
     max_time: float | None
@@ -65,13 +66,17 @@ FLAGS = {
 
 def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
     """Send one event; what goes wrong is in the result, never raised. Only bugs raise."""
-    result = SendResult("failed", ExitCode.OK, endpoint=order.endpoint)
+    result = SendResult(
+        *("failed", ExitCode.OK), endpoint=order.endpoint, endpoint_source=order.endpoint_source
+    )
     event, issues = Checker(order.rules, FLAGS).check(order.record)
     if event is None:
         return replace(
             result,
             status="invalid",
             exit_code=ExitCode.INVALID,
+            event_id=_given_id(order.record),
+            payload=_given(order.record),
             issues=issues,
             elapsed_ms=_elapsed_ms(order),
         )
@@ -83,6 +88,20 @@ def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
         return single.go()
     except ReoError as fault:
         return single.stopped(fault)
+
+
+def _given(record: Record) -> dict[str, object] | None:
+    """Return the fields of an event that is not valid as they were given."""
+    if record.fields is None:
+        return None
+    meta = record.fields.get("meta")
+    whole = {**(meta if isinstance(meta, dict) else {}), **record.meta}
+    return {**record.fields, **({"meta": whole} if whole else {})}
+
+
+def _given_id(record: Record) -> str | int | None:
+    found = (record.fields or {}).get("event_id")
+    return found if isinstance(found, str | int) else None
 
 
 class OneMemory:

@@ -122,6 +122,8 @@ class Summary:
     to_send: int = 0
     """Events that a dry run would have sent."""
     endpoint: str = ""
+    endpoint_source: str = ""
+    """Where an endpoint that is not the API's comes from; empty for the API's own."""
     resume: str = ""
     """The command that goes on from here, or empty when nothing is left to do."""
     where: str = ""
@@ -140,6 +142,12 @@ class Summary:
     def events(self) -> int:
         """How many events were to be delivered."""
         return self.rolled_up.events if self.rolled_up else self.counts.read
+
+    @property
+    def found_valid(self) -> bool:
+        """Whether records were read, and nothing was wrong with any of them."""
+        bad = self.counts.invalid or self.counts.rejected or self.errors or self.cut_pipe
+        return bool(self.counts.read) and not bad
 
     @property
     def verdict(self) -> ExitCode:
@@ -186,5 +194,7 @@ class SendResult:
     attempts: int = 0
     elapsed_ms: int = 0
     endpoint: str = ""
+    endpoint_source: str = ""
+    """As in `Summary`."""
     issues: Sequence[Issue] = ()
     error: ReoError | None = None

@@ -7,7 +7,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.json_output import JsonText, error_shape
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Closing, Content, Fact, Shape, View
+from reo_cli.reports.view import Closing, Content, Fact, Shape, View, endpoint_fact
 from reo_cli.reports.words import count_of, number
 from reo_cli.values.jsontext import encode
 
@@ -40,6 +40,8 @@ def shape(result: "SendResult") -> Shape:
         "attempts": result.attempts,
         "elapsed_ms": result.elapsed_ms,
         "error": error_shape(_error(result)),
+        "endpoint": result.endpoint or None,
+        "endpoint_source": result.endpoint_source or None,
     }
 
 
@@ -54,7 +56,7 @@ def content(result: "SendResult", screen: bool) -> Content:
     if result.status in ("failed", "invalid"):
         return Content()
     if result.status == "dry_run":
-        facts = [Fact("dry run", "nothing was sent"), Fact("endpoint", result.endpoint)]
+        facts = [Fact("dry run", "nothing was sent"), endpoint_fact(result)]
         return Content(facts=facts, bodies=[encode({"payload": result.payload})])
     parts = [str(result.event_id) if screen else f"event_id {result.event_id}"]
     if result.http_status is not None:
@@ -64,7 +66,8 @@ def content(result: "SendResult", screen: bool) -> Content:
     if result.attempts:
         parts.append(f"{number(result.elapsed_ms)} ms")
     words = result.status.replace("_", " ")
-    return Content(facts=[Fact(words, ", ".join(parts), _TONES.get(result.status, ""))])
+    facts = [Fact(words, ", ".join(parts), _TONES.get(result.status, ""))]
+    return Content(facts=[*facts, endpoint_fact(result)] if result.endpoint_source else facts)
 
 
 def closing(result: "SendResult") -> Closing:

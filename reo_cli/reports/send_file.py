@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.json_output import JsonText, error_shape, issue_shape, name_of
-from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Shape, View
+from reo_cli.reports.view import (
+    Cell,
+    Closing,
+    Column,
+    Content,
+    Fact,
+    Grid,
+    Shape,
+    View,
+    endpoint_fact,
+)
 from reo_cli.reports.words import count_of, duration, number, rate
 from reo_cli.text import pasted
 
@@ -57,6 +67,8 @@ def shape(summary: "Summary") -> Shape:
         "ledger": _ledger_shape(summary.ledger),
         "issues": [issue_shape(issue) for issue in summary.issues],
         "error": error_shape(next(iter(closing(summary).errors), None)),
+        "endpoint": summary.endpoint or None,
+        "endpoint_source": summary.endpoint_source or None,
     }
 
 
@@ -128,8 +140,9 @@ def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
         facts.append(Fact("rolled up", _roll_up(summary, summary.rolled_up)))
     if summary.counts.skipped:
         facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
+    if summary.dry_run or summary.endpoint_source:
+        facts.append(endpoint_fact(summary))
     if summary.dry_run:
-        facts.append(Fact("endpoint", summary.endpoint))
         bodies, to_send = len(summary.bodies), summary.to_send
         facts.append(Fact("bodies", f"{number(bodies)} of {number(to_send)}"))
     elif summary.attempts:

@@ -12,7 +12,7 @@ from reo_cli.records import Issue
 from reo_cli.reports.streams import Tone
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.summary import Settled
+    from reo_cli.delivery.summary import SendResult, Settled, Summary
 
 Cell = str | int
 Shape = dict[str, object]
@@ -31,6 +31,12 @@ class Fact(NamedTuple):
     label: str
     text: str
     tone: Tone = ""
+
+
+def endpoint_fact(result: "Summary | SendResult") -> Fact:
+    """Where events went, with the source of an endpoint that is not the API's."""
+    source = f" ({result.endpoint_source})" if result.endpoint_source else ""
+    return Fact("endpoint", f"{result.endpoint}{source}")
 
 
 class Grid(NamedTuple):

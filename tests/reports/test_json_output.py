@@ -29,14 +29,14 @@ from tests.reports.samples import (
 
 SEND_KEYS = (
     "schema status exit_code started_at event_id payload http_status response attempts elapsed_ms"
-    " error"
+    " error endpoint endpoint_source"
 ).split()
 COUNT_KEYS = "read delivered already_delivered invalid rejected errored unsent".split()
 SEND_FILE_KEYS = [
     *("schema", "status", "exit_code", "started_at"),
     *COUNT_KEYS,
     *("skipped", "rolled_up", "left_out", "attempts", "elapsed_s", "events_per_s"),
-    *("inputs", "ledger", "issues", "error"),
+    *("inputs", "ledger", "issues", "error", "endpoint", "endpoint_source"),
 ]
 VALIDATE_KEYS = (
     "schema status exit_code started_at read valid invalid warnings skipped issues totals files"

@@ -1,0 +1,252 @@
+"""The command line itself: help pages, what is mistyped, options of profiles, where events went."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reo_cli.cli.command import declared_of
+from reo_cli.cli.send_file import SendFile
+from reo_cli.settings.table import READING
+from tests import tables
+from tests.conftest import CANARY, Run, World
+from tests.faults import FaultServer, answer
+
+Reo = Callable[..., Run]
+
+ROWS = "Company,Downloads,Day,Land\nacme.com,3,2026-09-01,DE\nreo.dev,5,2026-09-02,FR\n"
+MAPPED = (
+    "--map domain=Company --map count=Downloads --map event_at=Day --ignore Land -a pull -p cli"
+).split()
+EVENT = ["send", "-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app"]
+
+
+@pytest.fixture
+def usage(world: World) -> Path:
+    path = world.folder / "usage.csv"
+    path.write_text(ROWS)
+    return path
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", ["send", "send-file", "validate"])
+def test_the_short_page_is_short_and_says_how_to_see_the_rest(reo: Reo, command: str) -> None:
+    short, whole = reo(command, "-h").stdout, reo(command, "--help").stdout
+    assert len(short.splitlines()) <= 45 < len(whole.splitlines())
+    left = len(tables.option_names(command))
+    assert f"more: `reo {command} --help`" in short
+    shown = set(re.findall(r"^  .*?(--[\w-]+)", short, re.M))
+    assert shown < set(re.findall(r"^  .*?(--[\w-]+)", whole, re.M))
+    assert len(shown) < left
+
+
+def test_the_whole_page_names_variables_and_defaults(reo: Reo) -> None:
+    page = reo("send-file", "--help").stdout
+    for each in ("[env: REO_TIMEOUT] [default: 10]", "[default: 120]", "[env: REO_ACCOUNT]"):
+        assert each in page
+    assert max(map(len, page.splitlines())) <= 80
+    assert "\x1b" not in page
+
+
+def test_commands_are_grouped_below_a_start(reo: Reo) -> None:
+    page = reo("--help").stdout
+    heads = re.findall(r"^(\w[\w ]*):", page, re.M)
+    assert heads[:4] == ["Usage", "Start here", "Send", "Set up and look after"]
+    assert "Exit codes:" not in reo("-h").stdout
+
+
+def test_help_finds_commands(reo: Reo) -> None:
+    assert reo("help", "config", "set").stdout == reo("config", "set", "--help").stdout
+    assert reo("help", "send-file").stdout == reo("send-file", "--help").stdout
+    assert reo("help").stdout.startswith("Topics:")
+
+
+def test_help_without_docstrings(world: World) -> None:
+    """`python -OO` drops them."""
+    command = [sys.executable, "-OO", "-m", "reo_cli", "send-file", "--help"]
+    page = subprocess.run(command, env=world.environ(), capture_output=True, text=True).stdout
+    assert "each one once" in page
+    assert page == world.run("send-file", "--help").stdout
+
+
+# What is mistyped
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("snd", "did you mean `reo send`?"),
+        ("send --cuont 1", "did you mean `--count`?"),
+        ("validate a.csv --mpa domain=x", "did you mean `--map`?"),
+        ("validate a.csv --map domian=x", "did you mean `domain`?"),
+        ("help confg", "did you mean `reo help config`?"),
+        ("send event.json", "reo send --json @FILE"),
+        ("send-file a.csv --lock ''", "a variable in the command is empty"),
+    ],
+)
+def test_what_is_mistyped_gets_the_nearest(reo: Reo, line: str, hint: str) -> None:
+    run = reo(*shlex.split(line))
+    assert (run.code, run.stdout) == (2, "")
+    assert hint in run.stderr
+
+
+def test_a_file_in_place_of_json_is_told_at(reo: Reo) -> None:
+    run = reo("send", "--json", "event.json")
+    assert (run.code, "--json @event.json" in run.stderr) == (65, True)
+
+
+def test_a_pipe_that_nobody_reads_is_told_a_dash(reo: Reo) -> None:
+    run = reo("send", input=b'{"count": 1}')
+    assert (run.code, "reo send --json -" in run.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--rejects", "--env-file", "--ledger", "--ca-bundle", "--api-key-file"],
+)
+def test_a_blank_path_is_wrong_usage(reo: Reo, usage: Path, options: str) -> None:
+    run = reo("send-file", str(usage), options, "")
+    assert run.code == 2
+    assert "empty" in run.stderr
+
+
+def test_a_tilde_is_the_home_in_every_path(reo: Reo, world: World, usage: Path) -> None:
+    (world.home / "my.env").write_text("REO_PRODUCT_ID=cli\nREO_ACTIVITY_TYPE=pull\n")
+    columns = [word for word in MAPPED if word not in ("-a", "pull", "-p", "cli")]
+    run = reo("validate", str(usage), *columns, "--env-file=~/my.env")
+    assert run.code == 0, run.stderr
+    (world.home / "event.json").write_text('{"activity_type": "a", "count": 1, "domain": "a.com"}')
+    sent = reo("send", "--json", "@~/event.json", "-p", "x", "--sandbox", "-o", "json")
+    assert sent.json["payload"]["activity_type"] == "a"
+
+
+def test_exit_0_is_not_for_a_system_exit_from_inside(world: World) -> None:
+    (world.folder / "sitecustomize.py").write_text(
+        "import reo_cli.settings\ndef boom(*_): raise SystemExit(0)\n"
+        "reo_cli.settings.resolve = boom\n"
+    )
+    run = world.run("config", "list", env={"PYTHONPATH": str(world.folder)})
+    assert (run.code, "a bug in reo: SystemExit" in run.stderr) == (70, True)
+
+
+# Options of a profile
+
+
+def test_every_option_of_reading_may_stand_in_a_profile() -> None:
+    """One that is declared twice, as an option and as a key of a profile, has one name."""
+    declared = declared_of(SendFile)
+    short = {"activity_type", "product_id", "environment", "save_profile"}
+    reading = {name for name, each in declared.items() if each.section == "Reading"} - short
+    assert reading <= set(READING)
+    for name in reading | ({"id_from", "on_change"} & set(declared)):
+        is_many = READING[name] in ("list", "table")
+        assert declared[name].many == is_many or READING[name] == "list"
+
+
+def test_a_profile_reads_as_the_command_line_does(reo: Reo, world: World, usage: Path) -> None:
+    (world.home / "config.toml").write_text(
+        """
+        [profiles.pulls]
+        delimiter = ","
+        ignore = ["Land"]
+        map = { domain = "Company", count = "Downloads", event_at = "Day" }
+        set = { activity_type = "pull", product_id = "other" }
+        """
+    )
+    env = {"REO_CONFIG": str(world.home / "config.toml"), "REO_PROFILE": "pulls"}
+    command = ["send-file", str(usage), "--dry-run", "-o", "ndjson"]
+    run = reo(*command, "--set", "product_id=cli", env=env)
+    plain = reo(*command, *MAPPED)
+    assert run.code == 0, run.stderr
+    assert [each.get("payload") for each in run.lines] == [
+        each.get("payload") for each in plain.lines
+    ]
+
+
+def test_a_bad_value_in_a_profile_is_named(reo: Reo, world: World, usage: Path) -> None:
+    (world.home / "config.toml").write_text('[profiles.p]\ndelimiter = ";;"\n')
+    env = {"REO_CONFIG": str(world.home / "config.toml")}
+    run = reo("validate", str(usage), "--profile", "p", env=env)
+    assert run.code == 78
+    assert f"`delimiter` from profile p in {world.home}" in run.stderr
+
+
+@pytest.mark.parametrize("command", [["validate"], ["send-file", "--sandbox"]])
+def test_options_in_use_are_saved_as_a_profile(
+    reo: Reo, world: World, usage: Path, command: list[str]
+) -> None:
+    path = world.home / "config.toml"
+    env = {"REO_CONFIG": str(path)}
+    name, *more = command
+    bad = reo(name, str(usage), "--save-profile", "pulls", *more, env=env)
+    assert (bad.code, path.exists()) == (65, False)
+    saved = reo(name, str(usage), *MAPPED, "--save-profile", "pulls", *more, env=env)
+    assert (saved.code, "--profile pulls" in saved.stderr) == (0, True)
+    assert tomllib.loads(path.read_text()) == {
+        "profiles": {
+            "pulls": {
+                "map": {"domain": "Company", "count": "Downloads", "event_at": "Day"},
+                "ignore": ["Land"],
+                "set": {"activity_type": "pull", "product_id": "cli"},
+            }
+        }
+    }
+    assert reo(name, str(usage), "--profile", "pulls", *more, env=env).code == 0
+
+
+# Where it went, and what comes first
+
+
+@pytest.mark.parametrize("command", [EVENT, ["send-file", "usage.csv", *MAPPED, "--no-ledger"]])
+def test_an_endpoint_that_is_not_the_apis_stands_in_the_result(
+    reo: Reo, usage: Path, command: list[str]
+) -> None:
+    with FaultServer(answer(200, b'{"status": "success"}')) as server:
+        env = {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
+        told = reo(*command, "-o", "json", env=env).json
+        words = reo(*command, env=env).stdout
+    assert (told["endpoint"], told["endpoint_source"]) == (server.url, "environment REO_ENDPOINT")
+    assert f"{server.url} (environment REO_ENDPOINT)" in words
+    dry = reo(*command, "--dry-run", "-o", "json").json
+    assert (dry["endpoint"].split("/")[2], dry["endpoint_source"]) == ("ingest.reo.dev", None)
+
+
+@pytest.mark.parametrize("command", [EVENT, ["send-file", "usage.csv", *MAPPED, "--no-ledger"]])
+def test_a_refused_key_that_looks_like_none_is_named(
+    reo: Reo, usage: Path, command: list[str]
+) -> None:
+    with FaultServer(answer(401)) as server:
+        env = {"REO_ENDPOINT": server.url, "REO_API_KEY": f'"{CANARY}"'}
+        run = reo(*command, "-o", "json", env=env)
+    assert run.code == 77
+    assert "it stands in quotes" in json.dumps(run.json["error"])
+    assert CANARY not in run.stdout + run.stderr
+
+
+def test_what_the_user_mends_first_is_said_before_a_missing_key(reo: Reo, usage: Path) -> None:
+    assert reo("send-file", "missing.csv").code == 66
+    assert reo("send", "-n", "x").code == 65
+    assert reo("send-file", str(usage), *MAPPED).code == 78
+    assert reo(*EVENT).code == 78
+
+
+def test_an_invalid_event_is_in_the_result_as_it_was_given(reo: Reo) -> None:
+    given = ["-n", "x", "--event-id", "7", "--meta", "a=b", "--json", '{"meta": {"c": 1}}']
+    result = reo("send", *given, "-o", "json").json
+    assert (result["status"], result["event_id"]) == ("invalid", "7")
+    assert result["payload"] == {"count": "x", "event_id": "7", "meta": {"c": 1, "a": "b"}}
+
+
+def test_a_partial_run_has_an_error(reo: Reo, world: World) -> None:
+    path = world.folder / "some.csv"
+    path.write_text(f"{ROWS}bad domain,1,2026-09-01,DE\n")
+    result = reo("send-file", str(path), *MAPPED, "--skip-invalid", "--sandbox", "-o", "json")
+    assert (result.code, result.json["error"]["exit_code"]) == (1, 1)
