@@ -73,6 +73,12 @@ def with_headers(*lines: str, body: bytes = SUCCESS, status: str = "HTTP/1.1 200
     return faults.raw("\r\n".join([status, *lines, "", ""]).encode("latin-1") + body)
 
 
+def endless_redirect() -> Action:
+    """A redirect whose body has no end: requests would read it before it tells of it."""
+    head = head_of(302, {"Location": "http://x/", "Content-Encoding": "gzip"})
+    return Action("endless redirect", faults.Endless(b"x" * 8192, head, step=8192), "close")
+
+
 TABLE: list[tuple[Action, Verdict, str]] = [
     (faults.success(), DELIVERED, "HTTP 200"),
     (faults.chunked(), DELIVERED, "HTTP 200"),
@@ -170,6 +176,7 @@ TABLE: list[tuple[Action, Verdict, str]] = [
     (faults.throttled(7), TRANSIENT, "HTTP 429"),
     (faults.endless(503), TRANSIENT, "HTTP 503"),
     (faults.redirect("http://127.0.0.1:1/x"), NOT_THE_API, "a redirect to http://127.0.0.1:1/x"),
+    (endless_redirect(), NOT_THE_API, "HTTP 302, a redirect to http://x/"),
     (faults.answer(404), NOT_THE_API, "HTTP 404 at http://127.0.0.1"),
     (faults.answer(405), NOT_THE_API, "HTTP 405"),
     (faults.page(200), NOT_THE_API, "a web page instead of an answer of the API (HTTP 200)"),

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -75,6 +75,20 @@ def test_n6_a_body_that_is_not_taken_ends_at_the_deadline() -> None:
     with FaultServer(faults.late(9, replace(faults.success(), early=True))) as server:
         outcome = timed(Connection(target_for(server.url, TIMEOUT)), b"x" * 20_000_000)
     assert outcome.reason == "no answer within 0.3 s"
+
+
+def test_n6_a_body_that_is_taken_in_sips_ends_at_the_deadline() -> None:
+    def sip() -> None:
+        stream, _ = listener.accept()
+        with stream, suppress(OSError):
+            while stream.recv(262_144):
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=sip, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with closing(Connection(target_for(url, TIMEOUT))) as connection:
+            assert timed(connection, b"x" * 50_000_000).reason == "no answer within 0.3 s"
 
 
 def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(

@@ -137,6 +137,7 @@ def test_no_cookie_is_sent_back() -> None:
     cookie = faults.answer(200, SUCCESS, {"Set-Cookie": "session=1; Path=/"}, accepted=True)
     with FaultServer(cookie) as server, connected(server) as connection:
         assert {connection.attempt(body_of(each)).verdict for each in range(3)} == {DELIVERED}
+        assert len(connection._session.cookies) == 0
     assert not [each for each in server.requests if "cookie" in each.headers]
 
 

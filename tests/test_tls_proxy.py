@@ -104,7 +104,10 @@ def ask(target: Target) -> Outcome:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_5_3_a_private_ca_works(host: str, context: ssl.SSLContext, bundle: Path) -> None:
     with FaultServer(tls=context, host=host) as server:
-        assert ask(target_for(server.url, bundle)).verdict is DELIVERED
+        target = target_for(server.url, bundle)
+        assert ask(target).verdict is DELIVERED
+        assert target.tls is not None
+        assert target.tls.cert_store_stats()["x509"] == 1, "nobody else is trusted"
     assert server.requests[0].headers["x-api-key"] == KEY
 
 
