@@ -286,6 +286,19 @@ def test_max_time_counts_from_the_start_of_the_process_and_ends_in_75() -> None:
     assert done.counts == Counts(delivered=done.requests, unsent=done.at_hand)
 
 
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (always(ERROR), "--max-time 5 (HTTP 500)"),
+        (always(come_back_after(60)), "--max-time 5 (waiting 55 s (429))"),
+        (lambda each: (0.3, ERROR if each.number == 2 else DELIVERED), "--max-time 5"),
+    ],
+    ids=["failing", "throttled", "well again"],
+)
+def test_max_time_tells_what_held_the_run_up(server: Server, said: str) -> None:
+    assert str(run(server, 1000, max_time=5).dispatcher.error).endswith(said)
+
+
 def test_limit_bounds_new_events_and_not_their_attempts() -> None:
     done = run(lambda a: (0.1, ERROR if a.of_event == 1 else DELIVERED), 100, limit=10)
     assert done.counts == Counts(delivered=10, unsent=90)
