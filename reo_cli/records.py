@@ -23,7 +23,8 @@ class Record(NamedTuple):
     `fields` maps field names to what was read: text from CSV, any JSON value from JSON; None when
     the entry could not be read. `meta` holds the keys given one by one (`meta.NAME` columns, extra
     columns). `line` is where the record starts, `number` its place in the file, both from 1.
-    `text` is what it was read from, `faults` what the reader found wrong.
+    `text` is what it was read from, `faults` what the reader found wrong. `doubt` says what it
+    rather is if it turns out to be no event: a row of totals.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Record(NamedTuple):
     meta: Mapping[str, Any]
     text: str
     faults: "tuple[Issue, ...]" = ()
+    doubt: "Issue | None" = None
 
     @property
     def left_out(self) -> bool:

@@ -160,7 +160,11 @@ class _Input:
         if kind in ("json", "ndjson"):
             from reo_cli.readers.jsonfile import JSONFile
 
-            return JSONFile(*place, self._options, self._line, by_line=kind == "ndjson")
+            return JSONFile(
+                *(*place, self._options, self._line),
+                by_line=kind == "ndjson",
+                looks_ahead=not self._source.streamed,
+            )
         from reo_cli.readers.csvfile import CSVFile
 
         delimiter = self._options.delimiter or ("\t" if kind == "tsv" else None)

@@ -171,19 +171,30 @@ def header_problem(
     return Problem(lines.code, lines.message(), lines.hint())
 
 
+def key_message(columns: Plan, options: ReadOptions) -> Problem:
+    """Return what is wrong with the keys of one object, without what to do about it."""
+    lines = _Advice((), columns, options, "", {}, "key")
+    return Problem(lines.code, lines.message())
+
+
 def key_problem(
-    value: Mapping[str, Any], columns: Plan, options: ReadOptions, file: str, *, brief: bool
+    values: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    columns: Plan,
+    options: ReadOptions,
+    file: str,
 ) -> Problem:
-    """Return all that is wrong with the keys of an object; `brief`: without a command."""
-    lines = _Advice(list(value), columns, options, file, {}, "key")
-    if brief:
-        return Problem(lines.code, lines.message(), "")
-    if inside := _events_inside(value, options):
+    """Return all that is wrong with the keys of some objects, and the command that mends it."""
+    if inside := _events_inside(values[0], options):
         hint = options.hint(file, "--records", inside)
         return Problem("envelope", f"the events stand inside `{visible(inside, 60)}`", hint)
-    flat = dict(_paths(value))
-    lines.samples = {name: [each] for name, each in flat.items()}
-    lines.unknown = [name for name in flat if name.partition(".")[0] in columns.unknown]
+    samples: dict[str, list[Any]] = {}
+    for value in values:
+        for path, each in _paths(value):
+            samples.setdefault(path, []).append(each)
+    lines = _Advice(names, columns, options, file, samples, "key")
+    odd = {*columns.unknown}
+    lines.unknown = [path for path in samples if path in odd or path.partition(".")[0] in odd]
     return Problem(lines.code, lines.message(), lines.hint())
 
 
@@ -368,7 +379,7 @@ class _Advice:
         return words
 
     def _leaving_out(self, unused: Sequence[str]) -> list[str]:
-        is_open = any("_COLUMN (" in blank for blank in self.blanks)
+        is_open = any("_COLUMN" in blank for blank in self.blanks)
         if len(unused) > _IGNORED_SINGLY or (unused and is_open):
             return ["--extra", "ignore"]
         return [word for name in unused for word in ("--ignore", name.strip())]

@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NoReturn
 
 from reo_cli.readers.keys import Keys
@@ -36,6 +37,9 @@ _TRIED_OFTEN = 4096
 _DIGITS_LIMIT = 4300
 """The most digits that Python turns into an integer."""
 
+
+_LOOKED_AT = 100
+"""Records that show what is in keys that are no fields."""
 
 _TOO_LONG = ("too-long", "the record is longer than 1 MiB", "shorten it, or close it")
 _CUT_OFF = (
@@ -123,11 +127,19 @@ class _Broken(Exception):
 class JSONFile:
     """Reads one JSON input; `records` is the only thing to call, once.
 
-    `by_line` says that each line is a value by itself, as far as is known.
+    `by_line` says that each line is a value by itself, as far as is known; `looks_ahead`, that
+    there is no waiting for records that show what is in keys that are no fields.
     """
 
     def __init__(
-        self, file: str, lines: Lines, options: ReadOptions, line: int, *, by_line: bool
+        self,
+        file: str,
+        lines: Lines,
+        options: ReadOptions,
+        line: int,
+        *,
+        by_line: bool,
+        looks_ahead: bool,
     ) -> None:
         self._file = file
         self._lines = lines
@@ -140,6 +152,7 @@ class JSONFile:
         self._at = 0
         self._line = line
         self._number = 0
+        self._looked_at = _LOOKED_AT if looks_ahead else 0
 
     @property
     def line(self) -> int:
@@ -148,6 +161,25 @@ class JSONFile:
 
     def records(self) -> Iterator[Record | Issue]:
         """Yield a Record for each value, and an Issue for what is wrong between them."""
+        items = self._items()
+        for item in items:
+            if self._keys.has_news and isinstance(item, Record):
+                ahead = list(self._ahead(items))
+                yield self._keys.told(item)
+                yield from ahead
+            else:
+                yield item
+
+    def _ahead(self, items: Iterator[Record | Issue]) -> Iterator[Record | Issue]:
+        """Yield some more items, of which no more is kept than of one long record."""
+        size = 0
+        for item in islice(items, self._looked_at):
+            yield item
+            size += len(item.text) if isinstance(item, Record) else 0
+            if size > RECORD_LIMIT:
+                return
+
+    def _items(self) -> Iterator[Record | Issue]:
         while here := self._next():
             line = self._line
             try:

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reo_cli.readers.columns import Plan, as_text, filters, plan, reach
+from reo_cli.readers.columns import as_text, filters, plan, reach
 from reo_cli.readers.options import ReadOptions
-from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.readers.table import Problem
+from reo_cli.records import Issue, Record
 from reo_cli.text import visible
 
 NO_META: dict[str, Any] = {}
 
 _SHAPES_KEPT = 1000
-_NAMED_KEPT = 1000
-"""Unknown keys of an input that are told; what comes later is invalid, and no more is said."""
+_TOLD = 20
+"""Issues about the keys of one input; what comes later is invalid, and no more is said."""
 
 
 class Shape:
@@ -40,6 +41,10 @@ class Keys:
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._filters = filters(options)
         self._named: set[str] = set()
+        self._seen: list[Mapping[str, Any]] = []
+        self._told = 0
+        self.has_news = False
+        """Whether a record has had a key that is wrong and of which nothing was told."""
         columns = [*options.ignored, *(each.column for each in self._filters)]
         self._unseen = {
             column: f"--map names for {field}" for field, column in options.mapped.items()
@@ -116,25 +121,35 @@ class Keys:
             )
 
     def _with_fault(self, record: Record, shape: Shape, value: Mapping[str, Any]) -> Record:
-        """Return the record with what is wrong with its keys, told once for all that share it."""
+        """Return the record with what is wrong with its keys, which others may have had told."""
         if shape.again is None:
-            issue = self._issue(record, shape.plan, value)
-            shape.again = issue._replace(again=True)
-            return record._replace(faults=(issue,))
+            from reo_cli.readers.advice import key_message
+
+            shape.again = self._issue(record, key_message(shape.plan, self._options), again=True)
+            odd = {*shape.plan.unknown, *shape.plan.left_over}
+            is_news = not odd or not odd <= self._named
+            self.has_news = self.has_news or (is_news and self._told < _TOLD)
+        if self.has_news:
+            self._seen.append(value)
         again = shape.again._replace(line=record.line, record=record.number)
         return record._replace(faults=(again,))
 
-    def _issue(self, record: Record, columns: Plan, value: Mapping[str, Any]) -> Issue:
-        """Return what is wrong with the keys of a record."""
+    def told(self, record: Record) -> Record:
+        """Return the first record with a new key, with what is to be told of all looked at since.
+
+        It is one issue with one command for all of them.
+        """
         from reo_cli.readers.advice import key_problem
 
-        odd = {*columns.unknown, *columns.left_over}
-        again = bool(odd) and odd <= self._named and not columns.twice
-        again = again or len(self._named) > _NAMED_KEPT
-        self._named |= odd
-        code, message, hint = key_problem(value, columns, self._options, self._file, brief=again)
-        excerpt = record.text[:EXCERPT].partition("\n")[0]
-        return Issue(
-            *(record.file, record.line, record.number, "", "error"),
-            *(message, hint, excerpt, code, again),
-        )
+        names = tuple(dict.fromkeys(key for value in self._seen for key in value))
+        columns = plan(names, self._options, header=False)
+        self._named.update(columns.unknown, columns.left_over)
+        problem = key_problem(self._seen, names, columns, self._options, self._file)
+        self._told += 1
+        self._seen, self.has_news = [], False
+        return record._replace(faults=(self._issue(record, problem, again=False),))
+
+    def _issue(self, record: Record, problem: Problem, *, again: bool) -> Issue:
+        place = (record.file, record.line, record.number, "")
+        code, message, hint = problem
+        return Issue(*place, "error", message, hint, record.excerpt, code, again)

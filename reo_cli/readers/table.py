@@ -18,6 +18,8 @@ _TOTALS = frozenset(
 )
 """Words that begin the row of a sum."""
 
+_TOTALS_BEGIN = frozenset(word[:3] for word in _TOTALS)
+
 
 class Problem(NamedTuple):
     """What keeps a row from being a record, or a header from being one."""
@@ -140,7 +142,18 @@ class Table:
         meta = NO_META
         if self._meta:
             meta = {key: row[at] for at, key in self._meta if row[at] not in nothing}
-        return Record(self.file, line, self._number, fields, meta, text)
+        doubt = None
+        if reads_as_total(row):
+            doubt = self._total(line, row, text)
+        return Record(self.file, line, self._number, fields, meta, text, (), doubt)
+
+    def _total(self, line: int, row: Row, text: str) -> Issue:
+        """Return what to say of a row of totals, unless it is an event all the same."""
+        at = next(at for at, cell in enumerate(row) if cell)
+        what = f"reads as a total, not as an event: `{visible(as_text(row[at]), 60)}`"
+        hint, excerpt = self._skip(row, at), text.partition("\n")[0][:EXCERPT]
+        place = (self.file, line, self._number, "")
+        return Issue(*place, "error", what, hint, excerpt, "total-row")
 
     def _leaves_out(self, row: Row, is_whole: bool) -> bool:
         """Tell whether `--only` or `--skip` leaves a row out; a torn one only for what it holds."""
@@ -202,6 +215,7 @@ def _is_key(target: str) -> bool:
 
 def reads_as_total(row: Row) -> bool:
     """Tell whether a row is the sum of others, by the first of its cells that holds something."""
-    first = next((cell for cell in row if cell), "")
-    words = first.split(None, 1) if first.__class__ is str else []
-    return bool(words) and words[0].strip(":").lower() in _TOTALS
+    first = row[0] or next(filter(None, row), "")
+    if first.__class__ is not str or first[:3].lower() not in _TOTALS_BEGIN:
+        return False
+    return first.split(None, 1)[0].strip(":").lower() in _TOTALS

@@ -1,5 +1,6 @@
 """Exports that people have, through the real command: what messages say leads to valid events."""
 
+import json
 import shlex
 from typing import Any
 
@@ -163,3 +164,53 @@ def test_a_document_may_be_larger_than_a_record() -> None:
 def test_documents_without_records(text: str) -> None:
     (found,) = items(text.encode(), ReadOptions(records="rows"), name="x.json")
     assert isinstance(found, Issue) or found.faults
+
+
+def test_first_contact_is_one_issue_with_one_command(world: World) -> None:
+    record = {"company_domain": "acme.com", "event_time": "2026-09-01", "event_type": "login"}
+    path = world.folder / "a.ndjson"
+    with path.open("w") as file:
+        for number in range(2000):
+            more = {f"property_{n}": None for n in range(number % 3, 37)}
+            file.write(json.dumps({**record, **more}) + "\n")
+    run = world.run("validate", "-o", "json", path.name)
+    (issue,) = run.json["issues"]
+    assert (run.json["invalid"], issue["code"]) == (2000, "unknown-key")
+    assert "--map event_at=event_time" in issue["hint"]
+    assert issue["hint"].endswith("--extra ignore")
+    words = shlex.split(issue["hint"].partition("try: ")[2])[1:]
+    at = words.index("count=COUNT_COLUMN")
+    words[at - 1 : at + 1] = ["--default", "count=1"]
+    words = [word.replace("PRODUCT_ID", "cli") for word in words if word not in ("-o", "json")]
+    assert len(sent(world, words)) == 2000
+
+
+@pytest.mark.timeout(20)
+def test_different_unknown_keys_in_every_record_take_no_time() -> None:
+    lines = (json.dumps({f"p{n}_{k}": k for k in range(50)}) + "\n" for n in range(3000))
+    found = items("".join(lines).encode(), ReadOptions(), name="x.ndjson")
+    told = [each for each in found if not isinstance(each, Issue) and not each.faults[0].again]
+    assert (len(found), len(told) <= 20) == (3000, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"event_name":"a","event_time":1,"company_domain":"a.com","params":[{"key":"a"}]}',
+        '{"domain":"a.com","date":"2026-09-01","x":[{"date":"2026-09-01","count":1}]}',
+        '{"note":"a","list":[{"key":"a","value":1}]}',
+    ],
+)
+def test_an_object_that_is_an_event_is_no_envelope(text: str) -> None:
+    (record,) = items(text.encode(), ReadOptions(), name="x.json")
+    assert not isinstance(record, Issue)
+    assert [each.code for each in record.faults] == ["unknown-key"]
+
+
+@pytest.mark.parametrize("first", ["Total", "Grand Total", "total:", "Gesamt"])
+def test_a_row_of_totals_is_doubted(first: str) -> None:
+    found = items(f"domain,count\na.com,1\n,5\n{first},12\n".encode(), ALL)
+    doubts = [each.doubt for each in found if not isinstance(each, Issue)]
+    assert doubts[:2] == [None, None]
+    assert doubts[2] is not None
+    assert doubts[2].hint.endswith(f"--skip 'domain={first}'") or "'" not in doubts[2].hint
