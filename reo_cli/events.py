@@ -132,11 +132,13 @@ class Event(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What the user said about values: `--set`, `--default`, `--date-format`, and the run's `now`.
+    """What the user said about values: `--set`, `--default`, `--date-format`, and so on.
 
     `always` and `absent` map field names (also `meta.NAME`) to text; `fallback` holds what the
     settings give for `product_id`, `activity_type` and `environment`, below columns and keys.
-    `now` is in epoch seconds.
+    `now` is the run's, in epoch seconds. `thousands` is a value of `--thousands`. `domain_of` says
+    that `domain` comes from a mail address, a URL or a domain. `columns` says which columns fields
+    are read from, by `--map`: hints name them.
     """
 
     now: int
@@ -144,3 +146,6 @@ class Rules(NamedTuple):
     absent: Mapping[str, str] = MappingProxyType({})
     fallback: Mapping[str, str] = MappingProxyType({})
     date_format: str | None = None
+    thousands: str | None = None
+    domain_of: bool = False
+    columns: Mapping[str, str] = MappingProxyType({})

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reo_cli.checks.content import encode
 from reo_cli.digests import blake2b
 from reo_cli.events import Event
-from reo_cli.values.jsontext import encode
 
 DIGEST_SIZE = 16
 """Bytes of every digest: 128 bits, where 32 would collide at 77,000 rows."""

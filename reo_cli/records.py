@@ -56,6 +56,7 @@ class Issue(NamedTuple):
     left empty and is in no other output. `code` is a stable word for the kind of finding
     (`missing`, `not-a-number`, `unknown-column`), which tests and scripts may match. `again` says
     that an earlier record shares it and had it told: this one is invalid, and nothing more is said.
+    `options` are command line options with their values, each of which alone would mend it.
     """
 
     file: str
@@ -68,6 +69,7 @@ class Issue(NamedTuple):
     excerpt: str = ""
     code: str = ""
     again: bool = False
+    options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         """`usage.csv:17: count: "1,250" is not a whole number (remove the comma)`."""

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from reo_cli.checks.content import encode
+from reo_cli.checks.scratch import scratch
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
 from reo_cli.records import Record
-from reo_cli.scratch import scratch
-from reo_cli.values.jsontext import encode_plain
 
 Unit = Literal["hour", "day", "week", "month"]
 
@@ -188,7 +188,7 @@ def _but_count_and_time(event: Event) -> bytes:
     between, _, rest = rest.partition(b",")[2].partition(b'"event_at":')
     behind = rest.partition(b",")[2]
     given = event.event_id
-    end = b"" if given is None else encode_plain(given).encode()
+    end = b"" if given is None else encode(given).encode()
     return b"\0".join((before, between, behind, end))
 
 

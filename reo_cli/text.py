@@ -8,6 +8,7 @@ of reo, so that every part of it may use it.
 import re
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 MASKED = "****"
 SHORTEST_SECRET = 6
@@ -142,3 +143,29 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii").replace("\\x", "\\u00")
+
+
+def shown(raw: Any, limit: int = 60) -> str:
+    """Quote a value for a message: as JSON, cut at `limit` characters."""
+    import json
+
+    text = raw if isinstance(raw, str) else json.dumps(raw, default=str)
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f'"{text}"' if isinstance(raw, str) else text
+
+
+def kind_of(raw: Any) -> str:
+    """Name the JSON type of a value the way JSON's own specification does."""
+    match raw:
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return "null"

@@ -70,7 +70,7 @@ def test_json_is_one_line_even_after_a_bug(world: World, command: list[str]) -> 
     broken = world.folder / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
-        "import reo_cli.checker as c\n"
+        "import reo_cli.checks.checker as c\n"
         "def check(self, record): raise ZeroDivisionError('boom')\n"
         "c.Checker.check = check\n"
     )

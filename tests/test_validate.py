@@ -236,7 +236,9 @@ def test_the_story_of_a_spreadsheet(world: World, folder: Path) -> None:
     assert run.stdout.startswith(
         'export.csv:2: count: "1.250" is not a whole number (remove the dot'
     )
-    assert 'event_at: "13.02.2026" is not a time (pass --date-format day-first)' in run.stdout
+    assert (
+        'event_at: "13.02.2026" is no date in ISO 8601 (add --date-format day-first)' in run.stdout
+    )
     path.write_bytes(path.read_bytes().replace(b"1.250", b"1250"))
     options = [
         "--map",

@@ -131,7 +131,7 @@ class Reading(Options):
     )
     date_format: str | None = reading(
         "--date-format FORMAT",
-        "day-first, month-first, or such as %d.%m.%Y.",
+        "day-first, month-first, s, ms, us, ns, or such as %d.%m.%Y.",
         read=parsing.date_format,
     )
     roll_up: "Unit | None" = reading(
@@ -146,6 +146,15 @@ class Reading(Options):
         "--until WHEN",
         "now: take the day of --roll-up that is not over, too.",
         choices=("now",),
+    )
+    thousands: str | None = reading(
+        "--thousands CHAR",
+        "What stands between groups of three digits in counts: , . ' or space.",
+        choices=(",", ".", "'", "space"),
+    )
+    domain_of: str | None = reading(
+        "--domain-of COLUMN",
+        "Take the domain from mail addresses, URLs or domains; free mailboxes have none.",
     )
     save_profile: str | None = reading(
         "--save-profile NAME",

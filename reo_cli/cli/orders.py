@@ -36,7 +36,7 @@ def reading(
     options: opt.Reading, settings: "Settings", inputs: Sequence[str]
 ) -> "tuple[ReadOptions, Rules]":
     """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
-    from reo_cli.checker import require_good
+    from reo_cli.checks.checker import require_good
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
     from reo_cli.records import STDIN
@@ -53,16 +53,21 @@ def reading(
     absent = dict(options.default or {})
     if options.roll_up:
         absent.setdefault("count", "1")
+    mapped = dict(options.map or {})
+    require_one_field_each(mapped)
+    if options.domain_of is not None:
+        mapped["domain"] = options.domain_of
     rules = Rules(
         now=int(time.time()),
         always=always,
         absent=absent,
         fallback=fallback(settings),
         date_format=options.date_format,
+        thousands=options.thousands,
+        domain_of=options.domain_of is not None,
+        columns=mapped,
     )
     require_good(rules)
-    mapped = options.map or {}
-    require_one_field_each(mapped)
     return ReadOptions(
         format=options.format,
         delimiter=options.delimiter,

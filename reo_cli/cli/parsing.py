@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def usage(option: str, text: str, why: str, hint: str = "") -> ReoError:
     """Return the error for an option's value (2)."""
-    from reo_cli.values import shown
+    from reo_cli.text import shown
 
     return ReoError(ExitCode.USAGE, "usage", f"{option}: {shown(text)} {why}", hint)
 
@@ -177,7 +177,7 @@ _NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "r
 
 def date_format(option: str, text: str) -> str | None:
     """Read a format of times; a blank one is none."""
-    from reo_cli.values.times import check_date_format
+    from reo_cli.checks.times import check_date_format
 
     wrong = check_date_format(text) if text else None
     if wrong:

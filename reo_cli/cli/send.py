@@ -150,7 +150,7 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
     """Put together what is to be sent, and where to; raises ReoError 2, 65, 66 or 78."""
     import time
 
-    from reo_cli.checker import Checker
+    from reo_cli.checks.checker import Checker
     from reo_cli.cli import STARTED, orders
     from reo_cli.delivery.single import FLAGS, OneMemory, SingleOrder
     from reo_cli.errors import ReoError

@@ -104,11 +104,11 @@ def send_file(options: SendFile) -> int:
     from contextlib import ExitStack
     from dataclasses import replace
 
+    from reo_cli.checks.issues import IssueLog
     from reo_cli.cli import orders
     from reo_cli.cli.listening import ReportListener
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
-    from reo_cli.issues import IssueLog
     from reo_cli.reports import send_file_report
 
     streams, talk = options.open()

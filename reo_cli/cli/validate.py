@@ -40,13 +40,13 @@ def validate(options: Validate) -> int:
     """Check files as the options say; return the exit code."""
     import time
 
-    from reo_cli.checker import Checker
+    from reo_cli.checks.checker import Checker
+    from reo_cli.checks.issues import IssueLog
+    from reo_cli.checks.validation import validate as validate_files
     from reo_cli.cli.orders import reading
     from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.signals import Signals
-    from reo_cli.issues import IssueLog
     from reo_cli.reports import validate_report
-    from reo_cli.validator import validate as validate_files
 
     if options.print_schema:
         return _print_schema()
@@ -83,7 +83,7 @@ def _print_schema() -> int:
     import json
     import sys
 
-    from reo_cli.schema import event_schema
+    from reo_cli.checks.schema import event_schema
 
     sys.stdout.write(json.dumps(event_schema(), indent=2) + "\n")
     return ExitCode.OK

@@ -6,16 +6,16 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from reo_cli.checks.content import encode
+from reo_cli.checks.issues import IssueLog
+from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
 from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.errors import ReoError
-from reo_cli.issues import IssueLog
 from reo_cli.records import Issue, Record
-from reo_cli.scratch import scratch
-from reo_cli.values.jsontext import encode
 
 if TYPE_CHECKING:
     import sqlite3

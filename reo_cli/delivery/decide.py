@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from reo_cli.checks.repeats import repeat_issue
+from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.body import request_body
 from reo_cli.delivery.ledger import Account, Acknowledged
 from reo_cli.delivery.replaced import Watch
@@ -27,8 +29,6 @@ from reo_cli.identity import (
     subject_of,
 )
 from reo_cli.records import Issue, Record
-from reo_cli.repeats import repeat_issue
-from reo_cli.scratch import scratch
 
 OnChange = Literal["error", "skip", "send"]
 
@@ -318,7 +318,9 @@ class Decider:
         self, event: Event, where: str, content: bytes | None, first: bytes | None
     ) -> Issue:
         record = event.record
-        issue = repeat_issue(record.file, record.line, record.number, where, content, first)
+        issue = repeat_issue(where, content, first)._replace(
+            file=record.file, line=record.line, record=record.number
+        )
         if self._identity.id_from and event.event_id is None and issue.severity == "error":
             issue = issue._replace(hint="name more fields in --id-from, so that they tell it apart")
         return issue

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Job, Shard
 from reo_cli.errors import ReoError

@@ -16,11 +16,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.folders import make_folder, open_private
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.identity import is_place_id
 from reo_cli.records import STDIN
-from reo_cli.scratch import scratch
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
+from reo_cli.checks.issues import IssueLog
 from reo_cli.client import Target
 from reo_cli.client.workers import Workers
 from reo_cli.delivery.book import Book, Listener
@@ -39,7 +40,6 @@ from reo_cli.delivery.stops import (
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
-from reo_cli.issues import IssueLog
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source
 from reo_cli.records import STDIN, Issue

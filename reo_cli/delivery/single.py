@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
 from reo_cli.client import Target
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.body import request_body

@@ -14,7 +14,6 @@ from reo_cli.readers.columns import Plan, as_text, missing, plan
 from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.table import Problem
 from reo_cli.text import visible
-from reo_cli.values import addresses, domains
 
 _ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
 
@@ -158,7 +157,7 @@ def header_problem(
 ) -> Problem:
     """Return all that is wrong with the header of a table, and the command that mends it."""
     is_strange = columns.unknown and not columns.fields and not candidates(header)
-    are_values = sum(map(_is_value, header)) * 2 >= len(header)
+    are_values = sum(bool(_VALUE.fullmatch(each)) for each in header) * 2 >= len(header)
     if is_strange and (are_values or len(header) == 1):
         what = f"names no columns: `{visible(header[0], 60)}`"
         if are_values:
@@ -234,10 +233,10 @@ def _lists(value: Mapping[str, Any], before: str = "", depth: int = 2) -> Iterab
             yield from _lists(each, f"{before}{key}.", depth - 1)
 
 
-def _is_value(cell: str) -> bool:
-    if re.fullmatch(r"\s*[0-9][-0-9., :T/Z]*", cell):
-        return True
-    return any(each(cell.strip())[0] is not None for each in (addresses.ip_address, domains.domain))
+_VALUE = re.compile(
+    r"\s*(?:[0-9][-0-9., :T/Z]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|(?:[\w-]+\.)+[A-Za-z]{2,})\s*"
+)
+"""A number, a time, an address or a domain."""
 
 
 def _listed(names: Sequence[str]) -> str:

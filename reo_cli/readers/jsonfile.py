@@ -17,8 +17,7 @@ from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.source import BLOCK
 from reo_cli.readers.text import RECORD_LIMIT, Lines
 from reo_cli.records import EXCERPT, Issue, Record
-from reo_cli.text import visible
-from reo_cli.values import kind_of
+from reo_cli.text import kind_of, visible
 
 NO_META: dict[str, Any] = {}
 

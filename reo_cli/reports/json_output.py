@@ -79,9 +79,9 @@ def name_of(file: str) -> str:
 
 
 def issue_shape(issue: Issue) -> Shape:
-    """One of `issues[]`; its excerpt is for screens only."""
+    """One of `issues[]`; its excerpt and options are for screens only."""
     shape: Shape = issue._asdict()
-    del shape["excerpt"], shape["again"]
+    del shape["excerpt"], shape["again"], shape["options"]
     return {**shape, "file": name_of(issue.file)}
 
 

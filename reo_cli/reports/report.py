@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from reo_cli.checks.validation import Validation
     from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.summary import SendResult, Settled, Summary
     from reo_cli.records import Issue
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
     from reo_cli.reports.text_output import IssueLines
     from reo_cli.reports.view import Closing, Result, View
-    from reo_cli.validation import Validation
 
 Output = Literal["table", "text", "json", "ndjson", "github"]
 ResultT = TypeVar("ResultT", bound="Result")

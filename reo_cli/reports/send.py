@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reo_cli.checks.content import encode
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.json_output import JsonText, error_shape
 from reo_cli.reports.streams import Tone
 from reo_cli.reports.view import Closing, Content, Fact, Shape, View, endpoint_fact
 from reo_cli.reports.words import count_of, number
-from reo_cli.values.jsontext import encode
 
 if TYPE_CHECKING:
     from reo_cli.delivery.summary import SendResult

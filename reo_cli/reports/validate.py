@@ -9,8 +9,9 @@ from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Sha
 from reo_cli.reports.words import count_of, instant, number
 
 if TYPE_CHECKING:
+    from reo_cli.checks.totals import Distinct, Totals
+    from reo_cli.checks.validation import FileResult, Validation
     from reo_cli.reports.streams import Tone
-    from reo_cli.validation import Distinct, FileResult, Totals, Validation
 
 SCHEMA = "reo.validate/1"
 
@@ -27,7 +28,8 @@ _COLUMNS = (
 
 def blank(error: ReoError) -> "Validation":
     """The result of a run that failed before it read anything."""
-    from reo_cli.validation import Totals, Validation
+    from reo_cli.checks.totals import Totals
+    from reo_cli.checks.validation import Validation
 
     return Validation((), Totals(), error=error)
 
@@ -147,7 +149,7 @@ def _which(result: "Validation") -> str:
 
 
 def _distinct(distinct: "Distinct") -> str:
-    return f"{'≈ ' * distinct.estimated}{number(distinct.number)} different"
+    return f"{number(distinct.number)}{'+' * distinct.estimated} different"
 
 
 def closing(result: "Validation") -> Closing:

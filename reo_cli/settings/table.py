@@ -110,7 +110,7 @@ def parse(setting: Setting, text: str) -> Scalar:
 
 
 def _in_limits(setting: Setting, text: str, pattern: str, kind: str) -> float:
-    from reo_cli.values import shown
+    from reo_cli.text import shown
 
     if not re.fullmatch(pattern, text):
         raise ValueError(f"{shown(text)} is not {kind}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
+from reo_cli.checks.issues import IssueLog
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
@@ -23,7 +24,6 @@ from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
-from reo_cli.issues import IssueLog
 from reo_cli.records import Issue, Record
 
 NOW = 1_800_000_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
 from reo_cli.delivery.decide import Decider, Decision, Identity, Memory, OnChange, Shard
 from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.errors import ReoError

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
 from reo_cli.delivery.body import request_body
 from reo_cli.events import Event, Rules
 from reo_cli.identity import content_digest, derived_id, id_from_fields, id_key

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reo_cli.checker import Checker
+from reo_cli.checks.checker import Checker
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.text import RECORD_LIMIT

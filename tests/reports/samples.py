@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from reo_cli.checks.totals import Distinct, Totals
+from reo_cli.checks.validation import FileResult, Validation
 from reo_cli.delivery.summary import (
     Counts,
     InputSummary,
@@ -20,7 +22,6 @@ from reo_cli.delivery.summary import (
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Streams, Talk
-from reo_cli.validation import Distinct, FileResult, Totals, Validation
 
 EVIL = "evil\x1b[31m\u202e[/x]\n::stop-commands::x.csv"
 """A file name that tries all it can."""
@@ -82,7 +83,6 @@ def validation(**changes: Any) -> Validation:
         ips=Distinct(34),
         first_event_at=1_793_491_200,
         last_event_at=1_793_750_400,
-        per_day={"2026-11-01": 3, "2026-11-02": 40, "2026-11-04": 20},
     )
     values: dict[str, Any] = {
         "files": [FileResult("usage.csv", 10_000, 7, 7, 2), FileResult(EVIL, 3, 1, 1, 0)],

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from reo_cli.checks.validation import FileResult
 from reo_cli.delivery.summary import Counts, InputSummary
 from reo_cli.records import STDIN, Issue
 from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
 from reo_cli.reports.github import LARGEST_SUMMARY, Markdown, annotation
 from reo_cli.reports.view import Closing, Content, Fact
-from reo_cli.validation import FileResult
 from tests.reports.samples import (
     EVIL,
     HOSTILE,

@@ -3,12 +3,25 @@
 It has no name, goes when it is closed or the process dies, and keeps a few MiB in memory.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from reo_cli.errors import ExitCode, ReoError
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 CACHE_KIB = 1536
+
+
+class ScratchFailed(ReoError):
+    """The temporary folder takes no more: that ends the run (74)."""
+
+    def __init__(self, why: object) -> None:
+        message = f"the temporary folder cannot hold what this run must remember: {why}"
+        hint = "free some space there, or set SQLITE_TMPDIR to another folder"
+        super().__init__(ExitCode.IO, "scratch_failed", message, hint)
 
 
 def scratch(schema: str) -> "Connection":
@@ -22,3 +35,14 @@ def scratch(schema: str) -> "Connection":
     database.execute(schema)
     database.execute("BEGIN")
     return database
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """Turn what SQLite raises for a scratch database into ScratchFailed."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.Error as fault:
+        raise ScratchFailed(fault) from fault

@@ -1,22 +1,80 @@
-"""Records → `Validation`: the same reading and checks as `send-file`, without network or key."""
+"""Files → `Validation`: the same reading and checks as `send-file`, without network or key."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from reo_cli.checker import Checker
-from reo_cli.errors import Interrupted, ReoError
-from reo_cli.issues import IssueLog
+from reo_cli.checks.checker import Checker
+from reo_cli.checks.issues import IssueLog
+from reo_cli.checks.repeats import Repeats
+from reo_cli.checks.scratch import ScratchFailed
+from reo_cli.checks.totals import Totals, TotalsCounter
+from reo_cli.errors import ExitCode, Interrupted, ReoError
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source
 from reo_cli.records import Issue, Record
-from reo_cli.repeats import Repeats, ScratchFailed
-from reo_cli.totals import TotalsCounter
-from reo_cli.validation import FileResult, Validation
 
 Progress = Callable[[int], None]
 """Told the number of records read so far, now and then."""
 
 PROGRESS_EVERY = 4096
+
+
+@dataclass
+class FileResult:
+    """One input: records read, those with errors, issues found, and what its events add up to.
+
+    `skipped` are the records that `--only` and `--skip` left out, which are not read. `error` is
+    what kept it from being read to its end.
+    """
+
+    file: str
+    read: int = 0
+    invalid: int = 0
+    errors: int = 0
+    warnings: int = 0
+    skipped: int = 0
+    totals: Totals = field(default_factory=Totals)
+    error: ReoError | None = None
+
+    @property
+    def valid(self) -> int:
+        """Records without an error."""
+        return self.read - self.invalid
+
+
+class Validation(NamedTuple):
+    """The end of a `validate` run; `issues` holds at most `--max-issues` of them.
+
+    `error` is what kept an input from being read to its end, if anything did. `repeats` are the
+    records that are invalid because of another one only: they are in the totals.
+    """
+
+    files: Sequence[FileResult]
+    totals: Totals
+    issues: Sequence[Issue] = ()
+    error: ReoError | None = None
+    repeats: int = 0
+
+    @property
+    def faults(self) -> Sequence[ReoError]:
+        """What kept inputs from being read to their end, `error` first."""
+        others = [each.error for each in self.files if each.error and each.error is not self.error]
+        return [self.error, *others] if self.error else others
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when every record is valid, 65 when not, else what stopped the reading."""
+        if self.error is not None:
+            return self.error.exit_code
+        broken = any(each.errors or each.invalid for each in self.files)
+        return ExitCode.INVALID if broken else ExitCode.OK
+
+    @property
+    def status(self) -> str:
+        """`valid` or `invalid`."""
+        return "valid" if self.exit_code is ExitCode.OK else "invalid"
 
 
 def validate(
@@ -108,21 +166,15 @@ class _Run:
                 self._progress(self._read + result.read)
 
     def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
+        warnings = self._log.warnings
         errors = self._log.add(issues)
         result.errors += errors
-        result.warnings += sum(not each.again for each in issues) - errors
+        result.warnings += self._log.warnings - warnings
         return errors
 
     def find_repeats(self) -> None:
         """Note the events that came before, which is known only when all are read."""
-        found = self._repeats.find(self._log.limit)
-        for at, result in enumerate(self.files):
-            errors, warnings = found.errors.get(at, 0), found.warnings.get(at, 0)
-            if self._log.strict:
-                errors, warnings = errors + warnings, 0
-            result.errors += errors
-            result.invalid += errors
-            result.warnings += warnings
+        for at, issue in self._repeats.find():
+            errors = self._note(self.files[at], [issue])
+            self.files[at].invalid += errors
             self.repeated += errors
-        errors, warnings = sum(found.errors.values()), sum(found.warnings.values())
-        self._log.add_some(found.issues, errors, warnings)

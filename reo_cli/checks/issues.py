@@ -18,11 +18,10 @@ class IssueLog:
         strict: bool = False,
         listen: Callable[[Issue], None] = lambda _: None,
     ) -> None:
-        self.limit = limit
-        self.strict = strict
+        self._limit = limit
+        self._strict = strict
         self._listen = listen
-        self._errors: list[tuple[int, Issue]] = []
-        self._warnings: list[tuple[int, Issue]] = []
+        self._kept: dict[str, list[tuple[int, Issue]]] = {"error": [], "warning": []}
         self.errors = 0
         self.warnings = 0
 
@@ -32,33 +31,20 @@ class IssueLog:
         for issue in issues:
             if issue.again:
                 continue
-            if self.strict and issue.severity == "warning":
+            if self._strict and issue.severity == "warning":
                 issue = issue._replace(severity="error")
             if issue.severity == "error":
                 self.errors += 1
-                kept = self._errors
             else:
                 self.warnings += 1
-                kept = self._warnings
             self._listen(issue)
-            if len(kept) < self.limit:
+            kept = self._kept[issue.severity]
+            if len(kept) < self._limit:
                 kept.append((self.errors + self.warnings, issue))
         return self.errors - before
 
-    def add_some(self, issues: Iterable[Issue], errors: int, warnings: int) -> None:
-        """Count `errors` and `warnings`, of which `issues` are all that need to be kept."""
-        if self.strict:
-            errors, warnings = errors + warnings, 0
-        errors += self.errors
-        warnings += self.warnings
-        self.add(issues)
-        self.errors, self.warnings = errors, warnings
-
     def kept(self) -> list[Issue]:
         """Return the kept issues in the order found; errors displace warnings."""
-        room = self.limit - len(self._errors)
-        return [issue for _, issue in sorted(self._errors + self._warnings[:room], key=_order)]
-
-
-def _order(numbered: tuple[int, Issue]) -> int:
-    return numbered[0]
+        errors, warnings = self._kept["error"], self._kept["warning"]
+        chosen = [*errors, *warnings[: self._limit - len(errors)]]
+        return [issue for _, issue in sorted(chosen, key=lambda numbered: numbered[0])]

@@ -1,0 +1,231 @@
+"""Record → event: the check of every field, by the field table and what the user said.
+
+`Checker` is prepared once a run; its `check` reports every issue of a record, never only the first.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from reo_cli.checks.addresses import ip_addr
+from reo_cli.checks.content import content_of
+from reo_cli.checks.domains import domain_of, domains
+from reo_cli.checks.meta import meta_object, normal
+from reo_cli.checks.numbers import counts
+from reo_cli.checks.texts import identifier, one_of, text
+from reo_cli.checks.times import moment
+from reo_cli.checks.values import Parser, issue, with_options
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import FIELDS, NAMES, Event, Rules
+from reo_cli.records import Issue, Record
+
+
+class Result(NamedTuple):
+    """What `Checker.check` found: an event, or None when an issue is an error."""
+
+    event: Event | None
+    issues: Sequence[Issue] = ()
+
+
+_REQUIRED = frozenset(each.name for each in FIELDS if each.required)
+
+MISSING: Mapping[str, tuple[str, str]] = {
+    "mode": ("leave it out of --set to get DOMAIN", ""),
+    "source": ("leave it out of --set to get TELEMETRY", ""),
+    "activity_type": ("", "activity_type=ACTIVITY_TYPE"),
+    "count": ("if each record is one event", "count=1"),
+    "event_at": ("for the moment of the upload", "event_at=now"),
+    "product_id": ("", "product_id=PRODUCT_ID"),
+}
+"""What to do about a required field that no column, key or setting gives: hint and `--default`."""
+
+
+def parsers(rules: Rules) -> dict[str, Parser]:
+    """Return the parser of each field."""
+    column = rules.columns.get("domain", "domain")
+    by_kind: dict[str, Parser] = {
+        "text": text,
+        "count": counts(rules.thousands),
+        "ip": ip_addr,
+        "domain": domain_of if rules.domain_of else domains(column),
+        "id": identifier,
+        "time": moment(rules.now, rules.date_format),
+        "meta": meta_object,
+    }
+    return {each.name: by_kind.get(each.kind) or one_of(each) for each in FIELDS}
+
+
+def require_good(rules: Rules) -> None:
+    """Raise ReoError 65 for a value that no event could have, before anything is read."""
+    by_name = parsers(rules)
+    given = (("--set", rules.always), ("--default", rules.absent), ("setting", rules.fallback))
+    for source, fields in given:
+        for name, raw in fields.items():
+            found = by_name[name](raw)[1] if name in by_name else ()
+            for each in filter(_is_error, found):
+                message = f"{source} {name}: {each.message}"
+                raise ReoError(ExitCode.INVALID, "bad_value", message, each.hint)
+
+
+class Checker:
+    """The check of one run: `Record` → `Event` or `Issue`s.
+
+    `hints` say what to do about a required field that is missing, in place of `MISSING`, to users
+    of a command that has no options for reading but `--date-format`.
+    """
+
+    def __init__(self, rules: Rules, hints: Mapping[str, str] | None = None) -> None:
+        self._hints = MISSING if hints is None else {name: (hints[name], "") for name in hints}
+        self._has_options = hints is None
+        self._emptied = {name for name, raw in rules.always.items() if not raw.strip()}
+        self._now = rules.now
+        self._parsers = parsers(rules)
+        self._always = rules.always
+        self._default = {each.name: each.default for each in FIELDS if each.default}
+        self._default |= {**rules.fallback, **rules.absent}
+        self._template: dict[str, Any] = dict.fromkeys(NAMES)
+        self._given: dict[str, Sequence[Issue]] = {}
+        for name, raw in {**self._default, **self._always}.items():
+            if name in self._parsers:
+                self._template[name], found = self._parsers[name](raw)
+                if found:
+                    self._given[name] = [each._replace(field=name) for each in found]
+        self._is_always = self._always.keys() & self._parsers.keys()
+        self._keys_absent = _meta_keys(self._default)
+        self._keys_always = _meta_keys(self._always)
+        self._has_times = False
+
+    def check(self, record: Record) -> Result:
+        """Check every field; the event is None when any issue is an error."""
+        if record.fields is None:
+            return Result(None, record.faults)
+        draft = self._template.copy()
+        read = self._parsers
+        found: list[Issue] = []
+        for name, raw in record.fields.items():
+            if name in self._is_always:
+                continue
+            value, issues = read[name](raw)
+            if value is not None:
+                draft[name] = value
+            if issues:
+                found += [each._replace(field=name) for each in issues]
+        if self._given:
+            found += self._of_given(record.fields)
+        if draft["meta"] is not None or record.meta or self._keys_absent or self._keys_always:
+            self._add_meta(record.meta, draft, found)
+        payload = {name: value for name, value in draft.items() if value is not None}
+        event_id = payload.pop("event_id", None)
+        if not record.faults:  # they name what is missing, too
+            found += self._missing(payload, found)
+        content, odd = content_of(payload, event_id)
+        if event_id is not None:
+            payload["event_id"] = event_id
+        self._has_times = self._has_times or "event_at" in payload
+        if found or odd or record.faults:
+            issues = [*record.faults, *self._placed(record, [*found, *odd])]
+            if any(map(_is_error, issues)):
+                return Result(None, issues)
+            found = issues
+        timeless = payload["event_at"] == self._now and self._is_now(record.fields.get("event_at"))
+        return Result(Event(record, payload, content, event_id, timeless), found)
+
+    def _placed(self, record: Record, found: Sequence[Issue]) -> list[Issue]:
+        """Return issues with their places, in the order of the field table, missing ones last."""
+        placed = []
+        for each in sorted(found, key=_order):
+            options = [it for it in each.options if self._has_options or it[0] == "--date-format"]
+            placed.append(
+                each._replace(
+                    file=record.file,
+                    line=record.line,
+                    record=record.number,
+                    hint=with_options(each.hint, options),
+                    excerpt=record.excerpt,
+                )
+            )
+        return placed
+
+    def _of_given(self, fields: Mapping[str, Any]) -> Iterator[Issue]:
+        """Yield what is odd about values that options and settings give, where they are used."""
+        for name, issues in self._given.items():
+            raw = None if name in self._is_always else fields.get(name)
+            if raw is None or (isinstance(raw, str) and not raw.strip()):
+                yield from issues
+
+    def _add_meta(
+        self, single: Mapping[str, Any], draft: dict[str, Any], found: list[Issue]
+    ) -> None:
+        """Put together the keys of `meta` from all places that give some."""
+        whole = draft["meta"] or {}
+        for name in single:
+            if name in whole:
+                what = "stands there twice: in `meta` and on its own"
+                twice = issue("error", "given-twice", what, "remove one of them")
+                found.append(twice._replace(field=f"meta.{name}"))
+        keys = {**self._keys_absent, **whole, **single, **self._keys_always}
+        draft["meta"], odd = normal(keys)
+        found += [each._replace(field="meta") for each in odd]
+
+    def _missing(self, payload: Mapping[str, Any], found: Sequence[Issue]) -> Iterator[Issue]:
+        """Yield the fields that are missing, but not those that have an error already."""
+        if payload.keys() >= _REQUIRED and ("domain" in payload or "ip_addr" in payload):
+            return
+        wrong = {each.field for each in found if _is_error(each)}
+        for name in MISSING:
+            if name not in payload and name not in wrong:
+                hint, default = self._hints.get(name, ("", ""))
+                options = [("--default", default)] if default else []
+                if name in self._emptied:
+                    hint, options = f"`--set {name}=` empties it in every record", []
+                elif name == "event_at" and self._has_times:
+                    hint, options = "to leave it out: others have one", [("--skip", "event_at=")]
+                yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
+        if not {"domain", "ip_addr"} & (payload.keys() | wrong):
+            hint = "the API needs one of the two to find the company"
+            both = issue("error", "missing", "is missing, and so is domain", hint)
+            yield both._replace(field="ip_addr")
+
+    def as_far_as_good(self, record: Record) -> dict[str, Any] | None:
+        """Return the payload of a record with errors: checked values where good, others as read.
+
+        With what options and settings give, so that it can be mended and sent without them. None
+        for a record that could not be parsed, or not as a whole.
+        """
+        if record.fields is None:
+            return None
+        payload: dict[str, Any] = {}
+        for name, parse in self._parsers.items():
+            raw = None if name in self._is_always else record.fields.get(name)
+            value, found = parse(raw)
+            if value is None:
+                value = raw if found else self._template[name]
+            if value is not None:
+                payload[name] = value
+        whole = payload.get("meta", {})
+        if isinstance(whole, dict):
+            keys = {**self._keys_absent, **whole, **record.meta, **self._keys_always}
+            payload |= {"meta": keys} if keys else {}
+        return payload
+
+    def _is_now(self, raw: Any) -> bool:
+        """Tell whether `event_at` was filled with `now`, and not only happens to be the same."""
+        says = self._always.get("event_at", raw)
+        if says is None or not str(says).strip():
+            says = self._default.get("event_at")
+        return isinstance(says, str) and says.strip() == "now"
+
+
+def _is_error(each: Issue) -> bool:
+    return each.severity == "error"
+
+
+def _meta_keys(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the single keys of `meta` that rules give."""
+    return {name[5:]: raw for name, raw in given.items() if name.startswith("meta.")}
+
+
+_PLACES = {name: at for at, name in enumerate(NAMES)}
+
+
+def _order(each: Issue) -> tuple[bool, int]:
+    return each.code == "missing", _PLACES.get(each.field.partition(".")[0], 0)

@@ -1,0 +1,174 @@
+"""Company domains: what is one, what holds one (`--domain-of`), and which are nobody's."""
+
+import re
+from typing import Any
+
+from reo_cli.checks.addresses import parsed
+from reo_cli.checks.values import (
+    ABSENT,
+    Checked,
+    Option,
+    Parser,
+    error,
+    issue,
+    not_a,
+    nothing,
+    stands_for_nothing,
+    warned,
+)
+from reo_cli.text import shown
+
+MAILBOXES = frozenset(
+    "126.com 163.com aim.com aol.com att.net comcast.net duck.com fastmail.com free.fr gmail.com"
+    " gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk hotmail.com"
+    " hotmail.de hotmail.es hotmail.fr hotmail.it icloud.com inbox.com laposte.net libero.it"
+    " live.co.uk live.com live.de live.fr mac.com mail.com mail.ru mailinator.com me.com msn.com"
+    " naver.com orange.fr outlook.com outlook.de outlook.fr pm.me proton.me protonmail.ch"
+    " protonmail.com qq.com rediffmail.com rocketmail.com sina.com t-online.de tuta.com"
+    " tutanota.com wanadoo.fr web.de yahoo.ca yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com"
+    " yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.in yahoo.it yandex.com yandex.ru yeah.net"
+    " ymail.com zoho.com".split()
+)
+"""Domains under which anyone can have a mailbox: no company owns the events."""
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}\Z", re.ASCII)
+"""A name that DNS can carry (RFC 1035, 2.3.4), in lower case."""
+
+_LONGEST = 1000
+"""Characters of a text in which a domain is looked for."""
+
+
+def domains(column: str = "domain") -> Parser:
+    """Return the parser of a company domain, in the hint named as `column`.
+
+    It is sent in lower case and ASCII, without a trailing dot.
+    """
+    option = ("--domain-of", column)
+
+    def domain(raw: Any) -> Checked:
+        if raw.__class__ is not str:
+            return not_a("a string", raw)
+        name = raw.lower()
+        if _DOMAIN.match(name) and raw.isascii():
+            return _judged(name, option)
+        text = raw.strip()
+        return _not_plain(text, option) if text else ABSENT
+
+    return domain
+
+
+def domain_of(raw: Any) -> Checked:
+    """Return the company's domain in a mail address, a URL or a domain (`--domain-of`).
+
+    `www.` is dropped; a free mailbox is no company, so it is absent.
+    """
+    if raw.__class__ is not str:
+        return not_a("a string", raw)
+    bare = _bare(raw.strip().lower())
+    if bare:
+        bare = bare.removeprefix("www.") if bare.count(".") > 1 else bare
+        return ABSENT if bare in MAILBOXES else (bare, ())
+    return _no_domain(raw.strip(), None, ()) if raw.strip() else ABSENT
+
+
+def _judged(name: str, option: Option) -> Checked:
+    if name in MAILBOXES:
+        hint = "no company can be told from it"
+        return warned(name, "mailbox", f"{name} is a mailbox provider", hint)
+    if name.startswith("www.") and name.count(".") > 1:
+        return warned(name, "www", f"{name} is a web server", f"write {name[4:]}", option)
+    return name, ()
+
+
+def _not_plain(text: str, option: Option) -> Checked:
+    name = text.lower()
+    bare = _bare(name)
+    if bare and name == f"{bare}.":
+        return _changed(bare, f"{shown(text)} ends with a dot", option)
+    if bare and name == bare and text.isascii():  # there were spaces around it
+        return _judged(bare, option)
+    is_name = not re.search(r"\A\.|[\s/@:?#\\<>\"'*]", name) and name.isprintable()
+    if bare and is_name and not text.isascii():
+        return _changed(bare, f"{shown(text)} is not ASCII", option)
+    return _no_domain(text, bare, (option,))
+
+
+def _changed(bare: str, message: str, option: Option) -> Checked:
+    value, more = _judged(bare, option)
+    return value, (issue("warning", "changed", message, f"it is sent as {bare}"), *more)
+
+
+def _no_domain(text: str, bare: str | None, options: tuple[Option, ...]) -> Checked:
+    """Return the error for a text that is no domain; `bare` is the one that it holds."""
+    name = text.lower()
+    if stands_for_nothing(text):
+        return nothing("not-a-domain", f"{shown(text)} is not a domain", text)
+    several = [each for each in re.split(r"[,;\s]+", name[:_LONGEST]) if each]
+    if len(several) > 1 and (first := _bare(several[0])):
+        hint = f"one event has one domain, such as {first}"
+        return error("several-domains", f"{shown(text)} is not a domain", hint)
+    code, kind = _kind(name)
+    if code in ("mail-address", "url") and bare and options:
+        return error(code, f"{shown(text)} is {kind}", _mend(name, bare), *options)
+    return error(code, f"{shown(text)} is {kind}", _mend(name, bare))
+
+
+def _kind(name: str) -> tuple[str, str]:
+    if _address(name):
+        return "ip-as-domain", "an IP address, not a domain"
+    if "@" in name and "/" not in name:
+        return "mail-address", "a mail address, not a domain"
+    if "/" in name or name.startswith("mailto:"):
+        return "url", "a URL, not a domain"
+    return "not-a-domain", "not a domain"
+
+
+def _mend(name: str, bare: str | None) -> str:
+    address = _address(name) or _address(_host(name))
+    if address:
+        return f"an address belongs in `ip_addr`: {address}"
+    if bare in MAILBOXES:
+        return f"{bare} is a mailbox provider: leave it out, and send `ip_addr`"
+    if bare:
+        return f"write {bare}"
+    if re.search(r"\S\s+\S", name):
+        return "a name is not enough; write its domain, such as acme.com"
+    if "." not in name.strip("."):
+        return "a domain has a dot, such as acme.com"
+    return "a domain has no underscore" if "_" in name else "such as acme.com"
+
+
+def _address(text: str) -> str | None:
+    """Return the IP address that a text is, if it is one."""
+    plain = text.rstrip(".")
+    plain = plain[1:-1] if plain[:1] == "[" and plain[-1:] == "]" else plain
+    return plain if parsed(plain) else None
+
+
+def _host(name: str) -> str:
+    """Return the part of a URL or a mail address that may be a domain."""
+    text = name[:_LONGEST].strip().strip("<>\"'")
+    text = re.sub(r"\A(?:[a-z][a-z0-9+.-]*:)?//", "", text).removeprefix("mailto:")
+    text = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2]
+    return re.sub(r":[0-9]*\Z", "", text)
+
+
+def _bare(name: str) -> str | None:
+    """Return the domain inside a URL, a mail address or an international name, if there is one."""
+    text = _host(name).strip(". \t>").removeprefix("*.")
+    if "/" in name:
+        text = text.removeprefix("www.")
+    text = _to_ascii(text)
+    return text if _DOMAIN.match(text) else None
+
+
+def _to_ascii(name: str) -> str:
+    if name.isascii():
+        return name
+    import idna
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError, OverflowError):
+        return ""

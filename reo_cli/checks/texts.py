@@ -1,0 +1,103 @@
+"""Texts, identifiers and the two enumerations."""
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from reo_cli.checks.values import ABSENT, NOTHING_HINT, Checked, Parser, error, issue, not_a, warned
+from reo_cli.events import Field
+from reo_cli.records import Issue
+from reo_cli.text import shown
+
+EXACT_LIMIT = 2**53
+"""Integers beyond it change in programs that read JSON numbers as doubles (RFC 8259, 6)."""
+
+_EMPTY_WORDS = frozenset(
+    [
+        *("null", "undefined", "nan", "none", "nil", "n/a", "-", "--", "\\n", "(none)", "(null)"),
+        *("(not set)", "[object object]", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!"),
+    ]
+)
+"""What programs write, in lower case, where they have no text."""
+
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]"
+)
+"""Characters that take no room or look like a space."""
+
+_TEMPLATE = re.compile(r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<%.*%>|%[A-Z_]+%")
+
+
+def text(raw: Any) -> Checked:
+    """Check a text: case and inner spaces count, blank is absent."""
+    if raw.__class__ is not str:
+        plain = json.dumps(raw) if isinstance(raw, int | float) else ""
+        return not_a("a string", raw, plain and f'put it in quotes: "{plain[:40]}"')
+    stripped = raw.strip()
+    if not stripped:
+        return ABSENT
+    found = _no_text(raw)
+    if stripped != raw:
+        hint = f'to Reo.Dev that is not "{stripped[:60]}": remove them'
+        found = [*found, issue("warning", "spaces", f"{shown(raw)} has spaces around it", hint)]
+    return raw, found
+
+
+def _no_text(raw: str) -> Sequence[Issue]:
+    """Warn of a text that most likely stands there because something went wrong."""
+    if raw.lower() in _EMPTY_WORDS:
+        what = f"{shown(raw)} is sent as a text"
+        return [issue("warning", "placeholder", what, NOTHING_HINT, ("--null", raw))]
+    if "{" in raw or "<%" in raw or raw[0] in "%$":
+        template = _TEMPLATE.search(raw)
+        if template:
+            what = f"{shown(raw)} holds a template that nothing filled in"
+            return [issue("warning", "template", what, "fill it in where the file is made")]
+    if not raw.isprintable() and (strange := _UNSEEN.search(raw)):
+        what = f"{shown(raw)} holds the character U+{ord(strange[0]):04X}, which nobody sees"
+        hint = "to Reo.Dev it is another text: remove it"
+        return [issue("warning", "control-character", what, hint)]
+    return ()
+
+
+def identifier(raw: Any) -> Checked:
+    """Check an `event_id`: a string or an integer, kept as given (api.md)."""
+    if raw.__class__ is str:
+        return (raw, _no_text(raw)) if raw.strip() else ABSENT
+    if isinstance(raw, float):
+        if not raw.is_integer():
+            hint = "an id is a string or an integer"
+            return error("wrong-type", f"{shown(raw)} is not a whole number", hint)
+        raw = int(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int):
+        return not_a("a string or an integer", raw)
+    if abs(raw) > EXACT_LIMIT:
+        quoted = f'put it in quotes: "{raw}"' if abs(raw) < 10**40 else "put it in quotes"
+        return warned(raw, "big-integer", f"{shown(raw)} is beyond 2^53", quoted)
+    return raw, ()
+
+
+def one_of(field: Field) -> Parser:
+    """Return the parser of an enumeration; its `tolerated` values pass with a warning."""
+    values = (*field.documented, *field.tolerated)
+    default = ("--set", f"{field.name}={field.documented[0]}")
+
+    def parse(raw: Any) -> Checked:
+        if raw in field.documented:
+            return raw, ()
+        if not isinstance(raw, str):
+            return not_a("a string", raw)
+        if not raw.strip():
+            return ABSENT
+        if raw in field.tolerated:
+            what = f"{raw} is documented for product data, not telemetry"
+            hint = f"telemetry has {' or '.join(field.documented)}"
+            return warned(raw, "product-data", what, hint)
+        folded = raw.strip().upper().replace(" ", "_").replace("-", "_")
+        near = difflib.get_close_matches(folded[:40], values, 1, 0.5)
+        hint = f"write {near[0]}" if near else "if it says something else"
+        return error("unknown-value", f"{shown(raw)} is none of {', '.join(values)}", hint, default)
+
+    return parse

@@ -1,0 +1,203 @@
+"""Moments: epoch seconds, ISO 8601, `now`, or what `--date-format` names → epoch seconds.
+
+A fraction of a second is cut off; a time without an offset is UTC.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reo_cli.checks.dateformats import FORMATS, UNITS, Reading, format_issue, reader_of
+from reo_cli.checks.values import ABSENT, Checked, Parser, error, not_a, warned
+from reo_cli.text import shown
+
+FIRST_PLAUSIBLE = 1420070400
+"""2015-01-01 UTC; earlier moments are a warning."""
+
+SMALLEST_EPOCH = 10**8
+"""All digits below it are a spreadsheet's day number or a YYYYMMDD date, not seconds."""
+
+MOST_DIGITS = 12
+"""Epoch seconds have no more; 13, 16 and 19 digits are other units."""
+
+DAY = 86_400
+
+_PLAIN = re.compile(
+    r"(?:[12][0-9]{9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|\+00:00)?)?)\Z"
+)
+_DIGITS = re.compile(r"(-?[0-9]+)(?:\.[0-9]+)?\Z")
+_ISO = re.compile(
+    r"([0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?))"
+    r"(?:(?:T| +)([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
+    r" ?(Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?(?: UTC)?)?)?\Z"
+)
+_DATE = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2})")
+_UNIT_NAMES = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
+_EPOCH_OR_DATE = "write seconds since 1970 or a date such as 2026-01-31"
+
+
+def moment(now: int, date_format: str | None = None) -> Parser:
+    """Return the parser of `event_at` for one run.
+
+    `now` is the run's one instant in epoch seconds. `date_format` is one of `FORMATS`, a strptime
+    format, or None. What is a time without any format stays one, but for digits in another unit.
+    """
+    unit = UNITS.get(date_format or "")
+    by_format = reader_of(date_format) if date_format and not unit else None
+    latest = now + DAY
+
+    def parse(raw: Any) -> Checked:
+        if raw.__class__ is int and FIRST_PLAUSIBLE <= raw <= latest and not unit:
+            return raw, ()
+        if raw.__class__ is str and not date_format and _PLAIN.match(raw):
+            seconds = _seconds(raw)
+            if FIRST_PLAUSIBLE <= seconds <= latest:
+                return seconds, ()
+        return other(raw)
+
+    def other(raw: Any) -> Checked:
+        text = raw
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            text = str(raw) if isinstance(raw, int) else f"{raw:.6f}"
+        if not isinstance(text, str):
+            return not_a("a time", raw)
+        text = text.strip()
+        if not text:
+            return ABSENT
+        if text == "now":
+            return now, ()
+        return _plausible(_read(text, by_format, unit, latest), text, latest)
+
+    return parse
+
+
+def check_date_format(date_format: str) -> str | None:
+    """Return what is wrong with a `--date-format`, or None."""
+    if date_format in FORMATS:
+        return None
+    if "%" not in date_format:
+        return f"is none of {', '.join(FORMATS)} and no format such as `%d.%m.%Y`"
+    try:
+        datetime.strptime(datetime(2024, 2, 29, tzinfo=UTC).strftime(date_format), date_format)
+    except (ValueError, re.error) as fault:
+        return f"is not a format that can be read back: {fault}"
+    return None
+
+
+def _seconds(raw: str) -> int:
+    """Return epoch seconds for what `_PLAIN` matches, 0 when it is no day or hour."""
+    if raw[4] != "-":
+        return int(raw)
+    try:
+        value = datetime.fromisoformat(raw)
+    except ValueError:
+        return 0
+    return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+
+
+def _read(text: str, by_format: Reading | None, unit: int | None, latest: int) -> Checked:
+    digits = _DIGITS.match(text)
+    if by_format:
+        checked = by_format(text)
+        if checked[0] is not None or not (digits or _DATE.match(text)):
+            return checked
+    if digits:
+        return _from_digits(digits[1], unit, latest)
+    iso = _ISO.match(text.upper())
+    return _from_iso(text, iso) if iso else _unknown(text, latest)
+
+
+def _from_iso(text: str, iso: "re.Match[str]") -> Checked:
+    hour, minute, second, ahead, ahead_minutes = (int(n or 0) for n in iso.group(2, 3, 4, 7, 8))
+    is_end = (hour, minute, second) == (24, 0, 0)
+    try:
+        day = datetime.fromisoformat(iso[1]).replace(tzinfo=UTC)
+    except ValueError as fault:
+        why = f": {fault}" if not str(fault).startswith("Invalid") else ""
+        what = f"{shown(text)} is not a date{why}"
+        return format_issue(text) or error("not-a-time", what, _EXAMPLE)
+    if (hour > 23 and not is_end) or minute > 59 or second > 60:
+        return error("not-a-time", f"{shown(text)} is not a time of day", _EXAMPLE)
+    sign = 1 if iso[6] == "-" else -1
+    hours, minutes = hour + sign * ahead, minute + sign * ahead_minutes
+    return int(day.timestamp()) + 3600 * hours + 60 * minutes + second, ()
+
+
+def _from_digits(digits: str, unit: int | None, latest: int) -> Checked:
+    """Read whole digits as epoch time in `unit` parts of a second, None: seconds."""
+    size = len(digits.lstrip("-"))
+    if digits[0] == "0" and size > 1:
+        return error("leading-zeros", f"{shown(digits)} has leading zeros", _EPOCH_OR_DATE)
+    for name, parts in UNITS.items():
+        if not unit and size == 9 + len(str(parts)) > 10 and digits[0] != "-":
+            hint = f"to read it as {int(digits) // parts}"
+            what = f"{digits} is in {_UNIT_NAMES[name]}, not seconds"
+            return error("epoch-unit", what, hint, ("--date-format", name))
+    if size - len(str(unit or 1)) >= MOST_DIGITS:
+        return format_issue(digits) or error(
+            "not-a-time", f"{shown(digits)} is not a time in epoch seconds", _EPOCH_OR_DATE
+        )
+    seconds = int(digits) // (unit or 1)
+    if 0 <= seconds < SMALLEST_EPOCH:
+        return _too_small(digits, seconds)
+    is_hour = size == 10 and seconds > latest and unit is None and digits.startswith("20")
+    return (is_hour and format_issue(digits)) or (seconds, ())
+
+
+def _too_small(digits: str, seconds: int) -> Checked:
+    known = format_issue(digits) if len(digits) == 8 else None
+    if known:
+        return known
+    what, hint = f"{digits} is too small for epoch seconds", _EPOCH_OR_DATE
+    if 20_000 <= seconds < 80_000:
+        day = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=seconds)
+        hint = f"a spreadsheet's day number: {day:%Y-%m-%d}; "
+        hint += "format the column as a date and export again"
+    return error("epoch-too-small", what, hint)
+
+
+def _unknown(text: str, latest: int) -> Checked:
+    known = format_issue(text)
+    if known:
+        return known
+    what = f"{shown(text)} is not a time"
+    if text.lower() == "now":
+        return error("not-a-time", what, "write now")
+    if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", text):
+        hint = "a spreadsheet shortened it and digits are lost: "
+        hint += "format the column as a number without decimals and export again"
+        return error("spreadsheet-number", what, hint)
+    is_grouped = re.fullmatch(r"\+?[0-9]{1,3}(?:,[0-9]{3})+", text)
+    plain = re.sub(r"[+,]" if is_grouped else r"\A\+|,[0-9]+\Z", "", text)
+    seconds = _from_digits(plain, None, latest)[0] if _DIGITS.match(plain) else None
+    if seconds is not None:
+        return error("not-a-time", what, f"write {seconds}")
+    if _DATE.match(text):
+        return error("not-a-time", what, "write it as 2026-01-31T12:30:15 or 12:30:15+01:00")
+    hint = "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format"
+    return error("not-a-time", what, hint)
+
+
+def _plausible(checked: Checked, text: str, latest: int) -> Checked:
+    seconds, found = checked
+    if seconds is None:
+        return checked
+    if seconds < 0:
+        return error("before-1970", f"{shown(text)} is before 1970", "check the year")
+    if FIRST_PLAUSIBLE <= seconds <= latest:
+        return seconds, found
+    day = _day(seconds)
+    shows = "" if text.startswith(day) else f" ({day})"
+    if seconds < FIRST_PLAUSIBLE:
+        return warned(seconds, "old-date", f"{shown(text)} is before 2015{shows}", "check the year")
+    what = f"{shown(text)} is over a day in the future{shows}"
+    return warned(seconds, "future-date", what, "check the year and the clock")
+
+
+def _day(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return "after the year 9999"

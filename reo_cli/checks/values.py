@@ -1,0 +1,79 @@
+"""What the parsers of single fields share: a value ready to be sent, or the issues it has.
+
+Every parser takes what was read (text from CSV and flags, any JSON value from JSON) and returns a
+`Checked`. Parsers are pure and never raise; they know nothing of files, records or other fields,
+so the checker adds to their issues where they stand.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reo_cli.records import Issue, Severity
+from reo_cli.text import kind_of, pasted, shown
+
+Checked = tuple[Any, Sequence[Issue]]
+"""The value as it is sent, or None when it is absent or has an error; and what was found."""
+
+Parser = Callable[[Any], Checked]
+
+Option = tuple[str, str]
+"""A command line option and its value, such as `("--thousands", ",")`."""
+
+ABSENT: Checked = (None, ())
+
+_NOTHING = re.compile(
+    r"(?:null|undefined|unknown|none|nil|nan|n/?a|\?|-+|\\n|\((?:none|null|not set|empty)\))\Z",
+    re.IGNORECASE,
+)
+NOTHING_HINT = "leave it empty where it is not known"
+
+
+def issue(severity: Severity, code: str, message: str, hint: str = "", *options: Option) -> Issue:
+    """Return an issue that has no place yet; each of `options` alone would mend it.
+
+    Where there are options the hint may begin with `if`, `for`, `to` or `which`, and so qualify
+    them, or it is another way to mend it.
+    """
+    return Issue("", 0, 0, "", severity, message, hint, code=code, options=options)
+
+
+def with_options(hint: str, options: Sequence[Option]) -> str:
+    """Return a hint with what to add to the command line."""
+    if not options:
+        return hint
+    adds = "add " + " or ".join(f"{name} {pasted(value)}" for name, value in options)
+    if re.match("(?:if|for|to) ", hint):
+        return f"{adds} {hint}"
+    if not hint or hint.startswith("which "):
+        return f"{adds}, {hint}".removesuffix(", ")
+    return f"{hint}, or {adds}"
+
+
+def error(code: str, message: str, hint: str = "", *options: Option) -> Checked:
+    """Return no value and the error that explains why."""
+    return None, (issue("error", code, message, hint, *options),)
+
+
+def warned(value: Any, code: str, message: str, hint: str = "", *options: Option) -> Checked:
+    """Return the value with one warning."""
+    return value, (issue("warning", code, message, hint, *options),)
+
+
+def stands_for_nothing(text: str) -> bool:
+    """Tell whether a text is how people and programs write that there is no value."""
+    return bool(_NOTHING.match(text.strip()))
+
+
+def nothing(code: str, message: str, raw: str) -> Checked:
+    """Return the error for a text that stands for no value where a value belongs."""
+    return error(code, message, NOTHING_HINT, ("--null", raw.strip()))
+
+
+def not_a(expected: str, raw: Any, hint: str = "") -> Checked:
+    """Return the error for a value of another JSON type; null is absent."""
+    if raw is None:
+        return ABSENT
+    if isinstance(raw, list | dict):
+        return error("wrong-type", f"is {kind_of(raw)}, not a single value")
+    return error("wrong-type", f"{shown(raw)} is {kind_of(raw)}, not {expected}", hint)
