@@ -13,6 +13,9 @@ from reo_cli.errors import ExitCode, ReoError
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+OPEN_FILES = 4096
+"""Descriptors that a run may want: for its connections, and to lock each of its inputs itself."""
+
 MOUNTS = Path("/proc/self/mountinfo")
 
 _SHARED = re.compile(
@@ -81,3 +84,15 @@ def shared_file_system(path: Path) -> str | None:
         if inside and len(point) >= best:
             best, kind = len(point), after.split(" ")[0]
     return kind if _SHARED.fullmatch(kind) and kind not in _LOCAL_FUSE else None
+
+
+def allow_open_files() -> None:
+    """Raise the limit on open files to `OPEN_FILES`, or as far as the system lets a user."""
+    import resource
+    from contextlib import suppress
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a sandbox that forbids it: the old limit stays
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

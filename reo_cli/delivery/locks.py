@@ -1,18 +1,20 @@
 """Locks: one run at a time for an input, and none left behind however a run ends.
 
-Each lock is a `flock`, which the kernel frees with the process: on the input itself, or where that
-cannot be, on a lock file in a folder of reo's. A run holds all its locks or none.
+Each input is locked by a `flock` on itself, and by a byte of one lock file of the user's, which
+costs a run one descriptor however many inputs it has. The kernel frees both with the process. A run
+holds all its locks or none.
 """
 
 import fcntl
 import os
-import re
-import stat
+import struct
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISREG
+from typing import NamedTuple
 
 from reo_cli.delivery.folders import make_folder, open_private
 from reo_cli.errors import ExitCode, ReoError
@@ -23,31 +25,33 @@ PAUSE = 0.05
 TRIES = 5
 """Times to start over when an input was replaced meanwhile; some file systems keep no inode."""
 
-PROCESSES = Path("/proc")
-"""Where the kernel tells who holds a lock; elsewhere the holder stays unnamed."""
+FILE = "locks"
+"""The name of the lock file: a byte of it, by a digest, stands for an input, a share or a name."""
+
+_FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"
+"""The system's `struct flock`, to ask who holds a lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What is to be locked; `inode` (with its device) is None for a lock that has only a name.
+class _Target(NamedTuple):
+    """What is to be locked: the file itself, if `inode` names one, and the byte `offset`.
 
     A `shared` lock keeps out runs over the whole input, but not those over another share of it.
     """
 
-    path: Path
     shown: str
+    offset: int
+    path: Path | None = None
     inode: tuple[int, int] | None = None
     shared: bool = False
 
 
 class _Held(Exception):
-    """Another process holds the lock on the file with this inode."""
+    """Another process, called `holder`, holds a lock."""
 
-    def __init__(self, target: _Target, device: int, inode: int) -> None:
+    def __init__(self, target: _Target, holder: str = "another process") -> None:
         super().__init__()
-        self.target = target
-        self.device = device
-        self.inode = inode
+        self.shown = target.shown
+        self.holder = holder
 
 
 class _Moved(Exception):
@@ -68,10 +72,9 @@ def lock(
     """Hold the locks of `inputs`, and the one called `name`, for the time of the `with` block.
 
     With a `share` such as `1/4`, runs over other shares may go on at the same time. `folder` takes
-    lock files where they are needed. `wait` is how many seconds (on `clock`) to wait for another
-    run; `sleep` may raise to give up earlier. An input that is missing or no regular file has no
-    lock. Raises ReoError: 75 when another run holds one of them, 73 when a lock file cannot be
-    made.
+    the lock file. `wait` is how many seconds (on `clock`) to wait for another run; `sleep` may
+    raise to give up earlier. An input that is missing or no regular file has no lock. Raises
+    ReoError: 75 when another run holds one of them, 73 when an input can be locked in neither way.
     """
     deadline = clock() + wait
     while True:
@@ -92,16 +95,16 @@ def lock(
 def _take_all(
     inputs: Sequence[Path], folder: Path, name: str | None, share: str | None
 ) -> list[int]:
-    """Take all locks at once, or none, in an order that is the same in every run.
+    """Take all locks at once, or none, and return their descriptors.
 
     Raises _Held and ReoError 73.
     """
     held: list[int] = []
     for attempt in range(TRIES):
         try:
-            for target in _targets(inputs, folder, name, share):
-                fd = _take(target, folder, settled=attempt == TRIES - 1)
-                held += [] if fd is None else [fd]
+            targets = _targets(inputs, name, share)
+            if targets:
+                _take(targets, folder, held, settled=attempt == TRIES - 1)
             break
         except _Moved:
             _release(held)
@@ -116,155 +119,121 @@ def _release(held: list[int]) -> None:
         os.close(held.pop())
 
 
-def _targets(
-    inputs: Sequence[Path], folder: Path, name: str | None, share: str | None
-) -> list[_Target]:
+def _targets(inputs: Sequence[Path], name: str | None, share: str | None) -> list[_Target]:
     """Return what is to be locked, each file once, however often and by whatever name it is given.
 
-    Named locks come last, inputs in the order of their inodes.
+    Inputs come in the order of their inodes, so that two runs cannot wait for each other.
     """
-    found: dict[tuple[int, int], _Target] = {}
+    files: dict[tuple[int, int], Path] = {}
     for path in inputs:
         try:
             status = path.stat()
         except OSError:
             continue  # the reader says what is wrong with it
-        if stat.S_ISREG(status.st_mode):
-            inode = (status.st_dev, status.st_ino)
-            found.setdefault(inode, _Target(path, f"`{path}`", inode, share is not None))
-    targets = [found[inode] for inode in sorted(found)]
-    if share is not None:
-        part = share.replace("/", "-of-")
-        targets += [
-            _Target(
-                folder / f"input-{device:x}-{inode:x}-{part}.lock", f"share {share} of `{path}`"
-            )
-            for (device, inode), path in sorted((key, found[key].path) for key in found)
-        ]
+        if S_ISREG(status.st_mode):
+            files.setdefault((status.st_dev, status.st_ino), path)
+    targets = []
+    for inode, path in sorted(files.items()):
+        shown = f"`{path}`"
+        targets.append(_Target(shown, _offset(*inode), path, inode, share is not None))
+        if share is not None:
+            targets.append(_Target(f"share {share} of {shown}", _offset(*inode, share)))
     if name is not None:
-        mark = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-        file = f"{re.sub('[^A-Za-z0-9._-]+', '_', name)[:60]}-{mark}.lock"
-        targets.append(_Target(folder / file, f"the lock `{name}`"))
+        targets.append(_Target(f"the lock `{name}`", _offset(name)))
     return targets
 
 
-def _take(target: _Target, folder: Path, *, settled: bool) -> int | None:
-    """Lock one target and return its descriptor; None for an input that cannot be opened.
+def _offset(*words: object) -> int:
+    text = "\0".join(map(str, words)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest()) >> 2  # an offset has 63 bits
+
+
+def _take(targets: Sequence[_Target], folder: Path, held: list[int], *, settled: bool) -> None:
+    """Lock all targets; what is opened for it is appended to `held` at once.
 
     Raises _Held, ReoError 73, and _Moved unless `settled`.
     """
-    if target.inode is None:
-        return _take_file(target, target.path)
-    try:
-        fd = os.open(target.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
-        return None  # as above
-    if not _flock(fd, target):
-        os.close(fd)
-        device, inode = target.inode
-        return _take_file(target, folder / f"input-{device:x}-{inode:x}.lock")
-    if not settled and not (_inode(os.fstat(fd)) == _inode_at(target.path) == target.inode):
-        os.close(fd)
-        raise _Moved
-    return fd
+    fault = _take_bytes(targets, folder, held)
+    spare = _spare_descriptors()
+    for target in targets:
+        locked = target.path is not None and len(held) < spare and _take_itself(target, held)
+        if fault is not None and not locked:
+            raise ReoError(
+                ExitCode.CANT_CREATE,
+                "no_lock",
+                f"cannot lock {target.shown}: the lock file `{folder / FILE}` {fault}",
+                "make the folder of reo's state writable, or allow more open files (ulimit -n)",
+            )
+        if target.inode and not settled and _inode_at(target.path) != target.inode:
+            raise _Moved
 
 
-def _take_file(target: _Target, path: Path) -> int:
+def _take_bytes(targets: Sequence[_Target], folder: Path, held: list[int]) -> str | None:
+    """Lock each target's byte of the lock file; returns why that cannot be. Raises _Held."""
     try:
-        make_folder(path.parent)
-        fd = open_private(path, os.O_RDWR | os.O_NOFOLLOW)
-        if _flock(fd, target):
-            return fd
-        os.close(fd)
-        why = "the file system has no locks"
+        make_folder(folder)
+        held.append(open_private(folder / FILE, os.O_RDWR | os.O_NOFOLLOW))
+        for target in targets:
+            how = fcntl.LOCK_SH if target.shared else fcntl.LOCK_EX
+            try:
+                fcntl.lockf(held[-1], how | fcntl.LOCK_NB, 1, target.offset)
+            except (BlockingIOError, PermissionError):
+                raise _Held(target, _holder(held[-1], target.offset)) from None
     except OSError as error:
-        why = error.strerror or str(error)
-    raise ReoError(
-        ExitCode.CANT_CREATE,
-        "no_lock",
-        f"cannot lock {target.shown} with `{path}`: {why}",
-        "name a ledger in a local folder that you can write to with `--ledger PATH`",
-    )
+        return f"cannot be used: {error.strerror or error}"
+    return None
 
 
-def _flock(fd: int, target: _Target) -> bool:
-    """Lock an open file; False where its file system has no such locks. Raises _Held."""
+def _take_itself(target: _Target, held: list[int]) -> bool:
+    """Lock an input itself; False where it cannot be opened or has no such locks. Raises _Held."""
+    try:
+        fd = os.open(str(target.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    held.append(fd)
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if target.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
-        status = os.fstat(fd)
-        os.close(fd)
-        raise _Held(target, *_inode(status)) from None
+        raise _Held(target) from None
     except OSError:
         return False
     return True
 
 
-def _inode(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
+def _spare_descriptors() -> int:
+    """Return how many descriptors locks may take: a quarter of what the process may have."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return limit // 4 if limit != resource.RLIM_INFINITY else 2**31
 
 
-def _inode_at(path: Path) -> tuple[int, int] | None:
+def _inode_at(path: Path | None) -> tuple[int, int] | None:
     try:
-        return _inode(path.stat())
+        status = path.stat() if path else None
     except OSError:
         return None
+    return (status.st_dev, status.st_ino) if status else None
+
+
+def _holder(fd: int, offset: int) -> str:
+    """Return the process that holds a byte of the lock file, as the kernel tells it."""
+    at = (offset, 1, 0, fcntl.F_WRLCK, os.SEEK_SET)
+    if sys.platform != "darwin":
+        at = (fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0)
+    try:
+        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, *at)))
+    except OSError:
+        return "another process"
+    process = found[2] if sys.platform == "darwin" else found[4]
+    return f"process {process}" if process > 0 else "another process"
 
 
 def _busy(held: _Held, wait: float) -> ReoError:
-    holder = _holder(held.device, held.inode) or "another process"
     waited = f", after {wait:g} s still" if wait else ""
     return ReoError(
         ExitCode.TRY_LATER,
         "locked",
-        f"{held.target.shown} is locked by another run{waited}: {holder}",
+        f"{held.shown} is locked by another run{waited}: {held.holder}",
         "try again when it is done" + ("" if wait else ", or wait for it with `--wait SECONDS`"),
     )
-
-
-def _holder(device: int, inode: int) -> str:
-    """Return the process that holds a flock on a file, as far as the system tells, or empty."""
-    try:
-        table = (PROCESSES / "locks").read_text()
-    except OSError:
-        return ""
-    number = f"{os.major(device):02x}:{os.minor(device):02x}:{inode}"
-    for line in table.splitlines():
-        words = line.split()
-        # 1: FLOCK  ADVISORY  WRITE 1234 fe:00:12345 0 EOF    ("->" before FLOCK: it only waits)
-        if len(words) < 6 or words[1] != "FLOCK" or not words[5].endswith(f":{inode}"):
-            continue
-        # btrfs and some others show another device number there than `stat` does
-        if words[5] == number or _has_open(words[4], (device, inode)):
-            return _described(words[4]) if words[4].isdecimal() else ""
-    return ""
-
-
-def _has_open(process: str, inode: tuple[int, int]) -> bool:
-    try:
-        return any(_inode_at(fd) == inode for fd in (PROCESSES / process / "fd").iterdir())
-    except OSError:
-        return False
-
-
-def _described(process: str) -> str:
-    """Return "process 1234 (`reo send-file usage.csv`)".
-
-    The arguments are shown for reo only: those of other programs may hold a key.
-    """
-    from reo_cli.text import visible
-
-    try:
-        line = (PROCESSES / process / "cmdline").read_bytes().split(b"\0")[:-1]
-    except OSError:
-        line = []
-    if not line:
-        return f"process {process}"
-    words = [os.fsdecode(each) for each in line]
-    program, rest = Path(words[0]).name, words[1:]
-    if program.startswith("python"):
-        rest = ["reo", *rest[2:]] if rest[:2] == ["-m", "reo_cli"] else rest
-        script = Path(rest[0]).name if rest else "-"
-        program, rest = (program, []) if script.startswith("-") else (script, rest[1:])
-    shown = " ".join([program, *rest]) if program in ("reo", "reo-cli") else program
-    return f"process {process} (`{visible(shown, 120)}`)"

@@ -20,7 +20,7 @@ from reo_cli.client.workers import Workers
 from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.folders import temporary_folder
+from reo_cli.delivery.folders import allow_open_files, temporary_folder
 from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe, Summing
 from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.ledger.admin import tidy
@@ -151,10 +151,12 @@ class _Run:
     def go(self, stack: ExitStack, signals: Signals) -> None:
         """Do everything in its order; raises ReoError for what stops the run."""
         order = self._order
+        allow_open_files()
         if list(order.names).count(STDIN) > 1:
             raise ReoError(ExitCode.USAGE, "stdin_twice", "`-` can be given only once")
         for name in order.names:
             self._sources.append(open_source(name))
+            self._sources[-1].close()  # one descriptor at a time: it is opened when it is read
             stack.callback(self._sources[-1].close)
         if order.target is None:
             memory = self._view_ledger(stack)
@@ -243,7 +245,7 @@ class _Run:
         began = time.monotonic()
         context = lock(
             paths,
-            folder=order.state / "locks",
+            folder=order.state,
             clock=time.monotonic,
             sleep=time.sleep,
             name=order.lock_name,
@@ -471,7 +473,11 @@ class _Run:
             items = read(source, self._order.reading)
             return Pipe(items, wake, source.stop) if wake else items
 
-        origin, close = origin_of(source), source.verify_unchanged
+        def close() -> None:
+            source.verify_unchanged()
+            source.close()
+
+        origin = origin_of(source)
         path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
         return Input(at, source.name, origin, source.streamed, start, close, path)
 

@@ -24,7 +24,10 @@ class Stopped(Exception):
 
 
 class Source:
-    """An opened input. `streamed` means that it can be read only once (stdin, a FIFO).
+    """An input. `streamed` means that it can be read only once (stdin, a FIFO).
+
+    A regular file that was closed is opened again to be read: a run may have more of them than
+    descriptors.
 
     `guarded` makes every read look whether the file has changed since it was opened, `stop` makes
     it raise `Stopped`; another thread may call it.
@@ -49,8 +52,10 @@ class Source:
         self._stopped = False
 
     def rewind(self) -> None:
-        """Go back to the start of a regular file; ReoError 74 when that fails."""
+        """Go back to the start of a regular file, opened again if need be; ReoError 74."""
         try:
+            if self.file.closed:
+                self.file = cast(BinaryIO, open(self.path, "rb"))  # noqa: PTH123, SIM115
             self.file.seek(0)
         except OSError as fault:
             raise read_error(self.name, fault) from fault

@@ -1,4 +1,5 @@
 import fcntl
+import json
 import os
 import signal
 import stat
@@ -36,7 +37,7 @@ except ReoError as error:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "locks"
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_inputs_are_locked_in_the_block_and_free_after_it(usage: Path, folder: P
     with pytest.raises(KeyboardInterrupt), locked(folder, usage):
         raise KeyboardInterrupt
     assert is_free(usage)
-    assert not folder.exists()
+    assert [each.name for each in folder.iterdir()] == [locks.FILE], "one lock file for all"
 
 
 def test_one_file_by_many_names_is_locked_once(usage: Path, folder: Path, tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_all_or_none(folder: Path, tmp_path: Path) -> None:
         with held_elsewhere(other):
             with pytest.raises(ReoError) as caught, locked(folder, *inputs):
                 raise AssertionError
-            assert f"`{other}` is locked by another run" in caught.value.message
+            assert f"`{other}` is locked by another run: another" in caught.value.message
             assert [is_free(path) for path in inputs] == [path != other for path in inputs]
     with locked(folder, *inputs):
         assert not any(is_free(path) for path in inputs)
@@ -216,17 +217,12 @@ def test_an_input_replaced_between_opening_and_locking_is_locked_as_it_is_now(
 
 
 def test_shares_of_one_input_go_on_together(usage: Path, folder: Path) -> None:
-    def take(share: str | None) -> AbstractContextManager[None]:
-        clock = Virtual()
-        return lock([usage], folder=folder, clock=clock.clock, sleep=clock.sleep, share=share)
-
-    with take("1/4"), take("2/4"):
-        for busy in ("1/4", None):
-            with pytest.raises(ReoError) as caught, take(busy):
-                raise AssertionError(busy)
-            assert caught.value.exit_code == 75
-    with take(None), pytest.raises(ReoError), take("1/4"):
-        raise AssertionError
+    with locked(folder, usage, share="1/4"):
+        assert elsewhere(folder, usage, share="2/4") == "another"
+        assert elsewhere(folder, usage, share="1/4").startswith("75 share 1/4 of")
+        assert elsewhere(folder, usage).startswith("75 ")
+    with locked(folder, usage):
+        assert elsewhere(folder, usage, share="1/4").startswith("75 ")
 
 
 def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> None:
@@ -235,61 +231,104 @@ def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> No
         assert not folder.exists()
 
 
-# Names, and file systems without locks
+# Names, and inputs that cannot be locked themselves
 
 
-@pytest.mark.parametrize("name", ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"])
-def test_a_name_is_locked_by_a_private_file(folder: Path, name: str) -> None:
+NAMES = ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_locked(folder: Path, program: Path, name: str) -> None:
     with locked(folder, name=name):
         (file,) = folder.iterdir()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert not is_free(file)
-        with pytest.raises(ReoError, match="the lock") as caught, locked(folder, name=name):
-            raise AssertionError
-        assert caught.value.exit_code == 75
-        with locked(folder, name=name + "2"):
-            pass
-    assert is_free(file)
-    with locked(folder, name=name):
-        pass
+        assert "another" in elsewhere(folder, name=name + "2")
+        assert elsewhere(folder, name=name).startswith("75 the lock")
+        assert f"process {os.getpid()}" in elsewhere(folder, name=name)
+    assert elsewhere(folder, name=name) == "another"
 
 
-def test_a_lock_file_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
-    with locked(folder, name="nightly"):
-        (file,) = folder.iterdir()
-    file.unlink()
-    file.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ReoError) as caught, locked(folder, name="nightly"):
+def elsewhere(folder: Path, *inputs: Path, **more: Any) -> str:
+    """What another process says that tries to take locks: "another", if it could."""
+    code = (
+        "import json, sys, time; from pathlib import Path\n"
+        "from reo_cli.delivery.locks import lock; from reo_cli.errors import ReoError\n"
+        "folder, inputs, more = json.loads(sys.argv[1])\n"
+        "try:\n"
+        "    with lock([Path(each) for each in inputs], folder=Path(folder), clock=time.monotonic,"
+        " sleep=time.sleep, **more): print('another')\n"
+        "except ReoError as error: print(error.exit_code, ascii(error.message)[1:-1])"
+    )
+    what = json.dumps([str(folder), [str(each) for each in inputs], more])
+    run = subprocess.run([sys.executable, "-c", code, what], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+@pytest.mark.parametrize("where", ["a link", "/proc/reo"])
+def test_a_name_needs_the_lock_file(folder: Path, tmp_path: Path, where: str) -> None:
+    if where == "a link":
+        folder.mkdir()
+        (folder / locks.FILE).symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(ReoError) as caught,
+        locked(folder if where == "a link" else Path(where), name="x"),
+    ):
         raise AssertionError
     assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_a_clear_error() -> None:
-    with pytest.raises(ReoError) as caught, locked(Path("/proc/reo"), name="nightly"):
-        raise AssertionError
-    assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
+def test_an_input_needs_no_lock_file(usage: Path) -> None:
+    """Where the user has no folder that can be written to."""
+    with locked(Path("/proc/reo"), usage):
+        assert not is_free(usage)
 
 
-def test_where_an_input_cannot_be_locked_a_lock_file_stands_for_it(
-    usage: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("why", ["no flock", "too many"])
+def test_what_cannot_be_locked_itself_is_locked_by_the_lock_file(
+    usage: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    flock = fcntl.flock
+    def unsupported(_: int, operation: int) -> None:
+        raise OSError(38, f"Function {operation} not implemented")
 
-    def unsupported(fd: int, operation: int) -> None:
-        if os.fstat(fd).st_size:
-            raise OSError(38, "Function not implemented")
-        flock(fd, operation)
-
-    monkeypatch.setattr(fcntl, "flock", unsupported)
+    if why == "no flock":
+        monkeypatch.setattr(fcntl, "flock", unsupported)
+    else:
+        monkeypatch.setattr(locks, "_spare_descriptors", lambda: 0)
     (tmp_path / "link").symlink_to(usage)
     with locked(folder, usage):
-        again = locked(folder, tmp_path / "link")
-        with pytest.raises(ReoError, match="is locked by another run") as caught, again:
-            raise AssertionError
-        assert caught.value.exit_code == 75
-    with locked(folder, tmp_path / "link"):
+        monkeypatch.undo()
+        assert is_free(usage)
+        said = elsewhere(folder, tmp_path / "link")
+        assert f"is locked by another run: process {os.getpid()}" in said
+        assert said.startswith("75 ")
+    assert elsewhere(folder, usage) == "another"
+
+
+def test_many_inputs_take_one_descriptor(folder: Path, tmp_path: Path) -> None:
+    inputs = [tmp_path / f"{number}.csv" for number in range(720)]
+    for path in inputs:
+        path.write_text("")
+    code = (
+        "import os, resource, sys, time; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "from pathlib import Path; from reo_cli.delivery.locks import lock\n"
+        "with lock([Path(each) for each in sys.argv[2:]], folder=Path(sys.argv[1]),"
+        " clock=time.monotonic, sleep=time.sleep):\n"
+        "    print('held', flush=True); sys.stdin.readline()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder), *map(str, inputs)],
+        stdin=-1,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert said(holder) == "held"
+    with pytest.raises(ReoError, match=f"process {holder.pid}"), locked(folder, inputs[700]):
+        raise AssertionError
+    end(holder)
+    with locked(folder, *inputs):
         pass
 
 
@@ -356,7 +395,6 @@ def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path)
         child.communicate(b"\n")
 
 
-@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell")
 def test_the_holder_is_named(usage: Path, folder: Path, program: Path) -> None:
     holder = start(program, folder, usage)
     assert said(holder) == "held"
@@ -365,62 +403,4 @@ def test_the_holder_is_named(usage: Path, folder: Path, program: Path) -> None:
             raise AssertionError
     finally:
         end(holder)
-    command = f"reo send-file {folder} 0 {usage}"
-    assert f"process {holder.pid} (`{command}"[:100] in caught.value.message
-
-
-COMMANDS = [
-    ("/usr/bin/python3\0/home/me/bin/reo\0send-file\0a b.csv\0", "reo send-file a b.csv"),
-    ("python3.12\0-m\0reo_cli\0send-file\0u.csv\0", "reo send-file u.csv"),
-    ("/opt/reo-cli\0send-file\0\x1b[2J\u202e\0", "reo-cli send-file \\x1b[2J\\u202e"),
-    ("/usr/bin/flock\0u.csv\0env\0REO_API_KEY=secret\0reo\0", "flock"),
-    ("python3\0-c\0import reo # secret\0", "python3"),
-    ("python3\0/home/me/other.py\0secret\0", "other.py"),
-    ("python3\0", "python3"),
-]
-
-
-@pytest.mark.parametrize(("line", "shown"), COMMANDS)
-def test_of_other_programs_only_the_name_is_shown(
-    line: str, shown: str, usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A table of processes of our own, in the form of Linux's, stands in for the system's."""
-    status = usage.stat()
-    number = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    table = folder / "proc"
-    (table / "77").mkdir(parents=True)
-    (table / "77" / "cmdline").write_bytes(line.encode())
-    (table / "locks").write_text(
-        f"1: POSIX  ADVISORY  WRITE 11 {number} 0 EOF\n"
-        f"2: FLOCK  ADVISORY  WRITE 12 00:63:{status.st_ino} 0 EOF\n"
-        f"2: -> FLOCK  ADVISORY  WRITE 13 {number} 0 EOF\n"
-        f"3: FLOCK  ADVISORY  WRITE 77 {number} 0 EOF\n"
-    )
-    monkeypatch.setattr(locks, "PROCESSES", table)
-    with held_elsewhere(usage), pytest.raises(ReoError) as caught, locked(folder, usage):
-        raise AssertionError
-    assert caught.value.message.endswith(f": process 77 (`{shown}`)")
-
-
-def test_a_holder_under_another_device_number_is_known_by_its_open_file(
-    usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = folder / "proc"
-    (table / "77" / "fd").mkdir(parents=True)
-    (table / "77" / "fd" / "3").symlink_to(usage)
-    (table / "77" / "cmdline").write_bytes(b"reo\0")
-    (table / "locks").write_text(
-        f"1: FLOCK  ADVISORY  WRITE 77 00:63:{usage.stat().st_ino} 0 EOF\n"
-    )
-    monkeypatch.setattr(locks, "PROCESSES", table)
-    with held_elsewhere(usage), pytest.raises(ReoError, match="process 77"), locked(folder, usage):
-        raise AssertionError
-
-
-def test_a_system_that_does_not_tell_gives_no_name(
-    usage: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(locks, "PROCESSES", folder / "missing")
-    busy = locked(folder, usage)
-    with held_elsewhere(usage), pytest.raises(ReoError, match="another process"), busy:
-        raise AssertionError
+    assert caught.value.message.endswith(f"is locked by another run: process {holder.pid}")

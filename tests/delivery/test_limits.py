@@ -1,0 +1,71 @@
+"""More inputs or connections than descriptors: it works, or one line names the limit (R9)."""
+
+import json
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import World
+from tests.delivery.harness import Desk, row, write_csv
+from tests.faults import FaultServer, late
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[Desk]:
+    with FaultServer() as server:
+        yield Desk(world, server)
+
+
+def descriptors(soft: int, hard: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def files(folder: Path, number: int, *, bad: int = 0) -> list[Path]:
+    """Files of two rows, the first `bad` of them with a row that is invalid."""
+    return [
+        write_csv(
+            folder / f"{name:04}.csv",
+            [row(2 * name), row(2 * name + 1, **({"count": "x"} if name < bad else {}))],
+        )
+        for name in range(number)
+    ]
+
+
+@pytest.mark.parametrize("soft", [64, 256])
+def test_hundreds_of_inputs_with_few_descriptors(desk: Desk, soft: int) -> None:
+    """Also with a rejects file for each of them."""
+    names = files(desk.world.folder, 720, bad=700)
+    process = desk.start(
+        *names,
+        *("--skip-invalid", "-o", "json"),
+        stdout=-1,
+        preexec_fn=descriptors(soft, soft),
+    )
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    result = json.loads(out)
+    assert (result["delivered"], result["invalid"]) == (740, 700)
+    assert len(list(desk.world.folder.glob("*.reo-rejects"))) == 700
+
+
+def test_the_soft_limit_is_raised(desk: Desk) -> None:
+    desk.server.script = late(0.05)
+    file = desk.csv([row(n) for n in range(400)])
+    process = desk.start(file, "--concurrency", "64", preexec_fn=descriptors(40, 4096))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert desk.server.connections > 32
+
+
+def test_too_few_descriptors_for_the_connections(desk: Desk) -> None:
+    desk.server.script = late(0.05)
+    file = desk.csv([row(n) for n in range(400)])
+    process = desk.start(file, "--concurrency", "64", preexec_fn=descriptors(40, 40))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 73, 74, 78), err
+    if process.returncode:
+        (line,) = [each for each in err.decode().splitlines() if each.startswith("error: ")]
+        assert "open files" in line
+    assert desk.send(file).code == 0
