@@ -126,17 +126,36 @@ def _key_check(settings: Settings) -> Check:
 
 
 def _ledger_check(settings: Settings) -> Check:
-    """Say whether the ledger can be written, without writing it."""
+    """Say whether the ledger can be written, and whether it knows this key."""
     try:
         path = settings.ledger
         size = _size_of_ledger(path)
+        is_foreign = bool(size) and _is_under_another_key(settings, path)
     except ReoError as error:
         return failed("ledger", error)
     except OSError as error:
         return _ledger_fault(f"cannot write the ledger: {error.strerror}: `{error.filename}`")
     if size is None:
         return ok("ledger", f"`{path}` will be made by the first send-file")
+    if is_foreign:
+        return warning(
+            "ledger",
+            f"`{path}` knows this endpoint under another key only: a run with what that one "
+            "delivered would stop (78)",
+            "give --key-rotated once if the key is new, --account NAME if it is another account",
+        )
     return ok("ledger", f"`{path}` can be written ({size:,} bytes)")
+
+
+def _is_under_another_key(settings: Settings, path: Path) -> bool:
+    """Tell whether a run would find its events delivered under another key; raises ReoError."""
+    from reo_cli.delivery.ledger.admin import is_known_under_another_key
+
+    try:
+        endpoint, key = settings.require_endpoint(), settings.require_key()
+    except ReoError:
+        return False  # that has a line of its own
+    return is_known_under_another_key(path, endpoint, key, settings.account)
 
 
 def _size_of_ledger(path: Path) -> int | None:

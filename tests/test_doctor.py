@@ -321,7 +321,7 @@ def test_a_proxy_that_cannot_be_used(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "message"),
     [
-        (b"SQLite format 3\0" + bytes(84), "ok", "100 bytes"),
+        (b"SQLite format 3\0" + bytes(84), "failed", "is not a ledger, or is damaged"),
         (b"", "ok", "0 bytes"),
         (b"not a database", "failed", "is not a ledger"),
     ],

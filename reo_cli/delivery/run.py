@@ -505,6 +505,7 @@ class _Run:
             endpoint=order.endpoint,
             endpoint_source=order.endpoint_source,
             resume=order.command if self._is_unfinished() else "",
+            restarts=order.resend,
             where=order.where,
             cut_pipe=any(each.streamed and not each.ended for each in self._sources),
             allow_failure=order.allow_failure,
@@ -546,7 +547,7 @@ class _Run:
         """Tell whether the same command, run again, would have something to do and could do it."""
         counts = sum_of(self._inputs)
         order = self._order
-        if order.target is None or order.ledger is None or order.resend:
+        if order.target is None or order.ledger is None:
             return False  # it would start from the first record
         if self.error and (self.error.reason in HOPELESS or self._ended_in_check()):
             return False

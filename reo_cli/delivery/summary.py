@@ -126,6 +126,8 @@ class Summary:
     """Where an endpoint that is not the API's comes from; empty for the API's own."""
     resume: str = ""
     """The command that goes on from here, or empty when nothing is left to do."""
+    restarts: bool = False
+    """Whether that command starts from the first event again (`--resend`)."""
     where: str = ""
     """The options of the command that a run over the rejects needs too."""
     cut_pipe: bool = False

@@ -246,7 +246,8 @@ def _next_steps(summary: "Summary") -> list[str]:
         hints.append(f"{again}; what was delivered is not sent twice")
     elif summary.resume and not (error and summary.resume in error.hint):
         first = "then, " if error and error.exit_code in MENDED_FIRST else ""
-        hints.append(f"{first}to go on, `{summary.resume}`")
+        whole = ", which sends all of it again with the same ids" if summary.restarts else ""
+        hints.append(f"{first}to go on, `{summary.resume}`{whole}")
     rejects = [_path(path) for path in _rejects(summary)]
     if rejects and (counts.invalid or counts.rejected or not summary.cut_pipe):
         mend = "mend what is in the rejects file, then " if counts.invalid + counts.rejected else ""

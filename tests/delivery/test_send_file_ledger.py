@@ -250,6 +250,27 @@ def test_another_endpoint_is_another_scope(desk: Desk) -> None:
         assert sorted(ids(staging)) == sorted(ids(desk.server))
 
 
+def test_doctor_warns_of_a_key_that_a_run_would_stop_with(desk: Desk) -> None:
+    def said(**env: str) -> str:
+        run = desk.world.run("config", "doctor", env=desk.environ(env))
+        return next(line for line in run.stdout.splitlines() if "ledger" in line)
+
+    assert "another key" not in said()
+    desk.send(desk.csv(rows(3)))
+    assert "another key" not in said()
+    assert "under another key only" in said(REO_API_KEY=OTHER_KEY)
+    assert "another key" not in said(REO_API_KEY=OTHER_KEY, REO_ACCOUNT="other")
+
+
+def test_an_interrupted_resend_says_how_to_go_on(desk: Desk) -> None:
+    file = desk.csv(rows(10))
+    desk.send(file)
+    run = desk.send(file, "--resend", "--limit", "3")
+    assert counts(run) == {"delivered": 3, "unsent": 7}
+    assert f"to go on, `reo send-file {file} --resend --limit 3" in run.stderr
+    assert "again with the same ids" in run.stderr
+
+
 def test_another_key_stops_the_run_until_it_is_said_what_it_is(desk: Desk) -> None:
     file, new = desk.csv(rows(6)), {"REO_API_KEY": OTHER_KEY}
     desk.send(file, "--limit", "3")
