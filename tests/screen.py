@@ -1,6 +1,7 @@
 """Runs of reo as a person at a screen sees them, for the transcripts and for the README."""
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ CHANGING = (
     (r"[\d,]+(\.\d+)? events a second", "RATE events a second"),
     (r'("elapsed_s"|"elapsed_ms"|"events_per_s"): [\d.]+', r"\1: TIME"),
     (r'"started_at": "[^"]*"', '"started_at": "DATE"'),
+    (r"reject-[0-9a-f]{32}", "reject-ID"),
     (r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "on DATE"),
 )
 """What differs from run to run, and what stands for it."""
@@ -134,3 +136,28 @@ def console(player: Player, text: str) -> Iterator[str]:
         yield match[0]
         screen = player.on_terminal(match[0][2:], 100, err=subprocess.STDOUT)
         yield from (f"{line.rstrip()}\n" for line in screen.out)
+
+
+def picture(player: Player, commands: Sequence[str], width: int) -> str:
+    """Record commands and what they print, in colour, as an SVG of a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    recorder = Console(
+        record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    for command in commands:
+        recorder.print(Text(f"$ {command}", "bold"))
+        screen = player.on_terminal(f"NO_COLOR= TERM=xterm {command}", width)
+        for line in screen.out:
+            recorder.print(Text.from_ansi(_usual(line)))
+        recorder.print()
+    svg = recorder.export_svg(title="reo", unique_id="reo")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # no font from elsewhere
+
+
+def _usual(line: str) -> str:
+    """A line with a port and times that do not change from run to run."""
+    line = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:40000", line)
+    line = re.sub(r"[\d.]+ s, ", "0.10 s, ", line)
+    return re.sub(r"[\d,]+ events a second", "1,353 events a second", line)

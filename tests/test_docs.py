@@ -19,7 +19,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import env_example
 from tests import tables
 from tests.conftest import CANARY, Run, World
-from tests.screen import Player, console, settled
+from tests.screen import Player, console, picture, settled
 
 Reo = Callable[..., Run]
 
@@ -286,3 +286,18 @@ def test_outputs_are_what_the_program_prints(world: World, number: int) -> None:
         FILES[name].write_text(page, encoding="utf-8")
     else:
         assert settled(now) == settled(text)
+
+
+PICTURE = ROOT / ".github" / "reo.svg"
+
+
+def test_the_picture_is_a_real_run(world: World) -> None:
+    """Compares the texts in it: how they are drawn differs by the version of rich."""
+    with Player(world) as player:
+        now = picture(player, ["reo validate broken.csv", "reo send-file usage.csv --sandbox"], 90)
+    if UPDATE:
+        PICTURE.write_text(now, encoding="utf-8")
+    texts = [re.findall(r">([^<]+)</text>", svg) for svg in (PICTURE.read_text("utf-8"), now)]
+    assert texts[0] == texts[1]
+    assert "font-face" not in now
+    assert f"({PICTURE.relative_to(ROOT)})" in TEXTS["README"]

@@ -92,7 +92,8 @@ def log_line(progress: "Progress", failures: str) -> str:
     share = _share(progress)
     if share is not None:
         words[0] += f" ({int(100 * share)} %)"
-    words.append(f"{progress.rate:,.0f} a second")
+    if progress.rate:
+        words.append(f"{progress.rate:,.0f} a second")
     left = _seconds_left(progress)
     if left is not None:
         words.append(f"about {duration(left)} left")
@@ -117,7 +118,7 @@ def bar_line(progress: "Progress", failures: str, err: Stream) -> str:
     parts = [
         _Part(1, "" if share is None or total else f"{int(100 * share)} %"),
         _Part(0, done, "strong"),
-        _Part(5, f"{progress.rate:,.0f}/s"),
+        _Part(5, f"{progress.rate:,.0f}/s" * bool(progress.rate)),
         _Part(4, "" if left is None else f"{duration(left)} left"),
         _Part(3, f"{number(progress.failures)} {failures}" * bool(progress.failures), "bad"),
         _Part(6, f"{progress.limit} at once" * bool(progress.limit), "dim"),

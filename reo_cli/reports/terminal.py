@@ -27,7 +27,7 @@ STYLES: dict[Tone, str] = {
     "strong": "bold",
 }
 
-_COMMAND = re.compile(r"`([^`]*\breo [a-z][^`]*)`")
+_COMMAND = re.compile(r"`([^`]*\breo [a-z][^`]*)`|(?<=: )(reo [a-z-]+ .*)$")
 _MENTION = 3
 """Words of a command that may stand inside a sentence; a longer one is there to be pasted."""
 
@@ -95,13 +95,13 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
     """The sentences of `text` and the commands to paste between them, which are True."""
     at = 0
     for match in _COMMAND.finditer(text):
-        rest = text[match.end() :].strip(" .")
-        if match[1].count(" ") < _MENTION and (rest or not match.start()):
+        rest, command = text[match.end() :].strip(" ."), match[1] or match[2]
+        if command.count(" ") < _MENTION and (rest or not match.start()):
             continue
         before = text[at : match.start()].strip(" ;,")
         if before:
             yield (before if before.endswith(":") else f"{before}:"), False
-        yield match[1], True
+        yield command, True
         at = match.end()
     rest = text[at:].strip(" ;,") if at else text
     if rest:

@@ -98,7 +98,10 @@ def content(result: "Validation", screen: bool) -> Content:
     verdict, facts = Fact("result", _result(result), _tone(result)), _facts(result)
     if not screen:
         return Content(grid, [verdict, *facts])
-    found = [count_of(n, name[:-1]) for name in ("errors", "warnings") if (n := _sum(result, name))]
+    if not _sum(result, "valid"):
+        facts = []
+    names = ("errors", "warnings") if _sum(result, "invalid") else ("warnings",)
+    found = [count_of(n, name[:-1]) for name in names if (n := _sum(result, name))]
     words = f"{verdict.text} ({', '.join(found)})" if found else verdict.text
     return Content(grid, [*facts, verdict._replace(text=words)])
 

@@ -86,6 +86,15 @@ def test_issues_of_one_kind_are_one_entry() -> None:
     )
 
 
+def test_a_command_without_quotes_is_for_pasting_too() -> None:
+    hint = "put in your PRODUCT_ID and try: reo validate a.csv -p PRODUCT_ID --ignore 'a b'"
+    found = Issue("a.csv", 1, 0, "", "error", "the header is odd", hint)
+    assert screen([found], columns=50).endswith(
+        "  hint: put in your PRODUCT_ID and try:\n"
+        "    reo validate a.csv -p PRODUCT_ID --ignore 'a b'\n\n"
+    )
+
+
 DIFFERENT = [
     ({"severity": "warning"}, True),
     ({"field": "domain"}, True),

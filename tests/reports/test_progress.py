@@ -40,7 +40,7 @@ class Clock:
     [
         (progress(), "400 of 1,000 (40 %), 100 a second, about 6.0 s left, 8 at once"),
         (progress(total=None), "400 so far, 100 a second, 8 at once"),
-        (progress(0, 0, rate=0.0, limit=0), "0 of 0, 0 a second"),
+        (progress(0, 0, rate=0.0, limit=0), "0 of 0"),
         (
             progress(failures=3, waiting="waiting 12 s (429)"),
             "400 of 1,000 (40 %), 100 a second, about 6.0 s left, 3 failed, 8 at once,"
