@@ -79,8 +79,7 @@ def _looked_at(source: Source, options: ReadOptions, fault: Unreadable, input_: 
     item = next(read(source, mended), None)
     if not isinstance(item, Issue) or item.severity == "warning":
         return issue
-    message = f"{issue.message}; then {item.message}" if issue.message != item.message else ""
-    return issue._replace(message=message or issue.message, hint=item.hint)
+    return item._replace(message=f"{item.message}; in line {issue.line} {issue.message}")
 
 
 class _Input:
