@@ -124,7 +124,7 @@ class Checker:
         if found or odd or record.faults:
             issues = [*record.faults, *self._placed(record, [*found, *odd])]
             if any(map(_is_error, issues)):
-                return Result(None, issues)
+                return Result(None, issues if record.doubt is None else (record.doubt,))
             found = issues
         timeless = payload["event_at"] == self._now and self._is_now(record.fields.get("event_at"))
         return Result(Event(record, payload, content, event_id, timeless), found)

@@ -37,6 +37,7 @@ def reading(
 ) -> "tuple[ReadOptions, Rules]":
     """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
     from reo_cli.checks.checker import require_good
+    from reo_cli.checks.needs import needs_under
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
     from reo_cli.records import STDIN
@@ -84,6 +85,7 @@ def reading(
         sheet=options.sheet,
         given=frozenset({*always, *rules.absent, *rules.fallback}),
         command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
+        needs=needs_under(rules),
     ), rules
 
 

@@ -6,9 +6,11 @@ read that fails (74) or an empty pipe (66).
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import BY_NAME
 from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
@@ -48,6 +50,9 @@ _COMPRESSED = (
 )
 """How files begin that another program unpacks."""
 
+_LOOKED_AT = 50
+"""Records that show what else an input needs whose encoding is another."""
+
 _MARKUP = r"(?i)<(?:!doctype|\?xml|html|head|body|!--)"
 
 
@@ -71,15 +76,25 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
 
 
 def _looked_at(source: Source, options: ReadOptions, fault: Unreadable, input_: "_Input") -> Issue:
-    """Return what is wrong with an input as the options that mend its text would read it."""
-    issue = input_.issue(fault)
+    """Return what is wrong with an input, with what else is when its text is mended: one command.
+
+    `fault` names the encoding that mends it.
+    """
     source.rewind()
     command = (options.command or CommandLine()).plus(*fault.options)
     mended = options._replace(encoding=fault.options[-1], command=command)
-    item = next(read(source, mended), None)
-    if not isinstance(item, Issue) or item.severity == "warning":
-        return issue
-    return item._replace(message=f"{item.message}; in line {issue.line} {issue.message}")
+    items = list(islice(read(source, mended), _LOOKED_AT))
+    issue = input_.issue(fault)
+    first = next((each for each in items if isinstance(each, Issue)), None)
+    if items and items[0] is first and first.severity == "error":
+        return first._replace(message=f"{first.message}; in line {issue.line} {issue.message}")
+    fields = [each.fields or {} for each in items if isinstance(each, Record)]
+    columns = {"domain": options.mapped.get("domain", "domain")}
+    samples = {name: [each.get(name) for each in fields] for name in BY_NAME}
+    needed, blanks = options.needs(samples, columns)
+    words = [*fault.options, *(word for pair in needed for word in pair)]
+    fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
+    return issue._replace(hint=fault.hint + options.hint(source.name, *words, before=fill_in))
 
 
 class _Input:

@@ -33,6 +33,11 @@ _MOST_WORDS = 4
 _MARKS = frozenset(",;:|~^")
 """They stand between names, not in one."""
 
+_HOLD_DOMAINS = frozenset(
+    "email mail mailaddress emailaddress useremail url website homepage referrer referer".split()
+)
+"""Names of columns that hold a domain, in a mail address or a URL: for `--domain-of`."""
+
 _DURATIONS = frozenset(
     "request response load elapsed processing cpu wait run session avg average up total".split()
 )
@@ -97,6 +102,8 @@ def _guess(name: str) -> Guess | None:
     key = folded(name)
     if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
         return Guess(0, field)
+    if key in _HOLD_DOMAINS:
+        return Guess(3, "domain")
     last = name.rpartition(".")[2]
     if last != name and (guess := _guess(last)):
         return guess._replace(doubt=guess.doubt + 1)
@@ -264,6 +271,9 @@ class _Advice:
         self.samples = samples
         self.word = word
         self.unknown: Sequence[str] = columns.unknown
+        self.sources = {
+            target: name for name, target in zip(names, columns.targets, strict=False) if target
+        }
         self.absent = missing(columns.fields, options.given)
         self.blanks: list[str] = []
 
@@ -306,6 +316,7 @@ class _Advice:
             return self._without_options()
         there = {*self.plan.fields, *options.given}
         words, unused = self._mappings(there)
+        words = self._with_needs(words)
         words += self._stand_ins(there, unused)
         words += self._leaving_out(unused)
         dropped = [f"{each}={options.mapped[each]}" for each in self.plan.unmapped]
@@ -338,6 +349,7 @@ class _Advice:
                 self.blanks.append(f"{blank} ({' or '.join(f'`{each}`' for each in several)})")
                 joined[field] = blank
         there.update(meant.values(), joined)
+        self.sources |= {field: name for name, field in meant.items()}
         words = [f"{field}={name.strip()}" for name, field in meant.items()]
         words += [f"{field}={column}" for field, column in joined.items()]
         twice = [name for _, *both in self.plan.twice for name in both]
@@ -346,6 +358,20 @@ class _Advice:
         heads = {name.partition(".")[0] for name in used if name not in self.names}
         left = [name for name in unused if name not in used | heads]
         return [word for pair in words for word in ("--map", pair)], left
+
+    def _with_needs(self, words: list[str]) -> list[str]:
+        """Add the options that the values of the columns need, looked at together."""
+        samples = {field: self.samples.get(name, ()) for field, name in self.sources.items()}
+        needed, blanks = self.options.needs(samples, self.sources)
+        column = self.sources.get("domain", "")
+        options = dict(needed)
+        if folded(column.rpartition(".")[2]) in _HOLD_DOMAINS:
+            options["--domain-of"] = column
+        if "--domain-of" in options and f"domain={column.strip()}" in words:
+            at = words.index(f"domain={column.strip()}")
+            del words[at - 1 : at + 1]
+        self.blanks += blanks
+        return words + [word for pair in options.items() for word in pair]
 
     def _date_and_time(self, found: dict[str, list[str]]) -> dict[str, str]:
         """Take a column of dates and one of times for one field, where they are just these."""

@@ -1,8 +1,8 @@
 """What the user said about reading, as one value, and the command line that a hint repeats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import STDIN
@@ -66,6 +66,19 @@ def _inserted(words: Sequence[str], more: Sequence[str]) -> list[str]:
     return [*words[:end], *more, *words[end:]]
 
 
+Needs = Callable[
+    [Mapping[str, Sequence[Any]], Mapping[str, str]], tuple[list[tuple[str, str]], list[str]]
+]
+"""From values and columns, both by field, to the options that the values need and their blanks."""
+
+
+def no_needs(
+    _samples: Mapping[str, Sequence[Any]], _columns: Mapping[str, str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Ask for nothing."""
+    return [], []
+
+
 class ReadOptions(NamedTuple):
     """How inputs are to be read; what is None or empty, the input decides.
 
@@ -73,6 +86,7 @@ class ReadOptions(NamedTuple):
     the fields that `--set`, `--default`, the short flags or the settings supply. `only` and `skip`
     are values by column or field. `header` names the columns of a table that has no header.
     `command` is the command line that hints repeat; where it is None there are no such options.
+    `needs` tells what options values need, to be proposed with those that names need.
     """
 
     format: str = "auto"
@@ -90,6 +104,7 @@ class ReadOptions(NamedTuple):
     null: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
     command: CommandLine | None = CommandLine()
+    needs: Needs = no_needs
 
     def hint(self, file: str, *words: str, otherwise: str = "", before: str = "") -> str:
         """Return the complete command with more options, or what to say where there are none."""

@@ -17,9 +17,10 @@ GIVEN = {"ACTIVITY_TYPE": "downloads", "PRODUCT_ID": "cli", "COUNT_COLUMN": "cou
 def led_to(world: World, name: str, **blanks: str) -> list[str]:
     """Follow what the only issue of a file suggests, filled in, until it is valid: the command."""
     words = ["validate", name]
-    for _ in range(4):
+    for asked in range(4):
         run = world.run(*words, "-o", "json")
         if not run.code:
+            assert asked <= MOST_LOOKS.get(name.partition(".")[0], 1)
             return words
         (issue,) = run.json["issues"]
         words = shlex.split(issue["hint"].partition("try: ")[2])[1:]
@@ -47,16 +48,23 @@ TABLES = {
     "nested": '{"count":3,"time":"2026-09-01","user":{"company_domain":"acme.com"}}\n',
     "envelope": '[{"day":"2026-09-01","rows":[{"domain":"acme.com","count":3}]}]',
     "views": '{"count":54,"domain":"acme.com","views":[{"timestamp":"2026-09-01","count":3}]}',
+    "dates": "Company Domain;Date;Downloads\nacme.com;01.09.2026;3\nb.com;13.09.2026;1.250\n",
+    "mails": "Email,Date,Downloads\nann@acme.com,2026-09-01,3\n",
+    "legacy": "domain;event_at;count;meta.x\nacme.com;01.09.2026;3;\u00fc\nb.de;13.09.2026;7;\n",
+    "total": "domain,event_at,count\nacme.com,2026-09-01,3\nTotal,,3\n",
     "joined": '\ufeff{"count":3,"domain":"acme.com","day":"2026-09-01"}\n',
 }
+MOST_LOOKS = {"title": 2, "no_header": 2, "envelope": 2, "views": 2, "legacy": 2, "total": 2}
+"""Messages until the file is valid: one, but where what is behind cannot be seen at first."""
+
 BLANKS = {"NAME1": "domain", "NAME2": "count", "NAME3": "event_at", "TIME_COLUMN": "signup_date"}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_messages_lead_to_the_event(world: World, name: str) -> None:
     path = world.folder / f"{name}{'.json' if TABLES[name][0] in '{[﻿' else '.csv'}"
-    path.write_text(TABLES[name])
-    (payload,) = sent(world, led_to(world, path.name, **BLANKS))
+    path.write_text(TABLES[name], "cp1252" if name == "legacy" else "utf-8")
+    payload, *_ = sent(world, led_to(world, path.name, **BLANKS))
     found = {name: payload[name] for name in ("domain", "count", "event_at")}
     assert found == {"domain": "acme.com", "count": 3, "event_at": 1788220800}
 

@@ -1,0 +1,47 @@
+"""What the values of columns need to be read: options, found by looking at several values at once.
+
+The readers ask when they have a command to propose for a header or for keys, so that one command
+follows the first look at a file, and not one for each kind of value.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reo_cli.checks.domains import domains
+from reo_cli.checks.numbers import counts
+from reo_cli.checks.times import moment
+from reo_cli.events import Rules
+from reo_cli.readers.options import Needs
+
+
+def needs_under(rules: Rules) -> Needs:
+    """Return what tells the options that values need beside those of `rules`."""
+
+    def needs(
+        samples: Mapping[str, Sequence[Any]], columns: Mapping[str, str]
+    ) -> tuple[list[tuple[str, str]], list[str]]:
+        parsers = {
+            "count": counts(rules.thousands),
+            "event_at": moment(rules.now, rules.date_format),
+            "domain": domains(columns.get("domain", "domain")),
+        }
+        if rules.domain_of:
+            del parsers["domain"]
+        options: list[tuple[str, str]] = []
+        blanks: list[str] = []
+        for field, parse in parsers.items():
+            common: set[tuple[str, str]] = set()
+            for value in samples.get(field, ()):
+                for issue in parse(value)[1]:
+                    if issue.severity == "error" and issue.options:
+                        common = {*issue.options} & (common or {*issue.options})
+            choices = sorted(common)
+            if len(choices) > 1:  # nothing settles it: the user knows
+                name = choices[0][0]
+                blank = name.removeprefix("--").replace("-", "_").upper()
+                blanks.append(f"{blank} ({' or '.join(value for _, value in choices)})")
+                choices = [(name, blank)]
+            options += choices
+        return options, blanks
+
+    return needs
