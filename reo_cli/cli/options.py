@@ -50,7 +50,8 @@ class Reading(Options):
 
     format: str = reading(
         "--format FORMAT",
-        "csv, tsv, json, ndjson or xlsx; auto goes by the name, then the content.",
+        "csv, tsv, json, ndjson, xlsx, parquet or accesslog; auto goes by the name, then the "
+        "content.",
         default="auto",
         choices=CHOICES["format"],
     )
@@ -134,10 +135,15 @@ class Reading(Options):
         "day-first, month-first, s, ms, us, ns, or such as %d.%m.%Y.",
         read=parsing.date_format,
     )
+    sql: str | None = reading(
+        "--sql QUERY",
+        "Read the rows of a query over the files, which are the view `input` of DuckDB.",
+        read=parsing.given,
+    )
     roll_up: "Unit | None" = reading(
         "--roll-up UNIT",
         "Sum up events that differ only in count and time: one an hour, day, week or month.",
-        choices=("hour", "day", "week", "month"),
+        choices=CHOICES["roll_up"],
     )
     timezone: "tzinfo | None" = reading(
         "--timezone NAME", "Where days of --roll-up begin. Default: UTC.", read=parsing.timezone
@@ -145,7 +151,7 @@ class Reading(Options):
     until: Literal["now"] | None = reading(
         "--until WHEN",
         "now: take the day of --roll-up that is not over, too.",
-        choices=("now",),
+        choices=CHOICES["until"],
     )
     thousands: str | None = reading(
         "--thousands CHAR",

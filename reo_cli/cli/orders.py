@@ -1,5 +1,6 @@
 """Options and settings → the values that reading, checking and sending are given."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -84,6 +85,8 @@ def reading(
         skip_lines=options.skip_lines or 0,
         sheet=options.sheet,
         given=frozenset({*always, *rules.absent, *rules.fallback}),
+        sql=options.sql,
+        sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
         command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
         needs=needs_under(rules),
     ), rules

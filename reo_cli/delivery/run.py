@@ -134,6 +134,8 @@ class _Run:
         self._inputs = [InputSummary(name) for name in order.names]
         self._records: list[InputSummary] = []
         """The inputs of a roll-up, once `_inputs` is the one of its events."""
+        self._reading = order.reading
+        self._piped = False
         self._rollup = RollUp(order.roll_up) if order.roll_up else None
         self._differing: Sequence[str] = ()
         self._surveyed: list[InputSummary] = []
@@ -158,7 +160,9 @@ class _Run:
             self._sources.append(open_source(name))
             self._sources[-1].close()  # one descriptor at a time: it is opened when it is read
             stack.callback(self._sources[-1].close)
+        self._piped = any(source.streamed for source in self._sources)
         if order.target is None:
+            self._query(stack)
             memory = self._view_ledger(stack)
             if self._sum_up(()):
                 self._survey(memory, range(len(self._inputs)))
@@ -166,19 +170,35 @@ class _Run:
         rejects = self._rejects(stack)
         if order.locked:
             self._lock(stack)
+        self._query(stack)
         held = self._open_ledger(stack)
         stack.callback(self._note_ledger)
         if not self._sum_up(rejects if order.skip_invalid else ()):
             return
-        readable = {0} if self._records else set(range(len(self._sources))) - self._streams()
+        files = {at for at, source in enumerate(self._sources) if not source.streamed}
+        readable = {0} if self._records else files
         checked = set() if order.skip_invalid else readable
         if not checked or self._survey(held, checked):
             self._send(order.target, held, rejects, checked, signals)
 
+    def _query(self, stack: ExitStack) -> None:
+        """Read the rows of `--sql` from then on, in place of the inputs; raises ReoError."""
+        if not self._reading.sql:
+            return
+        from reo_cli.readers.sql import NAME, queried
+
+        origins = [self._reading.sql.encode(), *map(origin_of, self._sources)]
+        rows, self._reading = queried(self._sources, self._reading)
+        stack.callback(rows.end)
+        rows.origin = b"\0".join(origins)
+        self._sources = [rows]
+        self._inputs = [InputSummary(NAME)]
+
     def _streams(self) -> set[int]:
-        """Return the inputs that cannot be read again."""
-        streams = {at for at, source in enumerate(self._sources) if source.streamed}
-        return streams and {0} if self._records else streams
+        """Return the inputs that another run could not read again."""
+        if self._piped and len(self._inputs) == 1:
+            return {0}
+        return {at for at, source in enumerate(self._sources) if source.streamed}
 
     def _sum_up(self, rejects: Sequence[Rejects]) -> bool:
         """Sum up all inputs, where that is asked for: their sums are the one input from then on.
@@ -469,8 +489,8 @@ class _Run:
             if not source.streamed:
                 source.rewind()
                 source.guarded = True
-                return read(source, self._order.reading)
-            items = read(source, self._order.reading)
+                return read(source, self._reading)
+            items = read(source, self._reading)
             return Pipe(items, wake, source.stop) if wake else items
 
         def close() -> None:
@@ -561,6 +581,8 @@ def origin_of(source: Source) -> bytes:
     """
     if source.streamed:
         return secrets.token_bytes(16)
+    if source.origin:
+        return source.origin
     _, _, size, mtime = source.snapshot
     path = os.fsencode(Path(source.path).resolve())
     return b"\x00".join([path, b"%d" % size, b"%d" % mtime])

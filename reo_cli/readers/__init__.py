@@ -18,6 +18,7 @@ from reo_cli.records import STDIN, Issue, Record
 from reo_cli.text import visible
 
 if TYPE_CHECKING:
+    from reo_cli.readers.accesslog import AccessLog
     from reo_cli.readers.csvfile import CSVFile
     from reo_cli.readers.excel import Spreadsheet
     from reo_cli.readers.jsonfile import JSONFile
@@ -31,13 +32,13 @@ _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), "xlsx"),
+    ".parquet": "parquet",
 }
 
 _SHEETS = (b"[Content_Types]", b"_rels/", b"docProps/", b"xl/", b"mimetype")
 """What the first file in the archive that an .xlsx or .ods file is may be called."""
 
 _OTHERS = (
-    (b"PAR1\x15", ("is a Parquet file", "export it as CSV or NDJSON")),
     (b"SQLite format 3\0", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
     (b"%PDF-", ("is a PDF", "export it as CSV")),
 )
@@ -103,7 +104,7 @@ class _Input:
     def __init__(self, source: Source, options: ReadOptions) -> None:
         self._source = source
         self._options = options
-        self._reader: CSVFile | JSONFile | Spreadsheet | None = None
+        self._reader: AccessLog | CSVFile | JSONFile | Spreadsheet | None = None
         self._line = 1
 
     def issue(self, fault: Unreadable) -> Issue:
@@ -123,10 +124,13 @@ class _Input:
         stream = Stream(source.read)
         head = stream.peek(16)
         if source.streamed and not head:
-            raise _empty_pipe(source.name)
+            raise empty_pipe(source.name)
         if source.path.lower().endswith(".gz") and not head:
             message = "the compressed file is damaged: it is empty"
             raise Unreadable("damaged-gzip", message, "copy or export it again")
+        if kind == "parquet" or (kind is None and head.startswith(b"PAR1\x15")):
+            yield from self._rows(stream)
+            return
         self._refuse_others(head)
         if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             if options.format not in ("auto", "xlsx"):
@@ -147,8 +151,7 @@ class _Input:
             return
         lines.give_back([first] if first else [])
         self._refuse_text(first, kind)
-        if kind is None:
-            kind = "json" if first.lstrip()[:1] in ("{", "[") else "csv"
+        kind = kind or by_content(first)
         self._reader = self._reader_of(kind, lines)
         yield from self._reader.records()
 
@@ -169,7 +172,26 @@ class _Input:
         hint = "no events are written as []; was it cut off?"
         return Issue(*place, "error", "the file is empty, which is not JSON", hint, "", "empty")
 
-    def _reader_of(self, kind: str, lines: Lines) -> "CSVFile | JSONFile":
+    def _rows(self, stream: Stream) -> Iterator[Record | Issue]:
+        """Yield the rows of a Parquet file; line n is row n."""
+        from reo_cli.readers.jsonfile import JSONFile
+        from reo_cli.readers.sql import parquet_rows
+
+        source = self._source
+        path = None if source.streamed else source.path
+        try:
+            file = parquet_rows(source.name, path, stream, self._options.sql_memory)
+        except ReoError as fault:
+            if fault.reason in ("needs-extra", "unreadable"):
+                raise Unreadable(fault.reason, fault.message, fault.hint) from fault
+            raise
+        with file as rows:
+            lines = Lines(Stream(rows.read))
+            place = (source.name, lines, self._options, 1)
+            self._reader = JSONFile(*place, by_line=True, looks_ahead=True)
+            yield from self._reader.records()
+
+    def _reader_of(self, kind: str, lines: Lines) -> "AccessLog | CSVFile | JSONFile":
         place = (self._source.name, lines)
         if kind in ("json", "ndjson"):
             from reo_cli.readers.jsonfile import JSONFile
@@ -179,6 +201,10 @@ class _Input:
                 by_line=kind == "ndjson",
                 looks_ahead=not self._source.streamed,
             )
+        if kind == "accesslog":
+            from reo_cli.readers.accesslog import AccessLog
+
+            return AccessLog(*place, self._options, self._line)
         from reo_cli.readers.csvfile import CSVFile
 
         delimiter = self._options.delimiter or ("\t" if kind == "tsv" else None)
@@ -218,7 +244,7 @@ class _Input:
                 raise Unreadable("another-format", message, "", ("--format", "csv"))
 
 
-def _empty_pipe(name: str) -> ReoError:
+def empty_pipe(name: str) -> ReoError:
     where = "on standard input" if name == STDIN else f"in `{name}`"
     hint = "did the command before the pipe fail?"
     return ReoError(ExitCode.NO_INPUT, "empty_pipe", f"nothing arrived {where}", hint)
@@ -228,6 +254,15 @@ def by_suffix(path: str) -> str | None:
     """Return the format that a file's name tells, or None."""
     name = path.lower().removesuffix(".gz")
     return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
+
+
+def by_content(first: str) -> str:
+    """Return the format that the first line of a text tells."""
+    if first.lstrip()[:1] in ("{", "["):
+        return "json"
+    from reo_cli.readers.accesslog import cells_of
+
+    return "accesslog" if cells_of(first) else "csv"
 
 
 def _unmarked_utf16(text: str) -> str | None:

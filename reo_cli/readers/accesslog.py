@@ -5,6 +5,12 @@ as the `X-Forwarded-For` that nginx's own example adds, is read as far as it is 
 """
 
 import re
+from collections.abc import Iterator
+
+from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.table import Problem, Table
+from reo_cli.readers.text import RECORD_LIMIT, Lines
+from reo_cli.records import Issue, Record
 
 COLUMNS = (
     *("ip_addr", "user", "event_at", "method", "path", "status", "bytes", "referer"),
@@ -20,6 +26,44 @@ _LINE = re.compile(
 _REQUEST = re.compile(r"([A-Z]+) (\S+)(?: HTTP/\d(?:\.\d)?)?\Z")
 _ESCAPED = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+_NO_LINE = Problem(
+    *("not-a-log-line", "this is no line of an access log in the Common or Combined format"),
+    "was another log mixed in? --skip-invalid sends the others",
+)
+
+
+class AccessLog:
+    """Reads one access log; `records` is the only thing to call, once."""
+
+    def __init__(self, file: str, lines: Lines, options: ReadOptions, line: int) -> None:
+        self._file = file
+        self._lines = lines
+        self._options = options
+        self.line = line
+
+    def records(self) -> Iterator[Record | Issue]:
+        """Yield a Record for each line, or Issues about what the columns stand for.
+
+        Columns that are no field are there for `--only`, `--skip` and `--map`: they are left out
+        unless `--extra meta` keeps them.
+        """
+        options = self._options
+        if options.extra == "error":
+            options = options._replace(extra="ignore")
+        table = Table(self._file, COLUMNS, self.line, options)
+        issues = table.header_issues()
+        yield from issues
+        if any(issue.severity == "error" for issue in issues):
+            return
+        while text := self._lines.read(RECORD_LIMIT):
+            if text.strip():
+                cells = cells_of(text)
+                yield table.record(self.line, cells or [], text, None if cells else _NO_LINE)
+            while text and text[-1] not in "\r\n":  # the rest of a line that is too long
+                text = self._lines.read(RECORD_LIMIT)
+            self.line += 1
 
 
 def cells_of(line: str) -> list[str] | None:

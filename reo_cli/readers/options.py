@@ -85,6 +85,7 @@ class ReadOptions(NamedTuple):
     `mapped` gives fields the column, key, path or `column+column` they are read from. `given` are
     the fields that `--set`, `--default`, the short flags or the settings supply. `only` and `skip`
     are values by column or field. `header` names the columns of a table that has no header.
+    `sql` is a query whose rows are read in place of the inputs, with `sql_memory` at most.
     `command` is the command line that hints repeat; where it is None there are no such options.
     `needs` tells what options values need, to be proposed with those that names need.
     """
@@ -103,6 +104,8 @@ class ReadOptions(NamedTuple):
     skip: Mapping[str, frozenset[str]] = NOTHING
     null: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
+    sql: str | None = None
+    sql_memory: str = "512MB"
     command: CommandLine | None = CommandLine()
     needs: Needs = no_needs
 

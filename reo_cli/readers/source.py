@@ -46,6 +46,8 @@ class Source:
         self.file = file
         self.streamed = streamed
         self.snapshot = snapshot
+        self.origin = b""
+        """What stands for it where its events have no time of their own, if not path and time."""
         self.ended = False
         """Whether it was read to its end."""
         self.guarded = False
@@ -62,7 +64,7 @@ class Source:
 
     def verify_unchanged(self) -> None:
         """Raise ReoError 74 when a regular file is not as it was when it was opened."""
-        if not self.streamed and _snapshot(os.fstat(self.file.fileno())) != self.snapshot:
+        if not self.streamed and snapshot(os.fstat(self.file.fileno())) != self.snapshot:
             raise ReoError(
                 ExitCode.IO,
                 "input_changed",
@@ -106,7 +108,7 @@ def open_source(name: str) -> Source:
     except (OSError, ValueError) as fault:
         raise _open_error(name, fault) from fault
     streamed = not stat.S_ISREG(status.st_mode)
-    return Source(name, name, file, streamed, () if streamed else _snapshot(status))
+    return Source(name, name, file, streamed, () if streamed else snapshot(status))
 
 
 def _open_stdin(name: str) -> Source:
@@ -122,7 +124,8 @@ def _open_stdin(name: str) -> Source:
     return Source(name, STDIN, file, streamed=True)
 
 
-def _snapshot(status: os.stat_result) -> tuple[int, ...]:
+def snapshot(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file does."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -4,13 +4,19 @@ The only place that imports duckdb, which is the extra `sql`. The query is run o
 a file without a name, which is gone whatever happens to the process.
 """
 
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.readers import by_content, by_suffix, empty_pipe
+from reo_cli.readers.csvfile import detect_delimiter
+from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.source import BLOCK, Source, snapshot
+from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,8 +24,8 @@ if TYPE_CHECKING:
 WHOLE = "SELECT * FROM input"
 """The query of a Parquet file without one."""
 
-MEMORY = "512MB"
-"""Memory that DuckDB takes at most before it goes to the disk."""
+NAME = "query"
+"""What issues call the one input that the rows of a query are."""
 
 COLUMNS_TOLD = 30
 
@@ -32,10 +38,11 @@ _FUNCTIONS = {
 }
 
 
-class Table(NamedTuple):
+class Part(NamedTuple):
     """A file that is part of `input`: its format, and how its text is to be read.
 
-    `skip` is how many lines of a CSV file stand before its header.
+    `skip` is how many lines of a CSV file stand before its header, `names` are
+    those of its columns where it has none.
     """
 
     name: str
@@ -45,9 +52,10 @@ class Table(NamedTuple):
     encoding: str | None = None
     gzipped: bool = False
     skip: int = 0
+    names: Sequence[str] = ()
 
 
-def rows_of(query: str, tables: Sequence[Table], memory: str = MEMORY) -> IO[bytes]:
+def rows_of(query: str, parts: Sequence[Part], memory: str) -> IO[bytes]:
     """Return a nameless temporary file with the rows of a query as NDJSON, to be read from 0.
 
     Raises ReoError: 2 for a query that DuckDB refuses and for `memory`, 65 for a file it cannot
@@ -57,20 +65,25 @@ def rows_of(query: str, tables: Sequence[Table], memory: str = MEMORY) -> IO[byt
 
     if not re.search(r"\binput\b", query, re.IGNORECASE):
         raise _usage("the query does not read `input`, the files named", "write FROM input")
-    for each in tables:
+    for each in parts:
         if each.format not in _FUNCTIONS:
             raise _usage(f"`{each.name}` is {each.format}, which it cannot read", "leave it out")
     with _on_disk(), tempfile.TemporaryDirectory(prefix="reo-sql-") as spill:
         rows = tempfile.TemporaryFile(prefix="reo-")  # noqa: SIM115 - the caller's
-        try:
+
+        def work() -> Iterator["DuckDBPyConnection"]:
             with _connected(memory, spill) as database:
+                yield database
                 _require_one(database, query)
-                _define(database, tables)
+                _define(database, parts)
                 try:
-                    _copy(database, query, f"/dev/fd/{rows.fileno()}")
+                    _copy(database, query, _path_of(rows))
                 except _Unreadable:  # a column that is of another type further down
-                    _define(database, tables, ", sample_size = -1")
-                    _copy(database, query, f"/dev/fd/{rows.fileno()}")
+                    _define(database, parts, ", sample_size = -1")
+                    _copy(database, query, _path_of(rows))
+
+        try:
+            _apart(work())
         except BaseException:
             rows.close()
             raise
@@ -78,16 +91,137 @@ def rows_of(query: str, tables: Sequence[Table], memory: str = MEMORY) -> IO[byt
     return rows
 
 
-def spooled(read: Iterator[bytes]) -> IO[bytes]:
+def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
+    """Do work, which yields its connection, in a thread of its own.
+
+    DuckDB swallows what a signal's handler raises, and aborts where that comes while it loads.
+    """
+    connections: list[DuckDBPyConnection] = []
+    faults: list[Exception] = []
+
+    def do() -> None:
+        try:
+            for each in work:
+                connections.append(each)
+        except Exception as fault:  # noqa: BLE001 - raised again by who waits
+            faults.append(fault)
+
+    thread = threading.Thread(target=do, name="reo-sql", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        while thread.is_alive():
+            for each in connections:
+                each.interrupt()
+            thread.join(0.1)
+        raise
+    if faults:
+        raise faults[0]
+
+
+class Rows(Source):
+    """The rows of a query, in a file that has no name to be opened by again: `end` closes it."""
+
+    def close(self) -> None:
+        """Keep it open: it may be read once more."""
+
+    def end(self) -> None:
+        """Give it up."""
+        self.file.close()
+
+
+def queried(sources: Sequence[Source], options: ReadOptions) -> tuple[Rows, ReadOptions]:
+    """Return the rows of `--sql` over all inputs as one input, and how that is read.
+
+    Raises ReoError like `rows_of`, and 74 when an input changes meanwhile.
+    """
+    with ExitStack() as spools:
+        parts = []
+        for source in sources:
+            with ExitStack() as looked_at:
+                parts.append(_part(source, options, spools, looked_at))
+        rows = rows_of(options.sql or WHOLE, parts, options.sql_memory)
+    for source in sources:
+        _verify_unchanged(source)
+    file = cast(BinaryIO, rows)
+    source = Rows(NAME, NAME, file, streamed=False, snapshot=snapshot(os.fstat(rows.fileno())))
+    plain = options._replace(
+        format="ndjson", encoding=None, skip_lines=0, header=(), records="", sheet=None
+    )
+    return source, plain
+
+
+def parquet_rows(name: str, path: str | None, stream: Stream, memory: str) -> IO[bytes]:
+    """Return the rows of a Parquet file as NDJSON; one from a pipe has no `path`."""
+    if path is not None:
+        return rows_of(WHOLE, [Part(name, path, "parquet")], memory)
+    with spooled(stream) as file:
+        return rows_of(WHOLE, [Part(name, _path_of(file), "parquet")], memory)
+
+
+def spooled(stream: Stream) -> IO[bytes]:
     """Return a nameless temporary file with what comes out of a pipe; raises ReoError 74."""
+    import shutil
     import tempfile
 
     with _on_disk():
         file = tempfile.TemporaryFile(prefix="reo-")  # noqa: SIM115 - the caller's
-        for data in read:
-            file.write(data)
+        shutil.copyfileobj(stream, file, BLOCK)
         file.flush()
     return file
+
+
+def _path_of(file: IO[bytes]) -> str:
+    return f"/dev/fd/{file.fileno()}"
+
+
+def _part(source: Source, options: ReadOptions, spools: ExitStack, looked_at: ExitStack) -> Part:
+    """Look at an input's start: DuckDB is told what reo would take it for."""
+    if not source.streamed:
+        source.rewind()
+        looked_at.callback(source.close)
+    stream = Stream(source.read)
+    head, path = stream.peek(16), source.path
+    if source.streamed:
+        if not head:
+            raise empty_pipe(source.name)
+        file = spools.enter_context(spooled(stream))
+        file.seek(0)
+        stream, path = Stream(file.read), _path_of(file)
+    kind = by_suffix(source.path) if options.format == "auto" else options.format
+    if kind is None and head.startswith(b"PAR1\x15"):
+        kind = "parquet"
+    if kind == "parquet":
+        return Part(source.name, path, kind)
+    lines = Lines(unpacked(stream), options.encoding)
+    try:
+        first, above = _first_line(lines, options)
+    except Unreadable as fault:
+        message = f"`{source.name}`: {fault.message}"
+        raise ReoError(ExitCode.INVALID, "unreadable", message, fault.hint) from fault
+    kind = kind or by_content(first)
+    delimiter = options.delimiter or ("\t" if kind == "tsv" else detect_delimiter(first, options))
+    encoding = None if lines.encoding.startswith("utf-8") else lines.encoding
+    gzipped = head.startswith(b"\x1f\x8b")
+    return Part(source.name, path, kind, delimiter, encoding, gzipped, above, options.header)
+
+
+def _verify_unchanged(source: Source) -> None:
+    if not source.streamed:
+        source.rewind()
+        source.verify_unchanged()
+        source.close()
+
+
+def _first_line(lines: Lines, options: ReadOptions) -> tuple[str, int]:
+    """Return the first line that says something, and how many stand above it."""
+    above = 0
+    while (text := lines.read(RECORD_LIMIT)) and (
+        above < options.skip_lines or not text.strip(' \t\r\n,;|"\ufeff') or text[0] == "#"
+    ):
+        above += 1
+    return text, above
 
 
 @contextmanager
@@ -105,8 +239,8 @@ def _connected(memory: str, spill: str) -> "Iterator[DuckDBPyConnection]":
     try:
         import duckdb
     except ImportError as fault:
-        message, hint = "SQL and Parquet need DuckDB", "pip install 'reo-cli[sql]'"
-        raise ReoError(ExitCode.CONFIG, "missing_extra", message, hint) from fault
+        message, hint = "for SQL and Parquet an extra is needed", "pip install 'reo-cli[sql]'"
+        raise ReoError(ExitCode.CONFIG, "needs-extra", message, hint) from fault
     with duckdb.connect(":memory:") as database:
         # Nothing is loaded from a network, and times are UTC whatever the machine's zone.
         database.execute("SET autoinstall_known_extensions = false")
@@ -137,45 +271,46 @@ def _usage(why: str, hint: str = "") -> ReoError:
     return ReoError(ExitCode.USAGE, "usage", f"--sql: {why}", hint)
 
 
-def _define(database: "DuckDBPyConnection", tables: Sequence[Table], more: str = "") -> None:
+def _define(database: "DuckDBPyConnection", parts: Sequence[Part], more: str = "") -> None:
     """Make the view `input` of all files: those of one kind together, columns matched by name."""
     import duckdb
 
     kinds: dict[tuple[str, str], list[str]] = {}
-    for each in tables:
+    for each in parts:
         function = _FUNCTIONS[each.format]
         options = _options(each) + (more if function == "read_csv" else "")
         kinds.setdefault((function, options), []).append(_quoted(_pattern(each.path)))
-    parts = [
+    tables = [
         f"FROM {function}([{', '.join(paths)}]{options})"
         for (function, options), paths in kinds.items()
     ]
     try:
-        database.execute(f"CREATE OR REPLACE VIEW input AS {' UNION ALL BY NAME '.join(parts)}")
+        database.execute(f"CREATE OR REPLACE VIEW input AS {' UNION ALL BY NAME '.join(tables)}")
     except duckdb.Error as fault:
-        names = ", ".join(f"`{each.name}`" for each in tables)
+        names = ", ".join(f"`{each.name}`" for each in parts)
         hint = "`reo validate` without --sql names the lines that are wrong"
         raise _Unreadable(f"--sql cannot read {names}: {_one_line(fault)}", hint) from fault
 
 
-def _options(table: Table) -> str:
+def _options(part: Part) -> str:
     """Return how a kind of file is read.
 
     All of JSON is looked at, or keys that come late would be lost. For CSV DuckDB guesses types
     only: it takes what it cannot split for text, rather than say what is wrong.
     """
     options = ["union_by_name = true"]
-    if table.format == "parquet":
+    if part.format == "parquet":
         return f", {options[0]}"
-    if table.gzipped:
-        options.append("compression = 'gzip'")
-    if table.format in ("json", "ndjson"):
+    options.append(f"compression = '{'gzip' if part.gzipped else 'none'}'")
+    if part.format in ("json", "ndjson"):
         return ", " + ", ".join([*options, "sample_size = -1"])
-    options += ["header = true", "strict_mode = true", f"skip = {table.skip}", "comment = ''"]
+    names = ", ".join(map(_quoted, part.names))
+    options += [f"header = false, names = [{names}]" if part.names else "header = true"]
+    options += ["strict_mode = true", f"skip = {part.skip}", "comment = ''"]
     options += [r"nullstr = ['', '\N']", "quote = '\"'", "escape = '\"'"]
-    options.append(f"delim = {_quoted(table.delimiter)}")
-    if table.encoding:
-        options.append(f"encoding = {_quoted(table.encoding)}")
+    options.append(f"delim = {_quoted(part.delimiter)}")
+    if part.encoding:
+        options.append(f"encoding = {_quoted(part.encoding)}")
     return ", " + ", ".join(options)
 
 
@@ -186,7 +321,7 @@ def _copy(database: "DuckDBPyConnection", query: str, path: str) -> None:
     query = query.strip().rstrip(";")
     statement = f"COPY (\n{query}\n) TO {_quoted(path)} (FORMAT json, USE_TMP_FILE false)"
     try:
-        _run(database, statement)
+        database.execute(statement)
     except (duckdb.OutOfMemoryException, duckdb.IOException) as fault:
         hint = "REO_SQL_MEMORY=2GB allows more memory, TMPDIR names a folder with more room"
         raise ReoError(ExitCode.IO, "sql_failed", f"--sql: {_one_line(fault)}", hint) from fault
@@ -198,28 +333,6 @@ def _copy(database: "DuckDBPyConnection", query: str, path: str) -> None:
         if re.search("CSV Error|Malformed JSON", str(fault)):
             raise _Unreadable(f"--sql: {_one_line(fault)}", hint) from fault
         raise _usage(_one_line(fault), hint) from fault
-
-
-def _run(database: "DuckDBPyConnection", statement: str) -> None:
-    """Execute in a thread: DuckDB would swallow what a signal's handler raises."""
-    faults: list[Exception] = []
-
-    def execute() -> None:
-        try:
-            database.execute(statement)
-        except Exception as fault:  # noqa: BLE001 - raised again by who waits
-            faults.append(fault)
-
-    thread = threading.Thread(target=execute, name="reo-sql", daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        database.interrupt()
-        thread.join()
-        raise
-    if faults:
-        raise faults[0]
 
 
 class _Unreadable(ReoError):

@@ -69,7 +69,9 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 BY_KEY = {each.key: each for each in SETTINGS}
-VARIABLES = frozenset(each.variable for each in SETTINGS) | {"REO_PROFILE", "REO_CONFIG"}
+VARIABLES = frozenset(each.variable for each in SETTINGS) | {
+    *("REO_PROFILE", "REO_CONFIG", "REO_SQL_MEMORY")
+}
 """Every variable that reo reads from the environment."""
 
 READING: dict[str, Literal["table", "fields", "list", "text"]] = {
@@ -83,7 +85,9 @@ READING: dict[str, Literal["table", "fields", "list", "text"]] = {
 """What a profile may hold besides settings: the options that say how one kind of export is read,
 and in which form (`fields` is a list of fields)."""
 CHOICES = {
-    "format": ("auto", "json", "ndjson", "csv", "tsv", "xlsx"),
+    "format": ("auto", "json", "ndjson", "csv", "tsv", "xlsx", "parquet", "accesslog"),
+    "roll_up": ("hour", "day", "week", "month"),
+    "until": ("now",),
     "extra": ("error", "meta", "ignore"),
     "on_change": ("error", "skip", "send"),
 }

@@ -52,7 +52,8 @@ class Desk:
     @property
     def sums(self) -> dict[tuple[str, int], int]:
         """The counts that the server has by company and time; the last of each id counts."""
-        payloads = {each.event_id: each.json["payload"] for each in self.server.requests}
+        accepted = [each for each in self.server.requests if each.accepted]
+        payloads = {each.event_id: each.json["payload"] for each in accepted}
         found = {(p["domain"], p["event_at"]): p["count"] for p in payloads.values()}
         assert len(found) == len(payloads)
         return found

@@ -15,26 +15,27 @@ import pytest
 duckdb = pytest.importorskip("duckdb")
 
 from reo_cli.errors import ReoError  # noqa: E402
-from reo_cli.readers.sql import Table, rows_of, spooled  # noqa: E402
+from reo_cli.readers.sql import Part, rows_of, spooled  # noqa: E402
+from reo_cli.readers.text import Stream  # noqa: E402
 
 HERE = Path(__file__).parents[2]
 
 
-def table(path: Path, text: str | bytes = "", **options: Any) -> Table:
+def table(path: Path, text: str | bytes = "", **options: Any) -> Part:
     if text:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if kind == "tsv":
         options["delimiter"] = "\t"
-    return Table(path.name, str(path), kind, gzipped=path.suffix == ".gz", **options)
+    return Part(path.name, str(path), kind, gzipped=path.suffix == ".gz", **options)
 
 
-def rows(query: str, *tables: Table, memory: str = "512MB") -> list[Any]:
-    with rows_of(query, tables, memory) as file:
+def rows(query: str, *parts: Part, memory: str = "512MB") -> list[Any]:
+    with rows_of(query, parts, memory) as file:
         return [json.loads(line) for line in file]
 
 
-def parquet(path: Path, query: str) -> Table:
+def parquet(path: Path, query: str) -> Part:
     duckdb.connect().execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
     return table(path)
 
@@ -46,12 +47,12 @@ WHOLE = [{"domain": "acme.com", "n": 1}, {"domain": "b.com", "n": 2}]
     ("name", "text"),
     [
         ("x.csv", "domain,n\nacme.com,1\nb.com,2\n"),
-        ("x.csv.gz", gzip.compress(b"domain,n\nacme.com,1\nb.com,2\n")),
+        ("x.csv.gz", gzip.compress(b"domain,n\nacme.com,1\nb.com,2\n", mtime=0)),
         ("x.tsv", "domain\tn\nacme.com\t1\nb.com\t2\n"),
         ("x.csv", 'domain,n\r\n"acme.com",1\r\nb.com,2\r\n'),
         ("x.json", json.dumps(WHOLE, indent=2)),
         ("x.ndjson", "".join(json.dumps(each) + "\n" for each in WHOLE)),
-        ("x.ndjson.gz", gzip.compress("\n".join(map(json.dumps, WHOLE)).encode())),
+        ("x.ndjson.gz", gzip.compress("\n".join(map(json.dumps, WHOLE)).encode(), mtime=0)),
         ("[odd] *?{}'name.csv", "domain,n\nacme.com,1\nb.com,2\n"),
     ],
 )  # fmt: skip
@@ -85,7 +86,7 @@ def test_types_arrive_as_the_checks_expect(tmp_path: Path) -> None:
           {'plan': 'free', 'tags': [1, 2]} AS meta, NULL AS nothing, 'a' || chr(10) || 'ü' AS text
         FROM input
     """
-    with rows_of(query, [table(tmp_path / "x.csv", "n\n1\n2\n")]) as file:
+    with rows_of(query, [table(tmp_path / "x.csv", "n\n1\n2\n")], "512MB") as file:
         line = file.read().decode()
     assert line == (
         '{"ts":"2026-08-01 12:00:00.5","tz":"2026-08-01 10:00:00+00","d":"2026-08-01",'
@@ -110,8 +111,9 @@ def test_keys_that_come_late_are_not_lost(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_spooled() -> None:
-    with spooled(iter([b"n\n", b"1\n", b"2\n"])) as file:
-        table = Table("-", f"/dev/fd/{file.fileno()}", "csv")
+    chunks = iter([b"n\n", b"1\n", b"2\n", b""])
+    with spooled(Stream(lambda _: next(chunks))) as file:
+        table = Part("-", f"/dev/fd/{file.fileno()}", "csv")
         assert rows("SELECT sum(n) AS n FROM input", table) == [{"n": 3}]
 
 
@@ -184,11 +186,11 @@ def test_memory_is_bounded_and_more_goes_to_the_disk(tmp_path: Path) -> None:
 SLOW = """
 import signal, sys
 from reo_cli.delivery.signals import Signals
-from reo_cli.readers.sql import Table, rows_of
+from reo_cli.readers.sql import Part, rows_of
 print("ready", flush=True)
 with Signals():
     query = "SELECT count(*) FROM input, range(100000000000) a, range(100) b"
-    rows_of(query, [Table("x", sys.argv[1], "csv")])
+    rows_of(query, [Part("x", sys.argv[1], "csv")], "512MB")
 """
 
 

@@ -206,7 +206,6 @@ def test_what_only_looks_empty_is_no_empty_input(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        (b"PAR1\x15\x04", "Parquet"),
         (b"SQLite format 3\0", "SQLite"),
         (b"BZh91AY&SY", "bzip2"),
         (b"<!DOCTYPE html>\n<html>", "web page"),
