@@ -12,11 +12,11 @@ from reo_cli.checks.scratch import ScratchFailed
 from reo_cli.checks.totals import Totals, TotalsCounter
 from reo_cli.errors import ExitCode, Interrupted, ReoError
 from reo_cli.readers import ReadOptions, read
-from reo_cli.readers.source import open_source
+from reo_cli.readers.source import open_source, share_read
 from reo_cli.records import Issue, Record
 
-Progress = Callable[[int], None]
-"""Told the number of records read so far, now and then."""
+Progress = Callable[[int, float | None], None]
+"""Told the number of records read so far, now and then, and for one file how much of its bytes."""
 
 PROGRESS_EVERY = 4096
 
@@ -90,7 +90,7 @@ def validate(
     what was wrong with the first such is in `Validation.error`. A signal ends it with what was
     found so far.
     """
-    run = _Run(options, checker, log, progress)
+    run = _Run(options, checker, log, progress, is_one=len(names) == 1)
     error: ReoError | None = None
     try:
         for name in names:
@@ -108,12 +108,19 @@ def validate(
 
 class _Run:
     def __init__(
-        self, options: ReadOptions, checker: Checker, log: IssueLog, progress: Progress
+        self,
+        options: ReadOptions,
+        checker: Checker,
+        log: IssueLog,
+        progress: Progress,
+        *,
+        is_one: bool,
     ) -> None:
         self._options = options
         self._checker = checker
         self._log = log
         self._progress = progress
+        self._is_one = is_one
         self._read = 0
         self._repeats = Repeats()
         self.repeated = 0
@@ -131,6 +138,7 @@ class _Run:
         totals = TotalsCounter()
         try:
             with closing(open_source(name)) as source:
+                self._source = source
                 self._check_all(read(source, self._options), result, totals)
                 source.verify_unchanged()
         except (Interrupted, ScratchFailed):
@@ -163,7 +171,8 @@ class _Run:
                 repeat(event)
             result.read += 1
             if not result.read % PROGRESS_EVERY:
-                self._progress(self._read + result.read)
+                share = share_read([self._source]) if self._is_one else None
+                self._progress(self._read + result.read, share)
 
     def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
         warnings = self._log.warnings

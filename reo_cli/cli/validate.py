@@ -64,9 +64,9 @@ def validate(options: Validate) -> int:
         except ReoError as error:
             return options.failed(report, error)
 
-        def progress(read: int) -> None:
+        def progress(read: int, share: float | None) -> None:
             elapsed = time.monotonic() - started
-            report.progress(Progress(read, None, 0, read / elapsed, 0, elapsed, "checking"))
+            report.progress(Progress(read, None, 0, read / elapsed, 0, elapsed, "checking", share))
 
         log = IssueLog(options.max_issues, strict=options.strict, listen=report.issue)
         with Signals():

@@ -76,15 +76,15 @@ class Meter:
         self._total: int | None = None
         self._hinted = False
 
-    def checking(self, book: "Book") -> None:
-        """Tell how many records have been checked."""
+    def checking(self, book: "Book", share: float | None) -> None:
+        """Tell how many records have been checked, and which `share` of the bytes."""
         now = self._clock()
         if now - self._told >= EVERY:
             self._told = now
             read = sum_of(book.inputs).read
             elapsed = now - self._began
             rate = read / elapsed if elapsed else 0.0
-            self._listener.progress(Progress(read, None, 0, rate, 0, elapsed, "checking"))
+            self._listener.progress(Progress(read, None, 0, rate, 0, elapsed, "checking", share))
 
     def sending(self, book: "Book", total: int | None) -> None:
         """Start measuring the sending of `total` records, None when their number is unknown."""

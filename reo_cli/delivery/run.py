@@ -41,7 +41,7 @@ from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Rolled
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions, read
-from reo_cli.readers.source import Source, open_source
+from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import STDIN, Issue
 from reo_cli.rollup import Plan, RollUp
 from reo_cli.text import pasted
@@ -215,7 +215,7 @@ class _Run:
         while not intake.done:
             self._time_left()
             intake.take_some(AT_ONCE, lambda _: None)
-            self._meter.checking(book)
+            self._meter.checking(book, share_read(self._sources))
             book.flush()
         decider.close()
         counts = sum_of(self._inputs)
@@ -379,7 +379,7 @@ class _Run:
         while not intake.done:
             self._time_left()
             intake.take_some(AT_ONCE, settle)
-            self._meter.checking(book)
+            self._meter.checking(book, share_read(self._sources))
         decider.close()
 
     def _judge(self, watch: Watch, which: Collection[int]) -> None:

@@ -6,6 +6,7 @@ A regular file must stay as it was when it was opened; a pipe can be read only o
 import itertools
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -50,6 +51,8 @@ class Source:
         """What stands for it where its events have no time of their own, if not path and time."""
         self.ended = False
         """Whether it was read to its end."""
+        self.taken = 0
+        """Bytes read since its start."""
         self.guarded = False
         self._stopped = False
 
@@ -59,6 +62,7 @@ class Source:
             if self.file.closed:
                 self.file = cast(BinaryIO, open(self.path, "rb"))  # noqa: PTH123, SIM115
             self.file.seek(0)
+            self.taken = 0
         except OSError as fault:
             raise read_error(self.name, fault) from fault
 
@@ -86,6 +90,7 @@ class Source:
         if self.guarded:
             self.verify_unchanged()
         self.ended = not data
+        self.taken += len(data)
         return data
 
     def stop(self) -> None:
@@ -96,6 +101,13 @@ class Source:
         """Close a regular file; a pipe stays open, as its reader may be waiting in it for data."""
         if not self.streamed:
             self.file.close()
+
+
+def share_read(sources: Iterable[Source]) -> float | None:
+    """Return how much of the bytes of inputs was read, from 0 to 1; None for streams."""
+    known = [(each.taken, each.snapshot[2]) for each in sources if not each.streamed]
+    taken, sizes = (sum(column) for column in zip(*known, strict=True)) if known else (0, 0)
+    return min(1.0, taken / sizes) if sizes else None
 
 
 def open_source(name: str) -> Source:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reo_cli.delivery.progress import Progress
+from reo_cli.readers.source import open_source, share_read
 from reo_cli.reports import Streams, Talk, send_file_report
 from reo_cli.reports.progress import bar_line, log_line
 from tests.reports.samples import COUNT, on_screen, piped, success
@@ -89,6 +90,20 @@ def test_a_check_shows_how_much_of_the_bytes_is_read() -> None:
 @pytest.mark.parametrize("given", [progress(2000), progress(0, 0), progress(1000)])
 def test_a_bar_is_never_longer_than_full(given: Progress) -> None:
     assert bar_line(given, "failed", PLAIN.err).count("━") == 30
+
+
+def test_the_share_is_that_of_all_files_and_unknown_for_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 300)
+    (tmp_path / "b").write_bytes(b"x" * 100)
+    first, second = (open_source(str(tmp_path / name)) for name in "ab")
+    assert share_read([first, second]) == 0
+    first.read(200)
+    assert share_read([first, second]) == 0.5
+    first.rewind()
+    second.read()
+    assert share_read([first, second]) == 0.25
+    second.streamed = True
+    assert share_read([second]) is None
 
 
 def run(clock: Clock, calls: int) -> Any:
