@@ -55,7 +55,7 @@ FIELDS: tuple[Field, ...] = (
         required=True,
         also=("activity", "metric", "event", "event type", "event name", "type", "action"),
     ),
-    Field("environment", "text", "Such as PRODUCTION.", also=("env", "stage")),
+    Field("environment", "text", "Environment, e.g. PRODUCTION.", also=("env", "stage")),
     Field(
         "count",
         "count",

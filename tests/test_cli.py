@@ -171,12 +171,15 @@ def test_a_profile_reads_as_the_command_line_does(reo: Reo, world: World, usage:
     ]
 
 
-def test_a_bad_value_in_a_profile_is_named(reo: Reo, world: World, usage: Path) -> None:
-    (world.home / "config.toml").write_text('[profiles.p]\ndelimiter = ";;"\n')
+@pytest.mark.parametrize(("key", "value"), [("delimiter", ";;"), ("skip_lines", "x")])
+def test_a_bad_value_in_a_profile_is_named(
+    reo: Reo, world: World, usage: Path, key: str, value: str
+) -> None:
+    (world.home / "config.toml").write_text(f'[profiles.p]\n{key} = "{value}"\n')
     env = {"REO_CONFIG": str(world.home / "config.toml")}
     run = reo("validate", str(usage), "--profile", "p", env=env)
     assert run.code == 78
-    assert f"`delimiter` from profile p in {world.home}" in run.stderr
+    assert f"`{key}` from profile p in {world.home}" in run.stderr
 
 
 @pytest.mark.parametrize("command", [["validate"], ["send-file", "--sandbox"]])

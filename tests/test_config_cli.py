@@ -89,6 +89,13 @@ def test_list_as_json_is_one_line(run: Reo, config: Path, tmp_path: Path) -> Non
     assert settings["timeout"]["value"] == 10
 
 
+def test_a_setting_with_the_text_of_the_key_does_not_show_it(run: Reo) -> None:
+    env = {"REO_API_KEY": KEY, "REO_ACCOUNT": KEY}
+    for args in (["list", "-o", "json"], ["list"], ["get", "account"]):
+        shown = run(*args, env=env)
+        assert (shown.code, KEY in shown.stdout + shown.stderr) == (0, False)
+
+
 def test_list_as_json_is_one_line_when_it_fails(run: Reo) -> None:
     result = run("list", "-o", "json", env={"REO_TIMEOUT": "soon"})
     content = result.json

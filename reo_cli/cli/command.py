@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import typer
 
 from reo_cli.cli.pages import Command, Group
+from reo_cli.cli.parsing import usage
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import BY_KEY, ENDPOINT
 
@@ -73,6 +74,8 @@ class Declared(NamedTuple):
     def value(self, typed: Any) -> Any:
         """Return what was typed, else the default, as the program takes it; raises ReoError 2."""
         text = self.default if typed is None else typed
+        if self.choices and text is not None and text not in self.choices:
+            raise usage(self.names[0], str(text), "is unknown", f"one of {', '.join(self.choices)}")
         if self.read is None or text is None:
             return text
         return self.read(self.names[0] if self.names else self.metavar, text)

@@ -29,7 +29,9 @@ class Profile(Options):
 class Key(Profile):
     """Which setting is meant."""
 
-    key: str = argument("KEY", "Such as timeout, or map.domain.", offers=completion.settings)
+    key: str = argument(
+        "KEY", "Name of the setting, e.g. timeout or map.domain.", offers=completion.settings
+    )
 
 
 class KeyAndValue(Key):

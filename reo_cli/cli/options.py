@@ -36,7 +36,7 @@ READING, SENDING, MEMORY, WHERE, OUTPUT = (
 reading, sending, memory, where, showing = (
     partial(option, section) for section in (READING, SENDING, MEMORY, WHERE, OUTPUT)
 )
-"""Declare an option of a section: `reading("--encoding NAME", "Such as cp1252.")`."""
+"""Declare an option of a section: `reading("--encoding NAME", "Encoding, e.g. cp1252.")`."""
 
 SETTINGS_FLAGS = (
     *("endpoint", "account", "api_key_file", "ca_bundle", "ledger"),
@@ -57,12 +57,12 @@ class Reading(Options):
     )
     encoding: str | None = reading(
         "--encoding NAME",
-        "Such as cp1252. Default: UTF-8, or UTF-16 by its mark.",
+        "Encoding, e.g. cp1252. Default: UTF-8, or UTF-16 by its mark.",
         read=parsing.encoding,
     )
     delimiter: str | None = reading(
-        "--delimiter C",
-        "Of CSV. Default: comma, semicolon, tab or | by the header.",
+        "--delimiter CHAR",
+        "Separator of CSV. Default: comma, semicolon, tab or | by the header.",
         read=parsing.delimiter,
     )
     activity_type: str | None = reading(
@@ -114,25 +114,25 @@ class Reading(Options):
         many=True,
     )
     null: list[str] | None = reading(
-        "--null TEXT", "What stands for no value in a cell, such as NULL. Repeatable.", many=True
+        "--null TEXT", "What stands for no value in a cell, e.g. NULL. Repeatable.", many=True
     )
     records: str | None = reading(
         "--records PATH",
-        "Where the records are inside each JSON document, such as data.rows.",
+        "Where the records are inside each JSON document, e.g. data.rows.",
         read=parsing.given,
     )
     columns: tuple[str, ...] | None = reading(
         "--columns NAME,...", "The columns of a table without a header.", read=parsing.names
     )
     skip_lines: int | None = reading(
-        "--skip-lines N", "Lines before the header, such as titles.", read=parsing.whole
+        "--skip-lines N", "Lines before the header, e.g. titles.", read=parsing.whole
     )
     sheet: str | None = reading(
-        "--sheet NAME", "Of a spreadsheet. Default: the first.", read=parsing.given
+        "--sheet NAME", "Sheet of a spreadsheet. Default: the first.", read=parsing.given
     )
     date_format: str | None = reading(
         "--date-format FORMAT",
-        "day-first, month-first, s, ms, us, ns, or such as %d.%m.%Y.",
+        "day-first, month-first, s, ms, us, ns, or a pattern, e.g. %d.%m.%Y.",
         read=parsing.date_format,
     )
     sql: str | None = reading(

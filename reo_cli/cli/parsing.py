@@ -98,7 +98,7 @@ def field(option: str, name: str) -> str:
 
     near = suggestion(name)
     hint = f"did you mean `{near}`?" if near else f"fields are {', '.join(NAMES)} and meta.NAME"
-    raise usage(option, name, "is no field", hint)
+    raise usage(option, name, "is an unknown field", hint)
 
 
 def given(option: str, text: str) -> str:

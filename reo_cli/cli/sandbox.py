@@ -86,8 +86,8 @@ class SandboxFlags(opt.Plain):
     )
     latency: float = option(
         OPTIONS,
-        "--latency S",
-        "Delay of each answer, such as 0.05 or 50ms.",
+        "--latency SECONDS",
+        "Delay of each answer, e.g. 0.05 or 50ms.",
         default="0",
         read=_latency,
     )

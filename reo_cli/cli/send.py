@@ -70,7 +70,7 @@ class Event(Options):
     )
     date_format: str | None = option(
         *(EVENT, "--date-format FORMAT"),
-        "Of --event-at: day-first, month-first, or such as %d.%m.%Y.",
+        "Of --event-at: day-first, month-first, or a pattern, e.g. %d.%m.%Y.",
         read=parsing.date_format,
     )
 

@@ -75,7 +75,7 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
     )
     limit: int | None = opt.sending("--limit N", "Send N new events at most.", read=parsing.whole)
     shard: "Shard | None" = opt.sending(
-        "--shard I/N", "Only this share of the events, such as 1/4.", read=parsing.shard
+        "--shard I/N", "Only this share of the events, e.g. 1/4.", read=parsing.shard
     )
     lock: str | None = opt.sending(
         "--lock NAME",

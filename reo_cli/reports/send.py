@@ -8,7 +8,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.json_output import JsonText, error_shape
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Closing, Content, Fact, Shape, View, endpoint_fact
+from reo_cli.reports.view import Closing, Content, Fact, Shape, View, endpoint_fact, is_elsewhere
 from reo_cli.reports.words import count_of, number
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def content(result: "SendResult", screen: bool) -> Content:
         parts.append(f"{number(result.elapsed_ms)} ms")
     words = result.status.replace("_", " ")
     facts = [Fact(words, ", ".join(parts), _TONES.get(result.status, ""))]
-    return Content(facts=[*facts, endpoint_fact(result)] if result.endpoint_source else facts)
+    return Content(facts=[*facts, endpoint_fact(result)] if is_elsewhere(result) else facts)
 
 
 def closing(result: "SendResult") -> Closing:

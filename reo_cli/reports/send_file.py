@@ -17,6 +17,7 @@ from reo_cli.reports.view import (
     Shape,
     View,
     endpoint_fact,
+    is_elsewhere,
 )
 from reo_cli.reports.words import count_of, duration, number, rate
 from reo_cli.text import pasted
@@ -140,7 +141,7 @@ def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
         facts.append(Fact("rolled up", _roll_up(summary, summary.rolled_up)))
     if summary.counts.skipped:
         facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
-    if summary.dry_run or summary.endpoint_source:
+    if summary.dry_run or is_elsewhere(summary):
         facts.append(endpoint_fact(summary))
     if summary.dry_run:
         bodies, to_send = len(summary.bodies), summary.to_send

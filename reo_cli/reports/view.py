@@ -33,6 +33,11 @@ class Fact(NamedTuple):
     tone: Tone = ""
 
 
+def is_elsewhere(result: "Summary | SendResult") -> bool:
+    """Whether events went where a setting says; `--sandbox` was typed for this run."""
+    return result.endpoint_source not in ("", "flag --sandbox")
+
+
 def endpoint_fact(result: "Summary | SendResult") -> Fact:
     """Where events went, with the source of an endpoint that is not the API's."""
     source = f" ({result.endpoint_source})" if result.endpoint_source else ""
