@@ -6,7 +6,7 @@ from typing import Any
 
 from reo_cli.checks.texts import EXACT_LIMIT
 from reo_cli.checks.values import ABSENT, Checked, error, issue, not_a
-from reo_cli.readers.jsonfile import Decoder, unkept
+from reo_cli.readers.jsontext import Decoder, unkept
 from reo_cli.records import Issue
 from reo_cli.text import kind_of, shown
 

@@ -94,7 +94,7 @@ def field(option: str, name: str) -> str:
     plain = name.strip().replace("-", "_") if not name.startswith("meta.") else name
     if is_field(plain):
         return plain
-    from reo_cli.readers.advice import suggestion
+    from reo_cli.readers.suggest import suggestion
 
     near = suggestion(name)
     hint = f"did you mean `{near}`?" if near else f"fields are {', '.join(NAMES)} and meta.NAME"

@@ -237,7 +237,7 @@ class _Input:
             message = "the file holds a web page or XML, not events"
             raise Unreadable("another-format", message, "did the download fail?")
         if kind in ("json", "ndjson") and first.lstrip()[:1] not in ("{", "[", '"'):
-            from reo_cli.readers.csvfile import is_header
+            from reo_cli.readers.grammar import is_header
 
             if is_header(first, options):
                 message = "the file holds CSV, not JSON"

@@ -6,50 +6,15 @@ a blank is left in the command: a guess that happens to validate would send wron
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from reo_cli.events import BY_FOLDED, FIELDS, NAMES, folded
+from reo_cli.events import NAMES, folded
 from reo_cli.readers.columns import Plan, as_text, missing, plan
 from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.suggest import GUESSED, HOLD_DOMAINS, candidates, suggestions
 from reo_cli.readers.table import Problem
 from reo_cli.text import visible
 
-_ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
-
-_LAST_WORDS = {
-    "event_at": "at date time timestamp datetime ts day",
-    "count": "count downloads hits installs views calls quantity",
-    "domain": "domain website",
-    "ip_addr": "ip",
-    "environment": "env environment",
-}
-"""Words that say what a longer name is about, where it ends with them: `signup_date`."""
-
-_BY_LAST = {word: field for field, words in _LAST_WORDS.items() for word in words.split()}
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-
-_MOST_WORDS = 4
-_MARKS = frozenset(",;:|~^")
-"""They stand between names, not in one."""
-
-_HOLD_DOMAINS = frozenset(
-    "email mail mailaddress emailaddress useremail url website homepage referrer referer".split()
-)
-"""Names of columns that hold a domain, in a mail address or a URL: for `--domain-of`."""
-
-_DURATIONS = frozenset(
-    "request response load elapsed processing cpu wait run session avg average up total".split()
-)
-"""Words before `time` that make it a duration."""
-
-_OTHER_WORDS = frozenset("county country counties accounts counter".split())
-"""Words that look like a misspelt field and are something else."""
-
-_GUESSED = 200
-"""Names of one input that are looked at."""
-
-_LONGEST = 30
 _NAMES_SHOWN = 20
 _IGNORED_SINGLY = 4
 """More columns than these are left out by `--extra ignore` instead of one by one."""
@@ -70,89 +35,6 @@ _COLUMNS = {
     "ip_addr": "IP_COLUMN",
 }
 """Blanks for the fields that every event needs."""
-
-_LOOKS = {
-    "count": re.compile(r"[0-9][0-9.,'\u00a0\u202f ]*\Z"),
-    "event_at": re.compile(r".*[0-9].*[-/.: ].*[0-9]|[0-9]{9,}|.*[A-Za-z]{3}.*[0-9]"),
-    "domain": re.compile(r"\S+\.\S+\Z"),
-    "ip_addr": re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+\Z"),
-    "product_id": re.compile(r".*[^0-9.]"),
-    "activity_type": re.compile(r".*[^0-9.]"),
-}
-"""What the values of a field look like, be it roughly."""
-
-
-class Guess(NamedTuple):
-    """A field, and how far from certain it is: guesses sort from the best."""
-
-    doubt: int
-    field: str
-
-
-def suggestion(name: str) -> str | None:
-    """Return the field that a name most likely means, or None."""
-    guess = _guess(name)
-    return guess and guess.field
-
-
-@lru_cache(maxsize=1024)
-def _guess(name: str) -> Guess | None:
-    import difflib
-
-    key = folded(name)
-    if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
-        return Guess(0, field)
-    if key in _HOLD_DOMAINS:
-        return Guess(3, "domain")
-    last = name.rpartition(".")[2]
-    if last != name and (guess := _guess(last)):
-        return guess._replace(doubt=guess.doubt + 1)
-    words = [word[0].lower() for word in _WORD.finditer(name[: 4 * _LONGEST])]
-    if 1 < len(words) <= _MOST_WORDS and words[-1] in _BY_LAST and not _MARKS.intersection(name):
-        is_duration = words[-1] == "time" and words[-2] in _DURATIONS
-        return None if is_duration else Guess(1, _BY_LAST[words[-1]])
-    if len(key) > _LONGEST or key in _OTHER_WORDS:
-        return None
-    for doubt, known, shortest, cutoff in ((2, BY_FOLDED, 5, 0.8), (4, _ALSO, 6, 0.9)):
-        likely = [each for each in known if len(each) >= shortest and each[:1] == key[:1]]
-        if near := difflib.get_close_matches(key, likely, 1, cutoff):
-            return Guess(doubt, known[near[0]])
-    return None
-
-
-def candidates(
-    names: Iterable[str],
-    taken: Iterable[str] = (),
-    samples: Mapping[str, Sequence[Any]] | None = None,
-) -> dict[str, list[str]]:
-    """Return the names that could be a field, by field: those of least doubt, none that is taken.
-
-    What is in a column (`samples`) may rule it out.
-    """
-    found: dict[str, list[tuple[int, str]]] = {}
-    used = set(taken)
-    for name in list(names)[:_GUESSED]:
-        guess = _guess(name)
-        if guess and guess.field not in used and _fits(guess.field, (samples or {}).get(name, ())):
-            found.setdefault(guess.field, []).append((max(1, guess.doubt), name))
-    return {
-        field: [name for doubt, name in several if doubt == min(several)[0]]
-        for field, several in found.items()
-    }
-
-
-def _fits(field: str, values: Sequence[Any]) -> bool:
-    """Tell whether at least half of some values look like those of a field."""
-    texts = [text for each in values if (text := as_text(each))]
-    look = _LOOKS.get(field)
-    return not look or sum(1 for text in texts if look.match(text)) * 2 >= len(texts)
-
-
-def suggestions(names: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return the fields that names most likely mean, where only one name could be the field."""
-    found = candidates(names, taken)
-    meant = {several[0]: field for field, several in found.items() if len(several) == 1}
-    return {name: meant[name] for name in names if name in meant}
 
 
 def header_problem(
@@ -226,7 +108,7 @@ def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
 
 def _meant(keys: Iterable[str], options: ReadOptions) -> set[str]:
     """Return what keys are about, most likely."""
-    names = list(keys)[:_GUESSED]
+    names = list(keys)[:GUESSED]
     found = {*plan(names, options, header=False).fields, *candidates(names)}
     return {"company" if each in ("domain", "ip_addr") else each for each in found}
 
@@ -365,7 +247,7 @@ class _Advice:
         needed, blanks = self.options.needs(samples, self.sources)
         column = self.sources.get("domain", "")
         options = dict(needed)
-        if folded(column.rpartition(".")[2]) in _HOLD_DOMAINS:
+        if folded(column.rpartition(".")[2]) in HOLD_DOMAINS:
             options["--domain-of"] = column
         if "--domain-of" in options and f"domain={column.strip()}" in words:
             at = words.index(f"domain={column.strip()}")

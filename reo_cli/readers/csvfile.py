@@ -4,21 +4,25 @@ A row that cannot be read costs one record: reading goes on with the next line t
 """
 
 import csv
-import io
 import itertools
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from reo_cli.readers.columns import plan
+from reo_cli.readers.grammar import (
+    DELIMITERS,
+    OTHER_DELIMITERS,
+    cells_of,
+    detect_delimiter,
+    grammar,
+    is_header,
+    named,
+    names_fields,
+)
 from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.table import Problem, Row, Table
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Unreadable
 from reo_cli.records import EXCERPT, Issue, Record
-
-DELIMITERS = (",", ";", "\t", "|")
-_OTHER_DELIMITERS = (":", "^", "~", " ")
-"""Some that are never taken without --delimiter."""
 
 _HEADER_WITHIN = 20
 """Lines that are looked at to find a header below a title."""
@@ -194,7 +198,7 @@ class CSVFile:
         names = list(self._options.header)
         if names:
             self._delimiter = self._given or max(
-                DELIMITERS, key=lambda each: len(_cells(text, each) or ()) == len(names)
+                DELIMITERS, key=lambda each: len(cells_of(text, each) or ()) == len(names)
             )
             self._give_back(0)
         return names
@@ -217,14 +221,12 @@ class CSVFile:
             return Problem("not-csv", "the file holds JSON, not CSV", hint)
         found = detect_delimiter(text, options)
         self._delimiter = self._given or found
-        if len(_cells(text, self._delimiter) or [""]) == 1 < len(_cells(text, found) or ()):
+        if len(cells_of(text, self._delimiter) or [""]) == 1 < len(cells_of(text, found) or ()):
             word = "tab" if found == "\t" else found
-            message = (
-                f"{_named(self._delimiter)} does not separate the columns, but {_named(found)}"
-            )
+            message = f"{named(self._delimiter)} does not separate the columns, but {named(found)}"
             hint = options.hint(self._file, "--delimiter", word)
             return Problem("wrong-delimiter", message, hint)
-        names = _cells(text, self._delimiter)
+        names = cells_of(text, self._delimiter)
         if names is None:
             unclosed = text.count('"') % 2
             what = (
@@ -239,14 +241,14 @@ class CSVFile:
     def _another_form(self, names: list[str], text: str) -> Problem | None:
         """Say that the header has another form, or stands below the first line."""
         options = self._options
-        if _names_fields(names, options) or plan(names, options, header=True).fields:
+        if names_fields(names, options) or plan(names, options, header=True).fields:
             return self._drawn(text)
-        for mark in _OTHER_DELIMITERS:
+        for mark in OTHER_DELIMITERS:
             if len(plan(text.rstrip("\r\n").split(mark), options, header=True).fields) > 1:
                 hint = options.hint(self._file, "--delimiter", mark)
-                return Problem("wrong-delimiter", f"{_named(mark)} separates the columns", hint)
+                return Problem("wrong-delimiter", f"{named(mark)} separates the columns", hint)
         only = names[0] if len(names) == 1 else ""
-        if any(_names_fields(only.split(mark), options) for mark in DELIMITERS):
+        if any(names_fields(only.split(mark), options) for mark in DELIMITERS):
             hint = "remove the quotes at its ends"
             return Problem("misplaced-quote", "each line is in quotes as a whole", hint)
         return self._drawn(text) or self._header_below()
@@ -279,46 +281,3 @@ class CSVFile:
             below = self._taken[keep:]
         self._give_back(keep)
         return below
-
-
-def detect_delimiter(line: str, options: ReadOptions) -> str:
-    """Return the delimiter that makes most fields, then most columns, of a header line."""
-
-    def score(delimiter: str) -> tuple[int, int]:
-        names = _cells(line, delimiter) or line.rstrip("\r\n").split(delimiter)
-        return len(plan(names, options, header=True).fields), len(names)
-
-    return max(DELIMITERS, key=score)
-
-
-def _named(mark: str) -> str:
-    return {"\t": "a tab", " ": "a space"}.get(mark, f"`{mark}`")
-
-
-def is_header(line: str, options: ReadOptions) -> bool:
-    """Tell whether a line is a CSV file's header as it should be."""
-    cells = _cells(line, detect_delimiter(line, options))
-    return cells is not None and _names_fields(cells, options)
-
-
-def _names_fields(names: list[str], options: ReadOptions) -> bool:
-    """Tell whether two of some names are fields, or are likely meant to be."""
-    from reo_cli.readers.advice import candidates
-
-    return len({*plan(names, options, header=True).fields, *candidates(names)}) >= 2
-
-
-@lru_cache(maxsize=8)
-def grammar(delimiter: str) -> "re.Pattern[str]":
-    """Return RFC 4180's grammar of one record for a delimiter."""
-    plain = rf'[^"\r\n{re.escape(delimiter)}]*+'
-    cell = rf'(?:"(?:[^"]|"")*+"|{plain})'
-    return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*+\r*\n?\Z")
-
-
-def _cells(line: str, delimiter: str) -> list[str] | None:
-    """Return the cells of a text that is a record by itself, else None."""
-    if not grammar(delimiter).match(line):
-        return None
-    lines = io.StringIO(line, newline="")
-    return next(csv.reader(lines, delimiter=delimiter, strict=True), [])

@@ -5,37 +5,26 @@ array ends at its first error, because what follows cannot be told from what sta
 """
 
 import json
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NoReturn
 
+from reo_cli.readers.buffer import Buffer
+from reo_cli.readers.jsontext import Decoder, explained
 from reo_cli.readers.keys import Keys
 from reo_cli.readers.options import ReadOptions
-from reo_cli.readers.source import BLOCK
 from reo_cli.readers.text import RECORD_LIMIT, Lines
 from reo_cli.records import EXCERPT, Issue, Record
-from reo_cli.text import kind_of, visible
+from reo_cli.text import visible
 
 NO_META: dict[str, Any] = {}
-
-_SPACE = re.compile("[ \t\n\ufeff\x1e]*")
-"""White space, the marks of files that were joined, and what `jq --seq` writes before a value."""
 
 _MARK = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 """What tells where a value ends: quotes and brackets, and what escapes them."""
 
 _NEAR_END = 10
 """A fault so close to the end of a piece may be a literal, number or escape that is cut in two."""
-
-_TRIED_OFTEN = 4096
-"""Characters of a value up to which each line that may end it is tried."""
-
-_DIGITS_LIMIT = 4300
-"""The most digits that Python turns into an integer."""
-
 
 _LOOKED_AT = 100
 """Records that show what is in keys that are no fields."""
@@ -47,83 +36,11 @@ _CUT_OFF = (
 )
 
 
-class Unkept:
-    """Stands where a value was that JSON's grammar allows and nobody can keep."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        self.message = message
-
-
-class Decoder:
-    """Decodes one value at a time; `has_unkept` says that there are `Unkept`s in it."""
-
-    def __init__(self) -> None:
-        self.has_unkept = False
-        self._plain = self._decoder(int)
-        self._careful = self._decoder(self._integer)
-
-    def _decoder(self, integer: Any) -> json.JSONDecoder:
-        return json.JSONDecoder(
-            object_pairs_hook=self._object,
-            parse_float=self._float,
-            parse_int=integer,
-            parse_constant=self._constant,
-        )
-
-    def decode(self, text: str, start: int) -> tuple[Any, int]:
-        """Return the value at `start` and its end; JSONDecodeError and RecursionError else."""
-        self.has_unkept = False
-        try:
-            return self._plain.raw_decode(text, start)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # an integer that Python refuses
-            return self._careful.raw_decode(text, start)
-
-    def _unkept(self, code: str, message: str) -> Unkept:
-        self.has_unkept = True
-        return Unkept(code, message)
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            left = Counter(name for name, _ in pairs)
-            twice = next(name for name in left if left[name] > 1)
-            shown = visible(twice, 60)
-            value[twice] = self._unkept("key-twice", f'the key "{shown}" stands there twice')
-        return value
-
-    def _float(self, text: str) -> float | Unkept:
-        number = float(text)
-        if math.isinf(number):
-            message = f"the number {text[:40]} is too large for programs that read JSON"
-            return self._unkept("too-large", message)
-        return number
-
-    def _integer(self, text: str) -> int | Unkept:
-        if len(text) > _DIGITS_LIMIT:
-            return self._unkept("too-large", "an integer has over 4,300 digits")
-        return int(text)
-
-    def _constant(self, name: str) -> Unkept:
-        return self._unkept("not-json", f"{name} is not JSON: leave the field out or write null")
-
-
-def unkept(value: Any) -> Iterator[Unkept]:
-    """Yield what stands in a value for what cannot be kept."""
-    if isinstance(value, Unkept):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from unkept(each)
-
-
 class _Broken(Exception):
     """What ends an array, and all of the input behind it but further lines of NDJSON."""
 
 
-class JSONFile:
+class JSONFile(Buffer):
     """Reads one JSON input; `records` is the only thing to call, once.
 
     `by_line` says that each line is a value by itself, as far as is known; `looks_ahead`, that
@@ -141,22 +58,12 @@ class JSONFile:
         looks_ahead: bool,
     ) -> None:
         self._file = file
-        self._lines = lines
-        self._options = options
+        super().__init__(lines, line)
         self._keys = Keys(file, options)
         self._path = options.records
         self._decoder = Decoder()
         self._by_line = by_line
-        self._text = ""
-        self._at = 0
-        self._line = line
-        self._number = 0
         self._looked_at = _LOOKED_AT if looks_ahead else 0
-
-    @property
-    def line(self) -> int:
-        """The line that comes behind all that has arrived, from 1."""
-        return self._line + self._text.count("\n", self._at)
 
     def records(self) -> Iterator[Record | Issue]:
         """Yield a Record for each value, and an Issue for what is wrong between them."""
@@ -208,40 +115,6 @@ class JSONFile:
             hint = "remove it, or put all in [ ]"
         return Issue(self._file, self._line, 0, "", "error", what, hint, "", "not-json")
 
-    # the buffer
-
-    def _more(self) -> bool:
-        """Add lines up to one that may end a value; False at the end of the input."""
-        parts = [self._text[self._at :]]
-        tried = size = len(parts[0])
-        try:
-            while piece := self._lines.read(BLOCK):
-                if piece[-1:] == "\r" or piece[-2:] == "\r\n":
-                    piece = piece.rstrip("\r\n") + "\n"
-                parts.append(piece)
-                size += len(piece)
-                is_end = piece.rstrip("\n ,\t")[-1:] in ("}", "]", "") or len(piece) == BLOCK
-                if (is_end and (size < _TRIED_OFTEN or size >= 2 * tried)) or size > RECORD_LIMIT:
-                    break
-        finally:  # so that a line that cannot be read is known by its number
-            self._text, self._at = "".join(parts), 0
-        return size > tried
-
-    def _advance(self, to: int) -> None:
-        self._line += self._text.count("\n", self._at, to)
-        self._at = to
-
-    def _next(self) -> str:
-        """Go to the next character that counts and return it; "" at the end of the input."""
-        while True:
-            end = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if end > self._at:
-                self._advance(end)
-            if end < len(self._text):
-                return self._text[end]
-            if not self._more():
-                return ""
-
     def _go_on(self) -> None:
         """Go to the next line that may begin a value: in pretty JSON one that begins an object."""
         while True:
@@ -251,8 +124,6 @@ class JSONFile:
                 return
             if end >= 0 and (self._by_line or self._text[self._at] in "{["):
                 return
-
-    # values
 
     def _value(self) -> tuple[Any, str]:
         """Take the value at hand; return it and its text. Raises _Broken."""
@@ -287,7 +158,7 @@ class JSONFile:
             raise _Broken("too-deep", "the value is nested too deeply", hint, self._line)
         if is_cut and not self._more():
             raise _Broken(*_CUT_OFF, line)
-        raise _Broken("not-json", *_explained(why, text, at, column), line)
+        raise _Broken("not-json", *explained(why, text, at, column), line)
 
     def _next_record(self) -> Record:
         """Take the value at hand, which is a record, or broken for itself."""
@@ -299,7 +170,7 @@ class JSONFile:
             where = f" in line {at}" if at > line else ""
             text = self._text[self._at : self._at + EXCERPT]
             self._go_on()
-            return self._faulty(line, text.partition("\n")[0], code, message + where, hint)
+            return self._keys.faulty(line, text.partition("\n")[0], code, message + where, hint)
         self._by_line = "\n" not in text
         return self._record(line, text, value, {})
 
@@ -317,7 +188,7 @@ class JSONFile:
             line = self._line
             value, text = self._value()
             if path or not isinstance(value, dict):
-                yield self._faulty(line, text, "no-records", f"holds no array at `{path}`")
+                yield self._keys.faulty(line, text, "no-records", f"holds no array at `{path}`")
             else:
                 yield self._record(line, text, value, outer)
 
@@ -348,7 +219,7 @@ class JSONFile:
                 raise
             excerpt = self._text[self._at : self._at + EXCERPT]
             self._skip_long()
-            return self._faulty(line, excerpt, *_TOO_LONG)
+            return self._keys.faulty(line, excerpt, *_TOO_LONG)
         return self._record(line, text, value, outer)
 
     def _skip_long(self) -> None:
@@ -409,65 +280,13 @@ class JSONFile:
         else:
             self._advance(self._at + 1)
         if not is_found:
-            self._number += 1
             message = f"holds no array at `{visible(path, 60)}`"
-            yield self._faulty(line, "", "no-records", message)
-
-    # records
-
-    def _faulty(self, line: int, text: str, code: str, message: str, hint: str = "") -> Record:
-        self._number += 1
-        issue = Issue(
-            self._file, line, self._number, "", "error", message, hint, text[:EXCERPT], code
-        )
-        return Record(self._file, line, self._number, None, NO_META, text, (issue,))
+            yield self._keys.faulty(line, "", "no-records", message)
 
     def _record(self, line: int, text: str, value: Any, outer: Mapping[str, Any]) -> Record:
         """Return the record of a decoded value."""
         if len(text) > RECORD_LIMIT:
-            return self._faulty(line, text[:EXCERPT], *_TOO_LONG)
+            return self._keys.faulty(line, text[:EXCERPT], *_TOO_LONG)
         if self._decoder.has_unkept:
-            return self._unkept_record(line, text, value)
-        if isinstance(value, dict) and "payload" in value:
-            envelope, value = value, value["payload"]
-            if value is None and "raw" in envelope:
-                message = "could not be read the first time: `payload` is null"
-                hint = "put the event in place of null, or remove the line"
-                return self._faulty(line, text, "not-an-object", message, hint)
-            if not isinstance(value, dict):
-                message = f"`payload` is {kind_of(value)}, not an object"
-                return self._faulty(line, text, "not-an-object", message)
-        if not isinstance(value, dict):
-            message = f"is {kind_of(value)}, not an object with fields"
-            return self._faulty(line, text, "not-an-object", message)
-        self._number += 1
-        if outer:
-            value = {**outer, **value}
-        return self._keys.record(line, self._number, text, value)
-
-    def _unkept_record(self, line: int, text: str, value: Any) -> Record:
-        """Return the record that follows JSON's grammar and holds what cannot be kept."""
-        self._number += 1
-        payload = value.get("payload", value) if isinstance(value, dict) else None
-        fields = payload if isinstance(payload, dict) else {}
-        found = [(name, each) for name, inner in fields.items() for each in unkept(inner)]
-        found = found or [("", each) for each in unkept(value)]
-        excerpt = text[:EXCERPT].partition("\n")[0]
-        place = (self._file, line, self._number)
-        faults = tuple(
-            Issue(*place, name, "error", each.message, "", excerpt, each.code)
-            for name, each in found
-        )
-        return Record(*place, None, NO_META, text, faults)
-
-
-def _explained(why: str, text: str, at: int, column: int) -> tuple[str, str]:
-    """Say what keeps a text from being JSON, in Python's words, and what may have happened."""
-    what, hint = why.partition(" at")[0].lower().replace("'", "`"), ""
-    found = text[at : at + 5]
-    if "trailing comma" in why or ("property name" in why and found[:1] == "}"):
-        what = "a comma stands before a closing bracket"
-    elif found[:1] == "'" or found.startswith(("None", "True", "False")):
-        hint = "this is how Python writes it: use json.dumps"
-    near = re.split("[\r\n]", text[at : at + 20], maxsplit=1)[0]
-    return f"is not JSON: {what} in column {column}{f', at `{near}`' if near else ''}", hint
+            return self._keys.unkept(line, text, value)
+        return self._keys.record_of(line, text, value, outer)

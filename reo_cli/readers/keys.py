@@ -1,13 +1,14 @@
-"""The keys of JSON objects → fields: decided once for all objects that have the same keys."""
+"""JSON values → Records: what keys stand for is decided once for all objects that share them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reo_cli.readers.columns import as_text, filters, plan, reach
+from reo_cli.readers.jsontext import unkept
 from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.table import Problem
-from reo_cli.records import Issue, Record
-from reo_cli.text import visible
+from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.text import kind_of, visible
 
 NO_META: dict[str, Any] = {}
 
@@ -51,13 +52,55 @@ class Keys:
         }
         self._unseen |= dict.fromkeys(columns, "--ignore, --only or --skip names")
         self._any = False
+        self._number = 0
 
     def is_field(self, key: str) -> bool:
         """Tell whether a key by itself stands for a field."""
         return bool(plan((key,), self._options, header=False).fields)
 
-    def record(self, line: int, number: int, text: str, value: dict[str, Any]) -> Record:
+    def faulty(self, line: int, text: str, code: str, message: str, hint: str = "") -> Record:
+        """Return the record of a value that is none."""
+        self._number += 1
+        place = (self._file, line, self._number)
+        excerpt = text[:EXCERPT].partition("\n")[0]
+        issue = Issue(*place, "", "error", message, hint, excerpt, code)
+        return Record(*place, None, NO_META, text, (issue,))
+
+    def record_of(self, line: int, text: str, value: Any, outer: Mapping[str, Any]) -> Record:
+        """Return the record of a value; `outer` are the scalars of what encloses it."""
+        if isinstance(value, dict) and "payload" in value:
+            envelope, value = value, value["payload"]
+            if value is None and "raw" in envelope:
+                message = "could not be read the first time: `payload` is null"
+                hint = "put the event in place of null, or remove the line"
+                return self.faulty(line, text, "not-an-object", message, hint)
+            if not isinstance(value, dict):
+                message = f"`payload` is {kind_of(value)}, not an object"
+                return self.faulty(line, text, "not-an-object", message)
+        if not isinstance(value, dict):
+            message = f"is {kind_of(value)}, not an object with fields"
+            return self.faulty(line, text, "not-an-object", message)
+        self._number += 1
+        return self._record(line, text, {**outer, **value} if outer else value)
+
+    def unkept(self, line: int, text: str, value: Any) -> Record:
+        """Return the record of a value that follows JSON's grammar and holds `Unkept`s."""
+        self._number += 1
+        payload = value.get("payload", value) if isinstance(value, dict) else None
+        fields = payload if isinstance(payload, dict) else {}
+        found = [(name, each) for name, inner in fields.items() for each in unkept(inner)]
+        found = found or [("", each) for each in unkept(value)]
+        excerpt = text[:EXCERPT].partition("\n")[0]
+        place = (self._file, line, self._number)
+        faults = tuple(
+            Issue(*place, name, "error", each.message, "", excerpt, each.code)
+            for name, each in found
+        )
+        return Record(*place, None, NO_META, text, faults)
+
+    def _record(self, line: int, text: str, value: dict[str, Any]) -> Record:
         """Return the record of an object."""
+        number = self._number
         keys = tuple(value)
         shape = self._shapes.get(keys) or self._shape(keys)
         self._any = True

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers import ReadOptions
-from reo_cli.readers.advice import candidates, header_problem, suggestion
+from reo_cli.readers.advice import header_problem
 from reo_cli.readers.columns import header_target, missing, plan
 from reo_cli.readers.options import CommandLine, require_one_field_each
+from reo_cli.readers.suggest import candidates, suggestion
 from reo_cli.text import pasted
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.readers import ReadOptions
-from reo_cli.readers.csvfile import detect_delimiter
+from reo_cli.readers.grammar import detect_delimiter
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import Record
 from tests.readers.reading import ALL, fields, items
