@@ -116,7 +116,7 @@ class Checker:
         payload = {name: value for name, value in draft.items() if value is not None}
         event_id = payload.pop("event_id", None)
         if not record.faults:  # they name what is missing, too
-            found += self._missing(payload, found)
+            found += self._missing(record.fields, payload, found)
         content, odd = content_of(payload, event_id)
         if event_id is not None:
             payload["event_id"] = event_id
@@ -166,7 +166,9 @@ class Checker:
         draft["meta"], odd = normal(keys)
         found += [each._replace(field="meta") for each in odd]
 
-    def _missing(self, payload: Mapping[str, Any], found: Sequence[Issue]) -> Iterator[Issue]:
+    def _missing(
+        self, fields: Mapping[str, Any], payload: Mapping[str, Any], found: Sequence[Issue]
+    ) -> Iterator[Issue]:
         """Yield the fields that are missing, but not those that have an error already."""
         if payload.keys() >= _REQUIRED and ("domain" in payload or "ip_addr" in payload):
             return
@@ -181,8 +183,10 @@ class Checker:
                     hint, options = "to leave it out: others have one", [("--skip", "event_at=")]
                 yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
         if not {"domain", "ip_addr"} & (payload.keys() | wrong):
-            hint = "the API needs one of the two to find the company"
-            both = issue("error", "missing", "is missing, and so is domain", hint)
+            hint, options = "the API needs one of the two to find the company", []
+            if "domain" in fields and "ip_addr" not in fields:
+                hint, options = "to leave such records out: no company", [("--skip", "domain=")]
+            both = issue("error", "missing", "is missing, and so is domain", hint, *options)
             yield both._replace(field="ip_addr")
 
     def as_far_as_good(self, record: Record) -> dict[str, Any] | None:

@@ -72,6 +72,12 @@ def domain_of(raw: Any) -> Checked:
     return _no_domain(raw.strip(), None, ()) if raw.strip() else ABSENT
 
 
+def company_in(text: str) -> str | None:
+    """Return the domain that `--domain-of` finds in a text, None in a free mailbox, or the text."""
+    domain, wrong = domain_of(text)
+    return text if wrong else domain
+
+
 def _judged(name: str, option: Option) -> Checked:
     if name in MAILBOXES:
         hint = "no company can be told from it"

@@ -48,7 +48,8 @@ class Validation(NamedTuple):
     """The end of a `validate` run; `issues` holds at most `--max-issues` of them.
 
     `error` is what kept an input from being read to its end, if anything did. `repeats` are the
-    records that are invalid because of another one only: they are in the totals.
+    records that are invalid because of another one only: they are in the totals. `hints` are
+    complete commands that read more of the values.
     """
 
     files: Sequence[FileResult]
@@ -56,6 +57,7 @@ class Validation(NamedTuple):
     issues: Sequence[Issue] = ()
     error: ReoError | None = None
     repeats: int = 0
+    hints: Sequence[str] = ()
 
     @property
     def faults(self) -> Sequence[ReoError]:
@@ -103,7 +105,8 @@ def validate(
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    return Validation(run.files, run.totals.result(), issues, error, run.repeated)
+    hints = log.commands(options)
+    return Validation(run.files, run.totals.result(), issues, error, run.repeated, hints)
 
 
 class _Run:

@@ -38,6 +38,7 @@ def reading(
 ) -> "tuple[ReadOptions, Rules]":
     """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
     from reo_cli.checks.checker import require_good
+    from reo_cli.checks.domains import company_in
     from reo_cli.checks.needs import needs_under
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
@@ -79,6 +80,7 @@ def reading(
         ignored=tuple(options.ignore or ()),
         only=options.only or {},
         skip=options.skip or {},
+        values={"domain": company_in} if rules.domain_of else {},
         null=frozenset(options.null or ()),
         records=options.records or "",
         header=options.columns or (),

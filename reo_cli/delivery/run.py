@@ -346,6 +346,8 @@ class _Run:
         counts = sum_of([*self._records, *self._inputs])
         if counts.invalid or counts.rejected or book.broken:
             self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            if mending := self._log.commands(order.reading):
+                self.error = self.error.changed(hint=f"{self.error.hint}; or {mending[0]}")
             if counts.rejected:
                 self.error = changed_sums(counts.rejected, sum_of(self._inputs).read)
         elif watch is not None:

@@ -179,17 +179,22 @@ class Filter(NamedTuple):
     column: str
     values: frozenset[str]
     wanted: bool
+    read: Callable[[str], str | None] | None
 
     def leaves_out(self, text: str) -> bool:
         """Tell whether a record with this text there is left out."""
+        if self.read:
+            text = self.read(text) or ""
         return (text in self.values) is not self.wanted
 
 
 def filters(options: ReadOptions) -> list[Filter]:
     """Return what `--only` and `--skip` ask."""
+    asked = [(options.only, True), (options.skip, False)]
     return [
-        *(Filter(column, values, True) for column, values in options.only.items()),
-        *(Filter(column, values, False) for column, values in options.skip.items()),
+        Filter(column, values, wanted, options.values.get(column))
+        for given, wanted in asked
+        for column, values in given.items()
     ]
 
 

@@ -84,7 +84,8 @@ class ReadOptions(NamedTuple):
 
     `mapped` gives fields the column, key, path or `column+column` they are read from. `given` are
     the fields that `--set`, `--default`, the short flags or the settings supply. `only` and `skip`
-    are values by column or field. `header` names the columns of a table that has no header.
+    are values by column or field, and `values` say what a field's text stands for there. `header`
+    names the columns of a table that has no header.
     `sql` is a query whose rows are read in place of the inputs, with `sql_memory` at most.
     `command` is the command line that hints repeat; where it is None there are no such options.
     `needs` tells what options values need, to be proposed with those that names need.
@@ -102,6 +103,7 @@ class ReadOptions(NamedTuple):
     ignored: tuple[str, ...] = ()
     only: Mapping[str, frozenset[str]] = NOTHING
     skip: Mapping[str, frozenset[str]] = NOTHING
+    values: Mapping[str, Callable[[str], str | None]] = MappingProxyType({})
     null: frozenset[str] = frozenset()
     given: frozenset[str] = frozenset()
     sql: str | None = None

@@ -30,6 +30,7 @@ class Kind:
         self.lines: list[int] = []
         self.last = 0
         self.values: dict[str, None] = {}
+        self.hint, self._options = first.hint, set(first.options)
 
     def add(self, issue: Issue) -> None:
         """Count one more."""
@@ -37,6 +38,8 @@ class Kind:
         self.last = issue.line
         if len(self.lines) < LINES_NAMED and issue.line not in self.lines:
             self.lines.append(issue.line)
+        if self._options.intersection(issue.options) < self._options:  # fewer mend them all
+            self.hint, self._options = issue.hint, self._options.intersection(issue.options)
         quoted = _QUOTED.search(issue.message)
         if quoted and len(self.values) < VALUES_NAMED:
             self.values[quoted[0]] = None
@@ -57,7 +60,7 @@ class Kind:
 def kind_of(issue: Issue) -> tuple[str, ...]:
     """What issues of one kind agree in; without a code, in the shape of their message too."""
     what = issue.code or _VARYING.sub("", issue.message)
-    hint = _VARYING.sub("", issue.hint)
+    hint = " ".join({name for name, _ in issue.options}) or _VARYING.sub("", issue.hint)
     return (issue.file, issue.severity, issue.field, what, hint)
 
 
@@ -110,8 +113,8 @@ def _finding(kind: Kind, stream: Stream) -> Iterator[str]:
     yield from labelled(f"{first.severity}:", tone, words, stream, margin)
     if where := kind.where():
         yield from labelled("", "", where, stream, margin + "  ")
-    if first.hint:
-        yield from labelled("hint:", "hint", first.hint, stream, margin)
+    if kind.hint:
+        yield from labelled("hint:", "hint", kind.hint, stream, margin)
 
 
 def _head(issue: Issue, stream: Stream) -> str:

@@ -156,8 +156,8 @@ def _distinct(distinct: "Distinct") -> str:
 
 
 def closing(result: "Validation") -> Closing:
-    """What kept inputs from being read; the issues speak for themselves."""
-    return Closing(result.faults)
+    """What kept inputs from being read, and the commands that read more of the values."""
+    return Closing(result.faults, result.hints)
 
 
 VIEW = View("validate", blank, shape, content, closing, issues_of)
