@@ -1,16 +1,20 @@
 """What all tests share: reo as a real process in a clean world, and a look-out for leaked keys."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+SCALE = float(os.environ.get("REO_TEST_SCALE") or 0.1)
+"""How much of a long figure is run; the README says how long all of it takes."""
 
 hypothesis.settings.register_profile("reo", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
@@ -24,6 +28,33 @@ KEY_FILES = ("config.toml", ".env", "key")
 """Parts of the names of files in which tests put the key on purpose."""
 
 Env = Mapping[str, str | None]
+
+LAUNCHER = """
+import os, sys
+pid = os.fork()
+if not pid:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts a program from a small process: Linux counts the memory of whoever forked as its own."""
+
+
+def scaled(number: int, least: int = 1) -> int:
+    """The part of a figure that is to be run."""
+    return max(least, round(number * SCALE))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests between the short ones: dots keep coming, and no long one is the last."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if item not in set(slow)]
+    step = len(quick) * 3 // 4 // (len(slow) + 1)
+    for number, item in enumerate(slow):
+        quick.insert((number + 1) * step + number, item)
+    items[:] = quick
 
 
 @dataclass(frozen=True)
@@ -81,11 +112,16 @@ class World:
         env: Env | None = None,
         cwd: Path | None = None,
         timeout: float = 60,
+        code: str = "",
     ) -> Run:
-        """Run reo to its end; its standard input is empty unless `input` is given."""
+        """Run reo to its end; its standard input is empty unless `input` is given.
+
+        `code` is executed in its process before it starts.
+        """
         data = input.encode() if isinstance(input, str) else input
+        program = ["-c", f"{code}\nfrom reo_cli.cli import main; main()"]
         done = subprocess.run(
-            [sys.executable, "-m", "reo_cli", *args],
+            [sys.executable, *(program if code else ["-m", "reo_cli"]), *args],
             input=data or b"",
             capture_output=True,
             env=self.environ(env),
@@ -97,6 +133,31 @@ class World:
             assert CANARY not in text, f"the key leaked: {text}"
             assert "Traceback" not in text, text
         return run
+
+    def measured(
+        self, *args: str, data: Iterable[bytes] | None = None, env: Env | None = None
+    ) -> tuple[Run, float]:
+        """Run reo on a stream of bytes; give the run and the most memory it had, in MiB."""
+        out, err, peak = (self.folder / name for name in ("out", "err", "peak"))
+        launch = [sys.executable, "-S", "-c", LAUNCHER, str(peak), sys.executable]
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*launch, "-m", "reo_cli", *args],
+                env=self.environ(env),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
+                stdout=stdout,
+                stderr=stderr,
+            )
+            if process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    for block in data or ():
+                        process.stdin.write(block)
+                    process.stdin.close()
+            process.wait()
+        run = Run(process.returncode, out.read_text(), err.read_text())
+        assert "Traceback" not in run.stderr, run.stderr
+        return run, int(peak.read_text()) / 1024
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real forward proxy on loopback, for tests: it tunnels `CONNECT`, and remembers what it saw."""
+"""Certificates, and a real forward proxy on loopback that remembers what it saw, for tests."""
 
 import contextlib
 import socket
@@ -6,7 +6,24 @@ import ssl
 import threading
 from base64 import b64encode
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Self
+
+import trustme
+
+
+def server_context(
+    authority: trustme.CA, *names: str, since: float = -40, until: float = 90
+) -> ssl.SSLContext:
+    """TLS for a server of these names, with a certificate that is valid between these days."""
+    now = datetime.now(UTC)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(
+        *(names or ("localhost", "127.0.0.1", "ingest.example")),
+        not_before=now + timedelta(days=since),
+        not_after=now + timedelta(days=until),
+    ).configure_cert(context)
+    return context
 
 
 @dataclass

@@ -1,15 +1,15 @@
 """requests carries every event: seen from inside the real process."""
 
 import json
-import resource
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CANARY, World
-from tests.faults import FaultServer, failure, late, success
+from tests.faults import FaultServer, failure, success
+
+EVENT = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
 
 SPY = """
 import os, sys
@@ -54,9 +54,8 @@ def seen(spied: dict[str, str]) -> tuple[list[str], Counter[str]]:
 
 
 def test_requests_carries_the_event_of_send(world: World, spied: dict[str, str]) -> None:
-    event = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
     with FaultServer([failure(503), success()]) as server:
-        assert world.run("send", *event, "--endpoint", server.url, env=spied).code == 0
+        assert world.run("send", *EVENT, "--endpoint", server.url, env=spied).code == 0
         bodies, connects = seen(spied)
         assert [request.body.decode() for request in server.requests] == bodies
     assert len(bodies) == 2
@@ -75,54 +74,33 @@ def test_requests_carries_every_event_of_send_file(world: World, spied: dict[str
     assert {json.loads(body)["payload"]["count"] for body in bodies} == set(range(200))
 
 
+NO_THREAD = """
+import threading
+def start(thread): raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "said"),
     [
         ("import sys; sys.modules['_ssl'] = None", 78, "_ssl"),
-        (
-            "import reo_cli.client.dial as dial\n"
-            "class Thread:\n"
-            "    def __init__(self, **_): pass\n"
-            '    def start(self): raise RuntimeError("can\'t start new thread")\n'
-            "dial.Thread = Thread",
-            74,
-            "no more threads",
-        ),
+        (NO_THREAD, 74, "no more threads"),
     ],
     ids=["TLS", "threads"],
 )
 def test_a_limit_of_the_system_is_one_line(
     world: World, code: str, exit_code: int, said: str
 ) -> None:
-    (world.home / "sitecustomize.py").write_text(code)
-    env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(world.home)}
     url = "https://ingest.invalid/" if "_ssl" in code else "http://localhost:9/"
-    event = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
-    run = world.run("send", *event, "--endpoint", url, env=env)
+    run = world.run("send", *EVENT, "--endpoint", url, env={"REO_API_KEY": CANARY}, code=code)
     assert (run.code, run.stderr.count("error:")) == (exit_code, 1), run.stderr
     assert said in run.stderr
 
 
-def test_64_connections_under_a_limit_of_40_descriptors(world: World) -> None:
-    rows = "".join(f"primary,{n},acme.com,{1790000000 + n},app\n" for n in range(300))
-    (world.folder / "x.csv").write_text("activity_type,count,domain,event_at,product_id\n" + rows)
-    with FaultServer(late(0.3)) as server:
-        process = world.start(
-            *("send-file", "x.csv", "--endpoint", server.url, "--concurrency", "64"),
-            env={"REO_API_KEY": CANARY},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        )
-        stderr = process.communicate(timeout=60)[1].decode()
-    assert (process.returncode, stderr.count("error:")) == (74, 1), stderr
-    assert "ulimit -n" in stderr
-
-
 def test_a_send_leaves_no_socket_to_the_collector(world: World) -> None:
-    event = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
     env = {"REO_API_KEY": CANARY, "PYTHONWARNINGS": "error::ResourceWarning", "PYTHONDEVMODE": "1"}
     for script in ([success()], [failure(400)], [failure(503), success()]):
         with FaultServer(script) as server:
-            run = world.run("send", *event, "--endpoint", server.url, env=env)
+            run = world.run("send", *EVENT, "--endpoint", server.url, env=env)
         assert "ResourceWarning" not in run.stderr, run.stderr

@@ -1,9 +1,7 @@
 """`config doctor` against real servers: what it finds, what it sends, what it makes of the code."""
 
-import datetime
 import os
 import socket
-import ssl
 import threading
 import time
 from email.utils import formatdate
@@ -18,7 +16,7 @@ from reo_cli.errors import ExitCode
 from reo_cli.settings import Sources
 from tests.conftest import CANARY as KEY
 from tests.faults import Action, FaultServer, answer, cut_head, drip_head, raw, silence
-from tests.proxies import ForwardProxy
+from tests.proxies import ForwardProxy, server_context
 
 ALL = ["config", "key", "endpoint", "dns", "tcp", "proxy", "tls", "answer", "clock", "ledger"]
 
@@ -58,18 +56,6 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 def statuses(checks: list[Check]) -> dict[str, str]:
     return {check.name: check.status for check in checks if check.status != "ok"}
-
-
-def secured(authority: trustme.CA, host: str, days: float) -> ssl.SSLContext:
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = authority.issue_cert(
-        host,
-        not_before=now - datetime.timedelta(days=40),
-        not_after=now + datetime.timedelta(days=days),
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 def bundle(authority: trustme.CA, folder: Path) -> str:
@@ -229,7 +215,7 @@ def test_a_server_that_does_not_tell_its_time(folder: Path, date: str | None) ->
 
 def test_tls_names_issuer_and_expiry(folder: Path, authority: trustme.CA) -> None:
     with dated() as server:
-        server.tls = secured(authority, "localhost", 90.5)
+        server.tls = server_context(authority, "localhost", until=90.5)
         server.host = "localhost"
         checks = run(folder, server.url, REO_CA_BUNDLE=bundle(authority, folder))
     assert statuses(checks) == {}
@@ -239,7 +225,7 @@ def test_tls_names_issuer_and_expiry(folder: Path, authority: trustme.CA) -> Non
 
 def test_a_private_ca_by_the_usual_variable(folder: Path, authority: trustme.CA) -> None:
     with dated() as server:
-        server.tls = secured(authority, "localhost", 90)
+        server.tls = server_context(authority, "localhost", until=90)
         server.host = "localhost"
         checks = run(folder, server.url, REQUESTS_CA_BUNDLE=bundle(authority, folder))
     assert statuses(checks) == {}
@@ -247,7 +233,7 @@ def test_a_private_ca_by_the_usual_variable(folder: Path, authority: trustme.CA)
 
 def test_a_certificate_that_ends_soon(folder: Path, authority: trustme.CA) -> None:
     with dated() as server:
-        server.tls = secured(authority, "localhost", 5.5)
+        server.tls = server_context(authority, "localhost", until=5.5)
         server.host = "localhost"
         checks = run(folder, server.url, REO_CA_BUNDLE=bundle(authority, folder))
     assert statuses(checks) == {"tls": "warning"}
@@ -267,7 +253,7 @@ def test_certificates_that_are_refused(
 ) -> None:
     trust = bundle(authority if trusted else trustme.CA(), folder)
     with dated() as server:
-        server.tls = secured(authority, name, days)
+        server.tls = server_context(authority, name, until=days)
         server.host = "localhost"
         checks = run(folder, server.url, REO_CA_BUNDLE=trust)
     assert server.requests == []
@@ -287,7 +273,7 @@ def test_a_ca_file_that_is_none(folder: Path) -> None:
 
 def test_the_way_through_a_proxy(folder: Path, authority: trustme.CA) -> None:
     with dated() as server:
-        server.tls = secured(authority, "ingest.example", 90)
+        server.tls = server_context(authority, "ingest.example", until=90)
         with ForwardProxy(server.port, "ann:secret-password") as proxy:
             checks = run(
                 folder,

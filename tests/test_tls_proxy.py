@@ -6,27 +6,24 @@ import ssl
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import trustme
 
-from reo_cli.client import Target, prepare
+from reo_cli.client import Target
 from reo_cli.client.answers import FaultKind
-from reo_cli.client.connection import Connection
 from reo_cli.client.faults import tls_fault
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.target import CA_VARIABLES
 from reo_cli.errors import ExitCode, ReoError
 from tests import faults
+from tests.attempts import GRACE, KEY, TIMEOUT, ask, body_of, connected, target_for, timed
 from tests.faults import Action, FaultServer
-from tests.proxies import ForwardProxy
+from tests.proxies import ForwardProxy, server_context
 
-KEY = "CANARY-key-0123456789"
-BODY = b'{"payload": {"event_id": "e1"}}'
 HOST = "ingest.example"
 DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
 REFUSED = Verdict.NOT_THE_API
@@ -61,41 +58,9 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def server_context(
-    authority: trustme.CA,
-    *names: str,
-    not_before: datetime | None = None,
-    not_after: datetime | None = None,
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = authority.issue_cert(
-        *(names or ("localhost", "127.0.0.1", HOST)), not_before=not_before, not_after=not_after
-    )
-    certificate.configure_cert(context)
-    return context
-
-
 @pytest.fixture(scope="session")
 def context(authority: trustme.CA) -> ssl.SSLContext:
     return server_context(authority)
-
-
-def target_for(
-    url: str,
-    bundle: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    timeout: float = 5,
-) -> Target:
-    with patch.dict(os.environ, environ or {}):
-        return prepare(url, KEY, timeout=timeout, ca_bundle=bundle)
-
-
-def ask(target: Target) -> Outcome:
-    connection = Connection(target)
-    try:
-        return connection.attempt(BODY)
-    finally:
-        connection.close()
 
 
 # --- Certificates (5.3) -------------------------------------------------------------------------
@@ -157,9 +122,6 @@ def test_a_folder_of_ca_certificates_works(
         assert ask(target_for(server.url, None, empty)).verdict is DELIVERED
 
 
-LONG_AGO, FAR_AHEAD = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=900)
-
-
 def assert_no_request(server: FaultServer, outcome: Outcome, said: str) -> None:
     assert outcome.verdict is CONFIG
     assert not outcome.unreachable
@@ -190,24 +152,16 @@ def test_5_3_a_certificate_for_another_host_gets_no_byte(
             assert f"{host}:{server.port}" in outcome.reason
 
 
-def test_5_3_an_expired_certificate_gets_no_byte(authority: trustme.CA, bundle: Path) -> None:
-    expired = server_context(
-        authority, "127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO + timedelta(days=9)
-    )
-    with FaultServer(tls=expired) as server:
-        outcome = ask(target_for(server.url, bundle))
-        assert_no_request(server, outcome, "it has expired")
-
-
-def test_a_certificate_of_the_future_mentions_the_clock(
-    authority: trustme.CA, bundle: Path
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [(-40, -1, "it has expired"), (900, 909, "not yet valid: the clock")],
+)
+def test_5_3_a_certificate_out_of_its_time_gets_no_byte(
+    since: float, until: float, said: str, authority: trustme.CA, bundle: Path
 ) -> None:
-    early = server_context(
-        authority, "127.0.0.1", not_before=FAR_AHEAD, not_after=FAR_AHEAD + timedelta(days=9)
-    )
-    with FaultServer(tls=early) as server:
-        outcome = ask(target_for(server.url, bundle))
-        assert_no_request(server, outcome, "not yet valid: the clock")
+    context = server_context(authority, since=since, until=until)
+    with FaultServer(tls=context) as server:
+        assert_no_request(server, ask(target_for(server.url, bundle)), said)
 
 
 def test_any_other_fault_of_a_certificate_is_named() -> None:
@@ -305,35 +259,28 @@ def test_a_server_that_wants_a_client_certificate(authority: trustme.CA, bundle:
     ids=lambda value: value.name if isinstance(value, Action) else None,
 )
 def test_faults_inside_tls(
-    action: Action,
-    verdict: Verdict,
-    version: ssl.TLSVersion,
-    authority: trustme.CA,
-    bundle: Path,
+    action: Action, verdict: Verdict, version: ssl.TLSVersion, authority: trustme.CA, bundle: Path
 ) -> None:
     context = server_context(authority)
     context.maximum_version = version
     with FaultServer([faults.success(), action], tls=context) as server:
-        connection = Connection(target_for(server.url, bundle, timeout=0.4))
-        assert connection.attempt(BODY).verdict is DELIVERED
-        connection.close()
-        connection = Connection(target_for(server.url, bundle, timeout=0.4))
+        target = target_for(server.url, bundle, timeout=TIMEOUT)
+        assert ask(target).verdict is DELIVERED
         start = time.monotonic()
-        outcome = connection.attempt(BODY)
-        assert time.monotonic() - start < 0.9
-        assert outcome.verdict is verdict
+        assert ask(target).verdict is verdict
+        assert time.monotonic() - start < TIMEOUT + GRACE
         assert len(server.requests) == 2
-        connection.close()
 
 
 @pytest.mark.parametrize("every", [0, 1, 3])
 def test_n14_inside_tls(every: int, context: ssl.SSLContext, bundle: Path) -> None:
-    with FaultServer(tls=context, close_every=every) as server:
-        connection = Connection(target_for(server.url, bundle))
-        assert {connection.attempt(BODY).verdict for _ in range(12)} == {DELIVERED}
+    with (
+        FaultServer(tls=context, close_every=every) as server,
+        connected(target_for(server.url, bundle)) as connection,
+    ):
+        assert {connection.attempt(body_of()).verdict for _ in range(12)} == {DELIVERED}
         assert len(server.requests) == 12
         assert server.connections == (12 // every if every else 1)
-        connection.close()
 
 
 DRIPPING = faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=b"HTTP/1.1 200 OK\r\n\r\n")
@@ -343,18 +290,17 @@ DRIPPING = faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=b"HTTP/1.1 2
 # --- Proxies (5.4) ------------------------------------------------------------------------------
 
 
-def proxied(
-    proxy: str, bundle: Path, *, host: str = HOST, timeout: float = 5, **environ: str
-) -> Target:
-    url = f"https://{host}{faults.PATH}"
-    return target_for(url, bundle, {"HTTPS_PROXY": proxy, **environ}, timeout)
+def proxied(proxy: str, bundle: Path, host: str = HOST, timeout: float = 5) -> Target:
+    return target_for(f"https://{host}{faults.PATH}", bundle, {"HTTPS_PROXY": proxy}, timeout)
 
 
 def test_5_4_a_proxy_sees_the_host_and_never_the_key(context: ssl.SSLContext, bundle: Path) -> None:
-    with FaultServer(tls=context) as server, ForwardProxy(server.port) as proxy:
-        connection = Connection(proxied(f"http://{proxy.address}", bundle))
-        assert [connection.attempt(BODY).verdict for _ in range(3)] == [DELIVERED] * 3
-        connection.close()
+    with (
+        FaultServer(tls=context) as server,
+        ForwardProxy(server.port) as proxy,
+        connected(proxied(f"http://{proxy.address}", bundle)) as connection,
+    ):
+        assert [connection.attempt(body_of()).verdict for _ in range(3)] == [DELIVERED] * 3
     (head,) = proxy.heads
     assert head.startswith(b"CONNECT ingest.example:443 HTTP/1.")
     assert b"Authorization" not in head
@@ -428,11 +374,8 @@ def test_a_proxy_that_is_not_there(bundle: Path) -> None:
 @pytest.mark.parametrize("action", [faults.silence(), faults.drip_head(), faults.drip_continue()])
 def test_n6_a_slow_proxy_does_not_stretch_the_deadline(action: Action, bundle: Path) -> None:
     with FaultServer(action) as proxy:
-        start = time.monotonic()
-        outcome = ask(proxied(f"http://127.0.0.1:{proxy.port}", bundle, timeout=0.3))
-        assert 0.25 < time.monotonic() - start < 0.8
-    assert outcome.verdict is TRANSIENT
-    assert outcome.unreachable
+        outcome = timed(proxied(f"http://127.0.0.1:{proxy.port}", bundle, timeout=TIMEOUT))
+    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
 
 
 @pytest.mark.parametrize("inner", [faults.raw(b"HTTP/1.1 200 OK\r\n\r\n", "hold"), DRIPPING])
@@ -440,11 +383,8 @@ def test_n6_a_slow_proxy_over_https_does_not_either(
     inner: Action, context: ssl.SSLContext, bundle: Path
 ) -> None:
     with FaultServer(inner, tls=context) as proxy:
-        start = time.monotonic()
-        outcome = ask(proxied(f"https://127.0.0.1:{proxy.port}", bundle, timeout=0.4))
-        assert 0.35 < time.monotonic() - start < 0.9
-    assert outcome.verdict is TRANSIENT
-    assert outcome.unreachable
+        outcome = timed(proxied(f"https://127.0.0.1:{proxy.port}", bundle, timeout=TIMEOUT))
+    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
 
 
 def test_certificates_are_checked_through_a_proxy(context: ssl.SSLContext, bundle: Path) -> None:
@@ -455,20 +395,17 @@ def test_certificates_are_checked_through_a_proxy(context: ssl.SSLContext, bundl
 
 
 def test_a_proxy_over_https_works(context: ssl.SSLContext, bundle: Path) -> None:
+    large = body_of("x" * 200_000)
     with (
         FaultServer(tls=context, close_every=2) as server,
         ForwardProxy(server.port, "joe:hunter2", tls=context) as proxy,
     ):
-        connection = Connection(proxied(f"https://joe:hunter2@{proxy.address}", bundle))
-        large = b'{"payload": {"event_id": "%b"}}' % (b"x" * 200_000)
-        verdicts = [connection.attempt(body).verdict for body in (BODY, large) * 3]
+        url = f"https://joe:hunter2@{proxy.address}"
+        with connected(proxied(url, bundle)) as connection:
+            verdicts = [connection.attempt(each).verdict for each in (body_of(), large) * 3]
         assert verdicts == [DELIVERED] * 6
         server.script = faults.drip_body()
-        connection = Connection(proxied(f"https://joe:hunter2@{proxy.address}", bundle, timeout=1))
-        start = time.monotonic()
-        assert connection.attempt(BODY).verdict is TRANSIENT
-        assert time.monotonic() - start < 1.5
-        connection.close()
+        assert timed(proxied(url, bundle, timeout=TIMEOUT)).verdict is TRANSIENT
     assert KEY.encode() not in proxy.relayed + b"".join(proxy.heads)
 
 
@@ -511,7 +448,7 @@ def test_loopback_needs_no_proxy(context: ssl.SSLContext, bundle: Path) -> None:
     ],
 )
 def test_which_proxy_applies(environ: dict[str, str], expected: str) -> None:
-    proxy = target_for("https://ingest.example/api", environ=environ).proxy
+    proxy = target_for("https://ingest.example/api", None, environ).proxy
     assert (proxy.name if proxy else "") == expected
 
 
@@ -531,7 +468,7 @@ def test_which_proxy_applies(environ: dict[str, str], expected: str) -> None:
 def test_no_proxy_is_obeyed_in_the_usual_way(no_proxy: str, spared: bool) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         environ = {"HTTPS_PROXY": "http://a.example:1", name: no_proxy}
-        proxy = target_for("https://ingest.example/api", environ=environ).proxy
+        proxy = target_for("https://ingest.example/api", None, environ).proxy
         assert (proxy is None) is spared
 
 
@@ -553,6 +490,6 @@ def test_no_proxy_is_obeyed_in_the_usual_way(no_proxy: str, spared: bool) -> Non
 )
 def test_a_proxy_that_cannot_be_used_is_an_error(value: str) -> None:
     with pytest.raises(ReoError, match="HTTPS_PROXY") as caught:
-        target_for("https://ingest.example/api", environ={"HTTPS_PROXY": value})
+        target_for("https://ingest.example/api", None, {"HTTPS_PROXY": value})
     assert caught.value.exit_code is ExitCode.CONFIG
     assert "hunter2" not in repr(caught.value)

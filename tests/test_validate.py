@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run, World
+from tests.conftest import Run, World, scaled
 
 HEADER = "activity_type,count,domain,event_at,product_id\n"
 ROW = "primary,{},acme.com,1710000000,reoWebApp\n"
@@ -289,36 +289,6 @@ def test_github_annotations(reo: Reo, folder: Path) -> None:
     assert summary.read_text().startswith("### reo validate")
 
 
-LAUNCHER = """
-import os, sys
-pid = os.fork()
-if not pid:
-    os.execv(sys.argv[2], sys.argv[2:])
-_, status, usage = os.wait4(pid, 0)
-with open(sys.argv[1], "w") as file:
-    file.write(str(usage.ru_maxrss))
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-"""Starts a program from a small process: Linux counts the memory of whoever forked as its own."""
-
-
-def measured(world: World, *args: str) -> tuple[Run, int]:
-    """Run `reo validate -o json` and give the most memory that it had, in MiB."""
-    peak = world.folder / "peak"
-    command = [sys.executable, "-S", "-c", LAUNCHER, str(peak), sys.executable, "-m", "reo_cli"]
-    done = subprocess.run(
-        [*command, "validate", "-o", "json", *args],
-        env=world.environ(),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-    )
-    return Run(done.returncode, done.stdout, done.stderr), int(peak.read_text()) // 1024
-
-
-SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "ndjson", "json"])
 def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
@@ -328,14 +298,14 @@ def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
     if kind == "json":
         first, last = f"[{first},", f",{last}]"
     small.write_text(first + last.lstrip(",") if kind != "json" else first + last[1:])
-    _, least = measured(world, small.name)
+    _, least = world.measured("validate", "-o", "json", small.name)
     with path.open("wb") as file:
         file.write(first.encode() + opened.encode())
-        for _ in range(int(1024 * SCALE) or 1):
+        for _ in range(scaled(1024, 50)):
             file.write(b"x" * (1 << 20))
         file.write(b'"}\n' if kind != "csv" else b"\n")
         file.write(last.encode())
-    run, most = measured(world, path.name)
+    run, most = world.measured("validate", "-o", "json", path.name)
     path.unlink()
     assert run.code == 65
     assert (run.json["read"], run.json["invalid"]) == (3, 1)
@@ -348,12 +318,12 @@ def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
 
 @pytest.mark.slow
 def test_r4_a_quote_that_swallows_the_file(world: World, folder: Path) -> None:
-    many = int(1_000_000 * SCALE) or 1
+    many = scaled(1_000_000)
     path = folder / "a.csv"
     with path.open("w") as file:
         file.write(HEADER + 'primary,"1,acme.com,1710000000,reoWebApp\n')
         file.writelines(ROW.format(n) for n in range(1, many + 1))
-    run, most = measured(world, path.name)
+    run, most = world.measured("validate", "-o", "json", path.name)
     assert (run.json["read"], run.json["invalid"]) == (many + 1, 1)
     assert [(each["line"], each["message"]) for each in run.json["issues"]] == [
         (2, "a quote is opened and not closed")
@@ -365,14 +335,14 @@ def test_r4_a_quote_that_swallows_the_file(world: World, folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
 def test_memory_does_not_grow_with_the_rows(world: World, folder: Path, kind: str) -> None:
     peaks = []
-    for many in (10_000, int(1_000_000 * SCALE)):
+    for many in (10_000, scaled(1_000_000, 50_000)):
         path = folder / f"{many}.{kind}"
         with path.open("w") as file:
             file.write(HEADER if kind == "csv" else "")
             for n in range(many):
                 line = ROW if kind == "csv" else LINE
                 file.write(line.format(n).replace("acme", f"a{n}"))
-        run, peak = measured(world, path.name)
+        run, peak = world.measured("validate", "-o", "json", path.name)
         assert (run.code, run.json["valid"]) == (0, many)
         peaks.append(peak)
     assert peaks[1] <= 60

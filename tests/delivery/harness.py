@@ -6,7 +6,6 @@ reo says of itself; that is compared with the truth afterwards.
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import time
@@ -19,16 +18,8 @@ from typing import Any
 from tests.conftest import CANARY, Env, Run, World
 from tests.faults import FaultServer
 
-SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
-"""How much of a long figure is run; .ci/run sets less than 1."""
-
 HEADER = ("activity_type", "count", "domain", "event_at", "product_id")
 ENDS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
-
-
-def scaled(number: int, least: int = 1) -> int:
-    """The part of a figure that is to be run."""
-    return max(least, round(number * SCALE))
 
 
 def row(number: int, **changes: object) -> dict[str, object]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import World
+from tests.conftest import World, scaled
 from tests.delivery.harness import (
     Desk,
     assert_complete,
@@ -25,7 +25,6 @@ from tests.delivery.harness import (
     ndjson,
     row,
     rows,
-    scaled,
     wait_until,
 )
 from tests.faults import Action, FaultServer, Request, failure, late
@@ -170,10 +169,10 @@ def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
 
 
 FAIL_POINT = """
-import os, signal, sys
+import os, signal
 from reo_cli.delivery.ledger import Account
 
-number, when = int(sys.argv[1]), sys.argv[2]
+number, when = %d, %r
 record = Account.record
 
 def tampered(self, acknowledged):
@@ -186,9 +185,6 @@ def tampered(self, acknowledged):
         os.kill(os.getpid(), signal.SIGKILL)
 
 Account.record = tampered
-sys.argv[1:] = sys.argv[3:]
-from reo_cli.cli import main
-main()
 """
 
 
@@ -199,16 +195,9 @@ def test_k2_kill_just_before_and_after_an_acknowledgement_is_recorded(
 ) -> None:
     events = rows(80, identical=1 / 3)
     file = desk.csv(events)
-    desk.options = ["--concurrency", "4"]
-    command = [sys.executable, "-c", FAIL_POINT, str(number), when, "send-file", str(file)]
-    process = subprocess.run(
-        [*command, *desk.options],
-        env=desk.world.environ(desk.environ()),
-        cwd=desk.world.folder,
-        capture_output=True,
-        timeout=60,
-    )
-    assert process.returncode == -signal.SIGKILL
+    code = FAIL_POINT % (number, when)
+    args = ("send-file", str(file), "--concurrency", "4")
+    assert desk.world.run(*args, env=desk.environ(), code=code).code == -signal.SIGKILL
     first = accepted(desk.server)
     held = desk.ledger_holds()
     if when == "after":
@@ -224,8 +213,7 @@ def test_k2_kill_just_before_and_after_an_acknowledgement_is_recorded(
 def test_k3_a_disk_that_is_full_for_the_ledger_from_the_start(desk: Desk) -> None:
     """A limit on the size of files stands for the full disk: it needs no rights and no tools."""
     file = desk.csv(rows(50))
-    run = starved(desk, 3000, file, "-o", "json")
-    assert run.returncode == 73
+    assert desk.send(file, code=limited(3000)).code == 73
     assert desk.server.requests == []
     assert desk.send(file).code == 0
     assert_complete(desk.server, rows(50))
@@ -234,33 +222,18 @@ def test_k3_a_disk_that_is_full_for_the_ledger_from_the_start(desk: Desk) -> Non
 def test_k3_a_disk_that_gets_full_on_the_way(desk: Desk) -> None:
     events = rows(600)
     file = desk.csv(events)
-    run = starved(desk, 120_000, file, "-o", "json", "--concurrency", "16")
-    assert run.returncode == 74
+    run = desk.send(file, "--concurrency", "16", code=limited(120_000))
+    assert run.code == 74
     sent = accepted(desk.server)
     assert 0 < sent < 600
-    assert f'"delivered": {sent}' in run.stdout
+    assert run.json["delivered"] == sent
     assert desk.send(file).code == 0
     assert assert_complete(desk.server, events).repeats <= 32
 
 
-def starved(desk: Desk, size: int, *args: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run reo where no file may grow beyond `size` bytes."""
-    code = (
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
-        "from reo_cli.cli import main; main()"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, "send-file", *map(str, args)],
-        env=desk.world.environ(desk.environ()),
-        cwd=desk.world.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "Traceback" not in run.stderr, run.stderr
-    assert run.stdout.count("\n") == 1, run.stdout
-    return run
+def limited(size: int) -> str:
+    """Code after which no file may grow beyond `size` bytes."""
+    return f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
 
 
 @pytest.mark.slow

@@ -153,7 +153,7 @@ def test_an_event_that_is_always_answered_503_is_the_only_one_to_be_errored(numb
 def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bound, most = 50, 0
+    bound, most = 20, 0
     monkeypatch.setattr(intake, "WAITING_MOST", bound)
 
     def look(dispatcher: Dispatcher) -> None:
@@ -161,12 +161,12 @@ def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
         most = max(most, len(dispatcher._queue._waiting))
 
     def server(each: Attempt) -> tuple[float, Outcome]:
-        return 0.01, ERROR if each.number > 200 and each.number % 20 else DELIVERED
+        return 0.01, ERROR if each.number > 200 and each.number % 10 else DELIVERED
 
     policy = Policy(concurrency=32, retries=1000, give_up_after=1e6)
-    done = Simulation(server, records(700), policy, watch=look).run()
+    done = Simulation(server, records(400), policy, watch=look).run()
     assert bound <= most < bound + 32 + intake.AHEAD
-    assert done.counts == Counts(delivered=700)
+    assert done.counts == Counts(delivered=400)
 
 
 # Outages
@@ -174,14 +174,14 @@ def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
 
 def test_ten_minutes_of_outage_cost_few_requests_and_end_by_themselves() -> None:
     """N3."""
-    begin, end = 5.0, 605.0
+    begin, end = 1.0, 601.0
     done = run(
         lambda each: (0.02, REFUSED if begin <= each.at < end else DELIVERED),
-        20_000,
+        6000,
         concurrency=64,
         give_up_after=900,
     )
-    assert done.counts == Counts(delivered=20_000)
+    assert done.counts == Counts(delivered=6000)
     during = [each for each in done.transport.attempts if begin <= each.at < end]
     assert len(during) <= 120
     after = next(each for each in done.transport.attempts if each.at >= end)
@@ -192,7 +192,7 @@ def test_ten_minutes_of_outage_cost_few_requests_and_end_by_themselves() -> None
 def test_a_short_outage_is_over_soon_whatever_was_under_way() -> None:
     """The failures of what was under way when it began do not count as probes."""
     done = run(
-        lambda each: (0.05, REFUSED if 2 <= each.at < 4 else DELIVERED), 20_000, concurrency=256
+        lambda each: (0.05, REFUSED if 2 <= each.at < 4 else DELIVERED), 12_000, concurrency=256
     )
     after = next(each for each in done.transport.attempts if each.at >= 4)
     assert after.at - 4 <= 8

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from reo_cli.delivery.ledger import Account, Ledger
+from tests.conftest import scaled
 
 API = "https://api.test/events"
 STRACE = shutil.which("strace")
-SCALE = float(os.environ.get("REO_TEST_SCALE", "1"))
 
 RECORDER = """
 import sys, time
@@ -150,7 +150,7 @@ def test_a_failing_write_is_a_clear_error_and_loses_nothing(
 @pytest.mark.slow
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_a_kill_at_every_write_loses_nothing(path: Path) -> None:
-    points = range(1, max(24, int(110 * SCALE)))
+    points = range(1, scaled(110, 24))
     said: list[str] = []
     for point in points:
         before = tampering(f"signal=KILL:when={point}")

@@ -163,7 +163,7 @@ def at_once(most: int, seconds: float = 0.05) -> Server:
 def test_a_server_that_takes_some_at_a_time_is_kept_busy_and_seldom_overrun(
     most: int, concurrency: int
 ) -> None:
-    number = most * 20 * 120
+    number = most * 20 * 80
     done = run(at_once(most), number, concurrency=concurrency, retries=1000)
     assert done.counts.delivered == number
     ideal = number / (most / 0.05)
@@ -411,7 +411,7 @@ def test_after_an_outage_the_old_limit_is_soon_reached_again() -> None:
         return 0.05, REFUSED if 5 < attempt.at < 25 else DELIVERED
 
     limits: dict[int, int] = {}
-    simulation = Simulation(serve, records(60_000))
+    simulation = Simulation(serve, records(12_000))
     simulation.policy = type(simulation.policy)(concurrency=64)
     simulation.watch = lambda each: limits.setdefault(
         int(simulation.transport.time), each.pace.limit

@@ -1,6 +1,5 @@
 """R1, R4, R7, R8: memory, signals, and a world with things missing (reliability.md section 4)."""
 
-import contextlib
 import fcntl
 import os
 import random
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CANARY, Run, World
+from tests.conftest import CANARY, Run, World, scaled
 from tests.delivery.harness import (
     Desk,
     assert_complete,
@@ -24,12 +23,9 @@ from tests.delivery.harness import (
     ndjson,
     row,
     rows,
-    scaled,
     wait_until,
 )
 from tests.faults import FaultServer, endless, late, silence, success
-
-MIB = 1024
 
 
 @pytest.fixture
@@ -43,43 +39,14 @@ def desk(world: World, server: FaultServer) -> Desk:
     return Desk(world, server)
 
 
-LAUNCHER = """
-import os, sys
-pid = os.fork()
-if not pid:
-    os.execv(sys.argv[2], sys.argv[2:])
-_, status, usage = os.wait4(pid, 0)
-with open(sys.argv[1], "w") as file:
-    file.write(str(usage.ru_maxrss))
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-"""Starts a program from a small process: Linux counts the memory of whoever forked as its own."""
-
-
-def measured(desk: Desk, *args: str | Path, data: Iterable[bytes] | None = None) -> tuple[Run, int]:
-    """Run `reo send-file -o json`; give the run and the most memory it had, in KiB."""
-    out, err, peak = (desk.world.folder / name for name in ("out", "err", "peak"))
-    command = [sys.executable, "-S", "-c", LAUNCHER, str(peak)]
-    command += [sys.executable, "-m", "reo_cli", "send-file", "-o", "json", *map(str, args)]
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*command, *desk.options],
-            env=desk.world.environ(desk.environ()),
-            cwd=desk.world.folder,
-            stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-        )
-        if data is not None and process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                for block in data:
-                    process.stdin.write(block)
-                process.stdin.close()
-        process.wait()
-    run = Run(process.returncode, out.read_text(), err.read_text())
-    assert "Traceback" not in run.stderr, run.stderr
+def measured(
+    desk: Desk, *args: str | Path, data: Iterable[bytes] | None = None
+) -> tuple[Run, float]:
+    """Run `reo send-file -o json`; give the run and the most memory it had, in MiB."""
+    command = ("send-file", "-o", "json", *map(str, args), *desk.options)
+    run, peak = desk.world.measured(*command, data=data, env=desk.environ())
     check_sums(run.json)
-    return run, int(peak.read_text())
+    return run, peak
 
 
 # R1
@@ -101,15 +68,15 @@ def many(path: Path, number: int, last: str = "") -> Path:
 def test_r1_memory_does_not_grow_with_the_file(desk: Desk) -> None:
     """Through read, check, identity and ledger: an error in the last line makes it a check only."""
     desk.send(desk.csv(rows(200)))
-    small, big = 100_000, scaled(1_000_000, 200_000)
+    small, big = 50_000, scaled(1_000_000, 100_000)
     last = "primary,many,acme.com,1790000000,reoWebApp\n"
     peaks = []
     for number in (small, big):
         run, peak = measured(desk, many(desk.world.folder / f"{number}.csv", number, last))
         assert (run.code, run.json["read"], run.json["invalid"]) == (65, number + 1, 1)
         peaks.append(peak)
-    assert peaks[1] <= 80 * MIB
-    assert peaks[1] - peaks[0] <= 4 * MIB
+    assert peaks[1] <= 80
+    assert peaks[1] - peaks[0] <= 4
     assert len(desk.server.requests) == 200
 
 
@@ -117,22 +84,22 @@ def test_r1_memory_does_not_grow_with_the_file(desk: Desk) -> None:
 @pytest.mark.timeout(600)
 def test_r1_memory_does_not_grow_while_sending(world: World) -> None:
     """But for the bounded caches of ledger and scratch database, which fill up on the way."""
-    caches, peaks = 7 * MIB, []
-    for number in (1000, scaled(40_000, 8000)):
+    caches, peaks = 7, []
+    for number in (1000, scaled(40_000, 4000)):
         with FaultServer(success()) as server:
             desk = Desk(world, server, ["--concurrency", "32", "--ledger", f"{number}.db"])
             run, peak = measured(desk, many(world.folder / f"{number}.csv", number))
             assert (run.code, counts(run)) == (0, {"delivered": number})
             peaks.append(peak)
-    assert peaks[1] <= 80 * MIB
-    assert peaks[1] - peaks[0] <= caches + 1 * MIB
+    assert peaks[1] <= 80
+    assert peaks[1] - peaks[0] <= caches + 1
 
 
 # R4
 
 
 @pytest.fixture
-def plain(desk: Desk) -> int:
+def plain(desk: Desk) -> float:
     """The memory of a run with nothing special in it."""
     _, peak = measured(desk, "-", "--format", "ndjson", data=[ndjson(rows(20)).encode()])
     return peak
@@ -141,7 +108,7 @@ def plain(desk: Desk) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
-def test_r4_one_endless_line(desk: Desk, plain: int, kind: str) -> None:
+def test_r4_one_endless_line(desk: Desk, plain: float, kind: str) -> None:
     """A line of 1 GiB is one issue with its line, and what follows it follows."""
     header = b"activity_type,count,domain,event_at,product_id\n" if kind == "csv" else b""
     good = [
@@ -160,7 +127,7 @@ def test_r4_one_endless_line(desk: Desk, plain: int, kind: str) -> None:
         yield end + good[0]
 
     run, peak = measured(desk, "-", "--format", kind, "--skip-invalid", data=data())
-    assert peak - plain <= 16 * MIB
+    assert peak - plain <= 16
     assert counts(run) == {"delivered": 2, "invalid": 1}
     assert run.code == 1
     issues = [each for each in run.json["issues"] if each["severity"] == "error"]
@@ -180,11 +147,11 @@ def test_r4_an_unclosed_quote_in_row_2(desk: Desk) -> None:
 
 
 @pytest.mark.slow
-def test_r4_an_answer_without_end(desk: Desk, plain: int) -> None:
+def test_r4_an_answer_without_end(desk: Desk, plain: float) -> None:
     desk.server.script = endless()
     before = len(desk.server.requests)
     run, peak = measured(desk, desk.csv([row(7000)]), "--retries", "0")
-    assert peak - plain <= 16 * MIB
+    assert peak - plain <= 16
     assert counts(run) == {"errored": 1}
     assert len(desk.server.requests) == before + 1
     desk.server.script = success()
@@ -192,6 +159,9 @@ def test_r4_an_answer_without_end(desk: Desk, plain: int) -> None:
 
 
 # R7
+
+SOON = 4.5
+"""Seconds: nothing was waited for, on a machine that may be busy (what is waited for is 5 s)."""
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -205,7 +175,7 @@ def test_r7_signals_at_random_moments(world: World) -> None:
     with FaultServer(late(0.01)) as server:
         desk = Desk(world, server, ["--concurrency", "8", "-o", "json"])
         file = desk.csv(events)
-        for turn in range(scaled(50, 10)):
+        for turn in range(scaled(50, 6)):
             number = list(SIGNALS)[turn % 3]
             before = len(server.requests)
             process = desk.start(file, quiet=False, stdout=subprocess.PIPE)
@@ -215,7 +185,7 @@ def test_r7_signals_at_random_moments(world: World) -> None:
             process.send_signal(number)
             began = time.monotonic()
             out, err = process.communicate(timeout=30)
-            assert time.monotonic() - began < 9
+            assert time.monotonic() - began < SOON + 5
             assert process.returncode == SIGNALS[number], err
             assert b"Traceback" not in err
             run = Run(process.returncode, out.decode(), err.decode())
@@ -230,20 +200,17 @@ def test_r7_signals_at_random_moments(world: World) -> None:
         assert assert_complete(server, events).repeats == 0
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_r7_what_does_not_answer_gets_five_seconds(desk: Desk, number: int) -> None:
+def test_r7_what_does_not_answer_gets_five_seconds(desk: Desk) -> None:
     desk.server.script = [success(), *[silence()] * 100]
     process = desk.start(desk.csv(rows(20)), "-o", "json", stdout=subprocess.PIPE)
     assert wait_until(lambda: len(desk.server.requests) >= 3, process)
-    process.send_signal(number)
+    process.send_signal(signal.SIGHUP)
     began = time.monotonic()
     out, _ = process.communicate(timeout=30)
-    assert 4.5 < time.monotonic() - began < 9  # 5 s, and what a busy machine adds
+    assert 4.5 < time.monotonic() - began < SOON + 5
     run = Run(process.returncode, out.decode(), "")
-    assert process.returncode == SIGNALS[signal.Signals(number)]
-    assert run.json["delivered"] == 1
-    assert run.json["errored"] == 2
-    assert run.json["unsent"] == 17
+    assert run.code == 129
+    assert counts(run) == {"delivered": 1, "errored": 2, "unsent": 17}
 
 
 def test_r7_a_second_signal_ends_it_at_once(desk: Desk) -> None:
@@ -255,31 +222,29 @@ def test_r7_a_second_signal_ends_it_at_once(desk: Desk) -> None:
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     out, err = process.communicate(timeout=30)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON
     assert process.returncode == 130, "the first one tells why"
     assert b"Traceback" not in err
     check_sums(Run(0, out.decode(), "").json)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_r7_a_signal_before_the_first_request(desk: Desk, number: int) -> None:
+def test_r7_a_signal_before_the_first_request(desk: Desk) -> None:
     """While it waits for a lock: nothing was read, and the result says so."""
     file = desk.csv(rows(200))
     first = desk.start(file, "--rate", "2")
     assert wait_until(lambda: desk.server.requests, first)
     second = desk.start(file, "--wait", "60", "-o", "json", stdout=subprocess.PIPE)
     time.sleep(1)
-    second.send_signal(number)
-    out, err = second.communicate(timeout=10)
-    assert second.returncode == SIGNALS[signal.Signals(number)], err
+    second.send_signal(signal.SIGTERM)
+    out, err = second.communicate(timeout=30)
+    assert second.returncode == 143, err
     result = Run(0, out.decode(), "").json
     assert (result["read"], result["status"]) == (0, "interrupted")
     first.kill()
     first.communicate()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_r7_a_pipe_that_says_nothing_holds_up_no_signal(desk: Desk, number: int) -> None:
+def test_r7_a_pipe_that_says_nothing_holds_up_no_signal(desk: Desk) -> None:
     """What was read and not sent stands in the rejects file: a pipe cannot be read again."""
     desk.server.script = late(0.05)
     read_end, write_end = os.pipe()
@@ -291,12 +256,12 @@ def test_r7_a_pipe_that_says_nothing_holds_up_no_signal(desk: Desk, number: int)
     os.close(read_end)
     os.write(write_end, ndjson(rows(100)).encode())
     assert wait_until(lambda: len(desk.server.requests) >= 10, process)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=30)
     os.close(write_end)
-    assert time.monotonic() - began < 2
-    assert process.returncode == SIGNALS[signal.Signals(number)], err
+    assert time.monotonic() - began < SOON
+    assert process.returncode == 130, err
     assert b"Traceback" not in err
     run = Run(process.returncode, out.decode(), "")
     check_sums(run.json)
@@ -320,23 +285,8 @@ def test_r7_a_fifo_too(desk: Desk) -> None:
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         _, err = process.communicate(timeout=20)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     assert process.returncode == 143, err
-
-
-def driven(desk: Desk, code: str, *args: str | Path) -> Run:
-    """Run `reo send-file -o json` in a process that executes `code` first."""
-    program = f"{code}\nfrom reo_cli.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "send-file", *map(str, args), "-o", "json"],
-        env=desk.world.environ(desk.environ()),
-        cwd=desk.world.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
 
 
 def test_r7_a_signal_at_the_end_of_a_run_takes_no_result_away(desk: Desk) -> None:
@@ -350,7 +300,7 @@ def test_r7_a_signal_at_the_end_of_a_run_takes_no_result_away(desk: Desk) -> Non
         "    return summary\n"
         "run.upload = late"
     )
-    run = driven(desk, code, desk.csv(rows(5)))
+    run = desk.send(desk.csv(rows(5)), code=code)
     assert (run.code, run.json["status"], run.json["delivered"]) == (0, "success", 5)
 
 
@@ -375,7 +325,7 @@ NO_THREAD = (
 def test_r9_a_limit_of_the_system_is_one_line_that_names_it(
     desk: Desk, code: str, named: str, exit_code: int
 ) -> None:
-    run = driven(desk, code, desk.csv(rows(5)))
+    run = desk.send(desk.csv(rows(5)), code=code)
     assert (run.code, run.json["exit_code"]) == (exit_code, exit_code)
     assert run.stderr.count("error:") == 1
     assert named in run.stderr
@@ -384,10 +334,12 @@ def test_r9_a_limit_of_the_system_is_one_line_that_names_it(
 
 def test_r9_64_connections_where_40_files_may_be_open(desk: Desk) -> None:
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))  # noqa: E731
+    desk.server.script = late(0.1)
     process = desk.start(desk.csv(rows(600)), "--concurrency", "64", preexec_fn=limit)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
     assert_complete(desk.server, rows(600))
+    assert 20 < desk.server.connections < 40
 
 
 # R8
@@ -440,34 +392,16 @@ def test_r8_nohup_goes_on_when_the_terminal_goes(desk: Desk) -> None:
     assert_complete(desk.server, events)
 
 
-def bare(desk: Desk, *args: str | Path, env: dict[str, str]) -> Run:
-    """Run reo with exactly this environment."""
-    done = subprocess.run(
-        [sys.executable, "-m", "reo_cli", "send-file", *map(str, args), "-o", "json"],
-        env=env,
-        cwd=desk.world.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
+NOTHING = dict.fromkeys(("REO_API_KEY", "REO_ENDPOINT", "HOME", "PATH", "LANG", "TMPDIR"))
+"""Takes every variable away."""
 
 
 def test_r8_an_empty_environment(desk: Desk) -> None:
     """Complete, or one clear line; nothing may land in a home that was not given."""
     key = desk.world.folder / "key"
     key.write_text(CANARY)
-    flags: list[str | Path] = [
-        "--api-key-file",
-        key,
-        "--endpoint",
-        desk.server.url,
-        "--ledger",
-        "l.db",
-    ]
-    run = bare(desk, desk.csv(rows(10)), *flags, env={})
+    flags = ("--api-key-file", key, "--endpoint", desk.server.url, "--ledger", "l.db")
+    run = desk.send(desk.csv(rows(10)), *flags, env=NOTHING)
     assert run.code == 0, run.stderr
     assert_complete(desk.server, rows(10))
 
@@ -477,21 +411,15 @@ UNWRITABLE = "/proc/no-such-home"
 
 
 def test_r8_a_home_that_cannot_be_written(desk: Desk) -> None:
-    env = {
-        "HOME": UNWRITABLE,
-        "PATH": os.environ["PATH"],
-        "REO_API_KEY": CANARY,
-        "REO_ENDPOINT": desk.server.url,
-    }
+    desk.env = {"HOME": UNWRITABLE}
     file = desk.csv(rows(10))
-    run = bare(desk, file, env=env)
+    run = desk.send(file)
     assert run.code == 73
     assert run.stderr.count("error:") == 1
     assert "--ledger" in run.stderr
     assert desk.server.requests == []
-    ways_out: list[list[str | Path]] = [["--no-ledger"], ["--ledger", "here.db"]]
-    for way_out in ways_out:
-        run = bare(desk, file, *way_out, env=env)
+    for way_out in (["--no-ledger"], ["--ledger", "here.db"]):
+        run = desk.send(file, *way_out)
         assert run.code == 0, run.stderr
     assert len(desk.server.requests) == 20
 
@@ -519,18 +447,12 @@ before = left()
 for _ in range(5):
     once("events.csv")
 print(before, left())
+sys.exit()
 """
     desk.csv(rows(30))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=desk.world.environ(desk.environ()),
-        cwd=desk.world.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = desk.world.run(code=code, env=desk.environ())
     before, _, after = done.stdout.strip().partition(") (")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.stderr
     assert before.strip("()") == after.strip("()"), done.stdout
     assert before.startswith("(1,")
 
@@ -540,7 +462,7 @@ print(before, left())
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_r7_a_reader_that_has_stopped_reading_holds_up_no_signal(desk: Desk, signals: int) -> None:
-    file = desk.csv(rows(6000))
+    file = desk.csv(rows(3000))
     read, write = os.pipe()
     process = desk.start(file, "-o", "ndjson", stdout=write, quiet=False)
     os.close(write)
@@ -555,10 +477,10 @@ def test_r7_a_reader_that_has_stopped_reading_holds_up_no_signal(desk: Desk, sig
         process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
     assert process.wait(20) == 128 + signal.SIGTERM
-    assert time.monotonic() - began < (6.5 if signals == 1 else 2)
+    assert time.monotonic() - began < SOON + (5 if signals == 1 else 0)
     os.close(read)
     assert desk.send(file).code == 0
-    assert assert_complete(desk.server, rows(6000)).repeats <= 8
+    assert assert_complete(desk.server, rows(3000)).repeats <= 8
 
 
 def test_r7_a_ledger_that_another_process_keeps_holds_up_no_signal(desk: Desk) -> None:
@@ -573,7 +495,7 @@ def test_r7_a_ledger_that_another_process_keeps_holds_up_no_signal(desk: Desk) -
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 6.5
+        assert time.monotonic() - began < SOON + 5
         other.execute("ROLLBACK")
     other.close()
     assert desk.send(file).code == 0
@@ -596,20 +518,18 @@ def test_a_process_that_was_stopped_takes_the_answers_that_came_in_time(world: W
 
 def test_max_time_ends_the_check_and_the_waiting_for_a_lock(desk: Desk) -> None:
     file = desk.csv(rows(60_000))
-    began = time.monotonic()
     run = desk.send(file, "--max-time", "0.6")
     assert (run.code, run.json["error"]["reason"]) == (75, "max_time")
     assert "no run with this --max-time will ever send" in run.json["error"]["hint"]
-    assert time.monotonic() - began < 3
+    assert run.json["elapsed_s"] < SOON
     assert not desk.server.requests
     small = desk.csv(rows(2), "small.csv")
     with small.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        began = time.monotonic()
-        run = desk.send(small, "--wait", "20", "--max-time", "4")
+        run = desk.send(small, "--wait", "20", "--max-time", "2")
         assert run.code == 75
         assert "will ever send" not in run.json["error"]["hint"]
-        assert time.monotonic() - began < 10
+        assert run.json["elapsed_s"] < SOON + 2
 
 
 def test_a_full_disk_is_found_before_the_first_request(desk: Desk) -> None:
@@ -621,7 +541,7 @@ def test_a_full_disk_is_found_before_the_first_request(desk: Desk) -> None:
         "    return os.statvfs_result(found)\n"
         "os.statvfs = full"
     )
-    run = driven(desk, code, desk.csv(rows(5)))
+    run = desk.send(desk.csv(rows(5)), code=code)
     assert run.code == 73
     assert "the disk of the ledger" in run.stderr
     assert not desk.server.requests

@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CANARY, Run, World
-from tests.delivery.harness import ENDS, obey_signals, scaled, wait_until, write_csv
+from tests.conftest import CANARY, Run, World, scaled
+from tests.delivery.harness import ENDS, obey_signals, wait_until, write_csv
 from tests.faults import FaultServer, failure, late
 
 DAY = "2026-08-0%dT%02d:30:00Z"
@@ -220,13 +218,6 @@ def test_kill_9_and_resume(world: World) -> None:
         assert len(server.requests) - len(wanted) <= 4 * 8
 
 
-MEASURED = """
-import resource, subprocess, sys
-code = subprocess.call([sys.executable, "-m", "reo_cli", *sys.argv[1:]])
-print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_million_groups_take_no_more_memory(world: World) -> None:
@@ -239,14 +230,6 @@ def test_a_million_groups_take_no_more_memory(world: World) -> None:
                 f"c{n % 99}.com,{1_785_542_400 + n % 9 * 86_400},Mozilla/5.0 (X11) {n:030}\n"
             )
     args = ("send-file", "many.csv", "--dry-run", *OPTIONS, "-o", "json")
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *args],
-        cwd=world.folder,
-        env=world.environ(),
-        capture_output=True,
-        text=True,
-    )
-    result, measured = done.stdout.splitlines()
-    code, peak = map(int, measured.split())
-    assert (code, json.loads(result)["rolled_up"]) == (0, rows), done.stderr
+    run, peak = world.measured(*args)
+    assert (run.code, run.json["rolled_up"]) == (0, rows), run.stderr
     assert peak <= 80
