@@ -330,11 +330,13 @@ def _new_in_every_run(event: Event) -> Issue:
     record = event.record
     message = "`now` makes events from a pipe new in every run: sent again, they count again"
     hint = "give them an event_id or their own event_at, use --id-from, or send a file"
-    return Issue(record.file, record.line, record.number, "event_at", "warning", message, hint)
+    where = record.file, record.line, record.number
+    return Issue(*where, "event_at", "warning", message, hint, code="new-in-every-run")
 
 
 def _changed(event: Event, delivered_at: int) -> Issue:
     record = event.record
     message = f"changed since it was delivered on {date(delivered_at)}"
     hint = "--on-change send sends it again, --on-change skip leaves it"
-    return Issue(record.file, record.line, record.number, "", "error", message, hint)
+    where = record.file, record.line, record.number
+    return Issue(*where, "", "error", message, hint, code="changed")

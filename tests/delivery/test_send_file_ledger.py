@@ -6,6 +6,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_tomorrow_s_export_overlaps_today_s_by_six_days(desk: Desk) -> None:
     run = desk.send(file)
     assert (run.code, counts(run)) == (65, {"invalid": 3, "already_delivered": 57, "unsent": 10})
     assert [each["line"] for each in run.json["issues"]] == [4, 32, 47]
+    assert {each["code"] for each in run.json["issues"]} == {"changed"}
     assert all(
         "changed since it was delivered on" in each["message"] for each in run.json["issues"]
     )
@@ -200,6 +202,7 @@ def test_now_on_a_pipe_is_new_every_time_and_says_so(desk: Desk) -> None:
         warnings = [each for each in run.json["issues"] if each["severity"] == "warning"]
         assert len(warnings) == 1
         assert "new in every run" in warnings[0]["message"]
+        assert warnings[0]["code"] == "new-in-every-run"
     assert len(set(ids(desk.server))) == 6
 
 
@@ -248,6 +251,49 @@ def test_another_endpoint_is_another_scope(desk: Desk) -> None:
     with FaultServer() as staging:
         assert counts(desk.send(file, "--endpoint", staging.url)) == {"delivered": 4}
         assert sorted(ids(staging)) == sorted(ids(desk.server))
+
+
+SHIFTED = """
+import sys, time
+days, real = float(sys.argv.pop(1)), time.time
+time.time = lambda: real() + days * 86400
+from reo_cli.cli import main
+main()
+"""
+
+
+def test_a_wrong_clock_forgets_nothing_and_sends_nothing_again(desk: Desk) -> None:
+    """C1: 405 days ahead, twice, also with a refused connection; and 1970."""
+
+    def send(days: float, file: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", SHIFTED, str(days), "send-file", str(file), *options]
+        return subprocess.run(
+            command,
+            env=desk.world.environ(desk.environ()),
+            cwd=desk.world.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    file = desk.csv(rows(20))
+    assert desk.send(file).code == 0
+    more = [desk.csv([row(900 + n)], f"{n}.csv") for n in range(5)]
+    refused = ("--endpoint", "http://127.0.0.1:9/", "--give-up-after", "0.5")
+    assert send(405, more[0], *refused).returncode == 69
+    assert desk.ledger_holds() == 20
+    first, second = send(405, more[0]), send(406, more[1])
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "405 days ahead" in first.stderr
+    assert "days ahead" not in second.stderr
+    assert desk.ledger_holds() == 22
+    assert send(405, file).returncode == 0
+    assert send(-time.time() / 86_400 + 1, more[2]).returncode == 0
+    assert send(0, more[3]).returncode == 0
+    assert len(desk.server.requests) == 24
+    for each in (file, *more[:4]):
+        assert desk.send(each).json["delivered"] == 0
+    assert desk.ledger_holds() == 24
 
 
 def test_doctor_warns_of_a_key_that_a_run_would_stop_with(desk: Desk) -> None:
