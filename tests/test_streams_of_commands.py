@@ -1,6 +1,7 @@
 """What becomes of commands whose standard output is full, closed, or read by nobody."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,16 @@ def test_json_is_one_line_even_after_a_bug(world: World, command: list[str]) -> 
     told = json.loads(out)
     assert (told["exit_code"], told["error"]["reason"]) == (70, "bug")
     assert b"a bug in reo: ZeroDivisionError in check: boom" in err
+
+
+@pytest.mark.parametrize("command", [["validate", "-"], ["send-file", "-", "--dry-run"]])
+def test_a_person_is_told_that_input_is_awaited(world: World, command: list[str]) -> None:
+    ours, theirs = os.openpty()
+    process = world.start(*command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"reading from the terminal, end with Ctrl-D\n"
+    os.write(ours, b"{}\n\x04")
+    process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 65

@@ -1,13 +1,23 @@
 """What a run tells while it goes on → the report of its command."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.summary import Settled
+from reo_cli.records import STDIN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reo_cli.client.outcome import Outcome
-    from reo_cli.reports import Report
+    from reo_cli.reports import Report, Talk
+
+
+def tell_of_terminal(files: "Sequence[str]", talk: "Talk") -> None:
+    """Say that input is awaited where a person might wait for output."""
+    if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        talk.note("reading from the terminal, end with Ctrl-D")
 
 
 class ReportListener:

@@ -43,6 +43,7 @@ def validate(options: Validate) -> int:
     from reo_cli.checks.checker import Checker
     from reo_cli.checks.issues import IssueLog
     from reo_cli.checks.validation import validate as validate_files
+    from reo_cli.cli.listening import tell_of_terminal
     from reo_cli.cli.orders import reading
     from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.signals import Signals
@@ -63,6 +64,7 @@ def validate(options: Validate) -> int:
             read_options, rules = reading(options, settings, options.files)
         except ReoError as error:
             return options.failed(report, error)
+        tell_of_terminal(options.files, talk)
 
         def progress(read: int, share: float | None) -> None:
             elapsed = time.monotonic() - started

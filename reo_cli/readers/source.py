@@ -83,6 +83,8 @@ class Source:
         """
         if self._stopped:
             raise Stopped
+        if self.streamed and self.ended:  # a terminal would wait for a second Ctrl-D
+            return b""
         try:
             data: bytes = self.file.read1(size)  # type: ignore[attr-defined]
         except OSError as fault:
