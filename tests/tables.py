@@ -4,16 +4,20 @@ They stand between `<!-- table: NAME -->` and `<!-- end -->`; `test_docs` compar
 them anew with `REO_UPDATE=1`.
 """
 
+import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from typing import Any
 
 import typer
 
+import reo_cli
 from reo_cli.cli.app import COMMANDS, app
 from reo_cli.cli.help import titles
 from reo_cli.events import FIELDS
-from reo_cli.settings.table import SETTINGS
+from reo_cli.settings.table import BY_KEY, SETTINGS
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -69,10 +73,56 @@ def help_topics() -> Iterator[str]:
         yield _row(f"`reo help {topic}`", rest or name)
 
 
+def library() -> Iterator[str]:
+    """The public names of the library, from their docstrings."""
+    for name in PUBLIC:
+        found = getattr(reo_cli, name)
+        called = inspect.isfunction(found) or name in ("Client", "Settings")
+        yield from _described(name, found, _signature(name, found) if called else name)
+        for method in METHODS.get(name, ()):
+            own = getattr(found, method)
+            yield from _described(f"{name}.{method}", own, _signature(f"{name}.{method}", own))
+
+
+PUBLIC = (
+    *("Settings", "Client", "deliver", "Event", "SendResult", "Summary"),
+    *("ReoError", "InvalidData", "TryAgain", "Misconfigured", "Sandbox"),
+)
+METHODS = {"Settings": ("load",), "Client": ("send", "close")}
+
+
+def _described(name: str, found: Any, signature: str) -> Iterator[str]:
+    yield from (f"### {name}", "")
+    if signature != name:
+        yield from ("```python", *signature.splitlines(), "```", "")
+    for paragraph in inspect.cleandoc(found.__doc__).split("\n\n"):
+        yield from (*textwrap.wrap(paragraph, 88), "")
+
+
+def _signature(name: str, found: Any) -> str:
+    """Return a signature with a parameter a line where there are many."""
+    shown = []
+    for each in inspect.signature(found).parameters.values():
+        if each.name != "self":
+            star = each.kind is each.KEYWORD_ONLY and "*" not in shown
+            shown += ["*"] * star
+            default = "" if each.default is each.empty else f"={_default(each.default)}"
+            shown.append(f"{each.name}{default}")
+    line = f"{name}({', '.join(shown)})"
+    return line if len(line) <= 88 else "\n".join(textwrap.wrap(line, 88, subsequent_indent="    "))
+
+
+def _default(value: Any) -> str:
+    if value == BY_KEY["endpoint"].default:
+        return "THE_API"
+    return "UTC" if value is UTC else repr(value)
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "fields": fields,
     "settings": settings,
     "topics": help_topics,
+    "library": library,
 }
 
 

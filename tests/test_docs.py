@@ -52,7 +52,7 @@ def test_the_front_page_is_short() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_lines_fit_where_they_are_read(name: str) -> None:
     """Rows of tables may be longer, and what the program prints; code in a page is drawn as is."""
-    text = re.sub(r"^```console\n.*?^```$|^\|.*$", "", TEXTS[name], flags=re.M | re.S)
+    text = re.sub(r"^```(?:console|pycon)\n.*?^```$|^\|.*$", "", TEXTS[name], flags=re.M | re.S)
     assert not [line for line in text.splitlines() if len(line) > (130 if name == "README" else 90)]
     shell = [text for page, language, text in BLOCKS if (page, language) == (name, "sh")]
     assert name == "README" or not [x for x in "".join(shell).splitlines() if len(x) > 78]
@@ -66,7 +66,7 @@ def test_the_tables_are_those_of_the_program(name: str) -> None:
     assert now == FILES[name].read_text(encoding="utf-8")
 
 
-FOREIGN = {"--fail", "--retry", "--check-status", "--no-cache-dir", "--csv"}
+FOREIGN = {"--master", "--fail", "--retry", "--check-status", "--no-cache-dir", "--csv"}
 """Options of other programs."""
 
 
@@ -218,7 +218,7 @@ def parse(args: list[str]) -> None:
         pass
 
 
-SCRIPTS = [(name, language, text) for name, language, text in BLOCKS if language != "json"]
+SCRIPTS = [each for each in BLOCKS if each[1] not in ("json", "python", "pycon")]
 
 
 def commands_of(language: str, text: str) -> list[list[str]]:

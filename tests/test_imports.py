@@ -40,6 +40,7 @@ LAYERS = (
     {"doctor"},
     {"reports"},
     {"sandbox"},
+    {"library"},
     {"cli"},
     {"__main__"},
 )

@@ -185,6 +185,7 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
             goal.key,
             settings.account,
         ),
+        hints=FLAGS,
     )
 
 

@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Rolled
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions, read
+from reo_cli.readers.given import Given
 from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import STDIN, Issue
 from reo_cli.rollup import Plan, RollUp
@@ -69,6 +70,8 @@ class Order:
     monotonic seconds. `command` is the command line that resumes the run, `where` those of its
     options that say where events go and what is remembered of them. Without `keeps_rejects` only
     `rejects`, a file that the user named, takes any. `roll_up` None sends the events as they are.
+    `given` are events of a program, in place of inputs to open; `hints` say what to do about a
+    required field that is missing, to those who have no command line.
     """
 
     names: Sequence[str]
@@ -97,6 +100,8 @@ class Order:
     allow_failure: bool = False
     where: str = ""
     roll_up: Plan | None = None
+    given: Given | None = None
+    hints: Mapping[str, str] | None = None
 
 
 def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) -> Summary:
@@ -128,7 +133,7 @@ class _Run:
     def __init__(self, order: Order, log: IssueLog, listener: Listener) -> None:
         self._order = order
         self._listener = listener
-        self._checker = Checker(order.rules)
+        self._checker = Checker(order.rules, order.hints)
         self._sources: list[Source] = []
         self._log = log
         self._inputs = [InputSummary(name) for name in order.names]
@@ -157,7 +162,7 @@ class _Run:
         if list(order.names).count(STDIN) > 1:
             raise ReoError(ExitCode.USAGE, "stdin_twice", "`-` can be given only once")
         for name in order.names:
-            self._sources.append(open_source(name))
+            self._sources.append(order.given or open_source(name))
             self._sources[-1].close()  # one descriptor at a time: it is opened when it is read
             stack.callback(self._sources[-1].close)
         self._piped = any(source.streamed for source in self._sources)
@@ -234,7 +239,8 @@ class _Run:
         self._listener.warning(f"{found}: they differ in {', '.join(fields)}")
         unmapped = [each.removeprefix("meta.") for each in fields if each not in columns]
         ignored = " ".join(f"--ignore {pasted(each)}" for each in unmapped)
-        self._listener.hint(f"to leave that out, `{self._order.command} {ignored}`")
+        if self._order.command:
+            self._listener.hint(f"to leave that out, `{self._order.command} {ignored}`")
 
     def _rejects(self, stack: ExitStack) -> list[Rejects]:
         order = self._order
@@ -486,6 +492,7 @@ class _Run:
 
     def _input(self, at: int, source: Source, wake: Callable[[], None] | None) -> Input:
         """Describe an input to the intake: `wake` is for a pipe to call, if it is sent."""
+        order = self._order
 
         def start() -> Feed:
             if not source.streamed:
@@ -493,7 +500,7 @@ class _Run:
                 source.guarded = True
                 return read(source, self._reading)
             items = read(source, self._reading)
-            return Pipe(items, wake, source.stop) if wake else items
+            return Pipe(items, wake, source.stop) if wake and order.given is None else items
 
         def close() -> None:
             source.verify_unchanged()

@@ -27,7 +27,10 @@ GRACE = 0.8
 
 
 class Signals:
-    """A context in which signals raise `Interrupted`, are posted to a dispatcher, or ignored."""
+    """A context in which signals raise `Interrupted`, are posted to a dispatcher, or ignored.
+
+    Outside of the context nothing is done to any signal: those of a program are its own.
+    """
 
     def __init__(self) -> None:
         self._before: dict[signal.Signals, Any] = {}
@@ -66,6 +69,8 @@ class Signals:
         It may wait for a reader of its output that has stopped, or for others at the ledger. Ending
         it then is no worse than `kill -9`: what was acknowledged is recorded.
         """
+        if not self._before:
+            return
         from socket import socketpair
         from threading import Thread
 

@@ -6,8 +6,8 @@ threads, and every attempt counts: a person waits for the answer.
 
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from reo_cli.records import Record
 
 if TYPE_CHECKING:
     from reo_cli.client.connection import Connection
-    from reo_cli.delivery.ledger import Account
+    from reo_cli.delivery.ledger import Account, Ledger
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class SingleOrder:
     """What `send` is asked to do; `target` None is a dry run. Times are in seconds.
 
     `started` is the process's start in monotonic seconds. `memory` is the ledger's part; it is
-    used only for an event that brings its own `event_id`.
+    used only for an event that brings its own `event_id`. `hints` say what to do about a required
+    field that is missing, `connect` lends a connection in place of one for this event only.
     """
 
     record: Record
@@ -46,6 +47,8 @@ class SingleOrder:
     max_time: float | None
     started: float
     memory: "OneMemory"
+    hints: Mapping[str, str]
+    connect: "Callable[[Target], AbstractContextManager[Connection]] | None" = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
     result = SendResult(
         *("failed", ExitCode.OK), endpoint=order.endpoint, endpoint_source=order.endpoint_source
     )
-    event, issues = Checker(order.rules, FLAGS).check(order.record)
+    event, issues = Checker(order.rules, order.hints).check(order.record)
     if event is None:
         return replace(
             result,
@@ -88,6 +91,8 @@ def send(order: SingleOrder, watch: Watch, random: Random) -> SendResult:
         return single.go()
     except ReoError as fault:
         return single.stopped(fault)
+    finally:
+        order.memory.close()
 
 
 def _given(record: Record) -> dict[str, object] | None:
@@ -112,6 +117,7 @@ class OneMemory:
     ) -> None:
         self._path = path
         self._who = (endpoint, key, account)
+        self._ledger: Ledger | None = None
         self._account: Account | None = None
 
     def knows(self, event: Event) -> bool:
@@ -125,7 +131,8 @@ class OneMemory:
         path = self._path()
         if path is None or event.event_id is None:
             return False
-        self._account = Account(Ledger.open(path, clock=time.time), *self._who)
+        self._ledger = Ledger.open(path, clock=time.time)
+        self._account = Account(self._ledger, *self._who)
         known = self._account.find(event.event_id)
         if known is None:
             other = self._account.find_elsewhere(event.event_id)
@@ -137,6 +144,11 @@ class OneMemory:
             hint = "give it another event_id, or send it with send-file --on-change send"
             raise ReoError(ExitCode.INVALID, "changed", message, hint)
         return True
+
+    def close(self) -> None:
+        """Close the ledger, if it was opened."""
+        if self._ledger is not None:
+            self._ledger.close()
 
     def record(self, event: Event) -> None:
         """Remember that the event has been delivered; raises ReoError 74 or 75."""
@@ -204,7 +216,8 @@ class _Single:
         from reo_cli.client.connection import Connection
 
         body = request_body(self._result.event_id or "", self._event.content)
-        with closing(Connection(target)) as connection:
+        lend = self._order.connect
+        with lend(target) if lend else closing(Connection(target)) as connection:
             return self._attempts_on(connection, body, target.timeout)
 
     def _attempts_on(self, connection: "Connection", body: bytes, timeout: float) -> Outcome:

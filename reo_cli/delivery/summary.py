@@ -101,10 +101,11 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a `send-file` run.
+    """The end of a run over many events: `counts` by what became of them, `error` if it stopped.
 
-    `issues` holds at most `--max-issues`; `errors` and `warnings` count all of them. `bodies` is
-    the first request bodies of a dry run. `elapsed_s` covers the whole process.
+    `status` is `success`, `partial`, `failed`, `interrupted` or `dry_run`. `issues` holds the first
+    (at most `--max-issues`, in the library 100); `errors` and `warnings` count all. `bodies` is the
+    first request bodies of a dry run. `elapsed_s` covers the whole process, or call.
     """
 
     inputs: Sequence[InputSummary]
@@ -185,7 +186,11 @@ FORGIVEN = frozenset({ExitCode.UNAVAILABLE, ExitCode.TRY_LATER, ExitCode.NOT_THE
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The end of `reo send`; `status` is one of the words design.md lists for `reo.send/1`."""
+    """The end of one event: what was sent, what came back, and `error` if something is wrong.
+
+    `status` is `delivered`, `already_delivered`, `rejected`, `errored`, `invalid`, `dry_run` or
+    `failed`, `issues` what the check found.
+    """
 
     status: str
     exit_code: ExitCode

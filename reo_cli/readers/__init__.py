@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import BY_NAME
+from reo_cli.readers.given import Given
 from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
@@ -62,6 +63,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
 
     Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
     """
+    if isinstance(source, Given):
+        yield from source.records(options)
+        return
     input_ = _Input(source, options)
     any_read = False
     try:

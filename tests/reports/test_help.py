@@ -7,7 +7,8 @@ from reo_cli.reports.help import topic_lines
 from tests.reports.samples import on_screen, piped
 
 TOPICS = (
-    "aggregate ci delivery exit-codes fields formats output security settings troubleshooting"
+    "aggregate ci delivery exit-codes fields formats library output security settings "
+    "troubleshooting"
 ).split()
 
 

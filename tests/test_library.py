@@ -1,0 +1,451 @@
+"""The library as programs use it: against a server on loopback, with what it must not do."""
+
+import ast
+import json
+import logging
+import os
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import reo_cli
+from reo_cli import (
+    Client,
+    InvalidData,
+    Misconfigured,
+    ReoError,
+    Sandbox,
+    Settings,
+    TryAgain,
+    deliver,
+)
+from reo_cli.readers.given import plain
+from reo_cli.sandbox import SandboxOptions
+from reo_cli.settings.table import SETTINGS
+from tests.conftest import CANARY, World
+from tests.delivery.harness import ndjson, row, rows
+from tests.faults import Action, FaultServer, failure, page, success, throttled, wrong_key
+
+EVENT = {"count": 5, "domain": "acme.com", "event_id": "a"}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as server:
+        yield server
+
+
+def settings_for(url: str, **more: Any) -> Settings:
+    given = {"api_key": CANARY, "endpoint": url, "product_id": "app", "activity_type": "primary"}
+    return Settings(**{**given, **more})
+
+
+def test_one_event_is_sent_and_its_connection_kept(sandbox: Sandbox) -> None:
+    with Client(settings_for(sandbox.url)) as client:
+        first = client.send({"count": 5, "domain": "acme.com"})
+        assert (first.status, first.attempts, first.http_status) == ("delivered", 1, 200)
+        assert abs(first.payload["event_at"] - time.time()) < 60  # type: ignore[index, operator]
+        assert client.send(EVENT).event_id == "a"
+        assert len(sandbox.open) == 1
+    assert sandbox.totals["accepted"] == sandbox.totals["distinct_event_ids"] == 2
+
+
+def test_a_ledger_knows_what_was_sent_one_by_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = settings_for(sandbox.url, ledger=tmp_path / "ledger.db")
+    event = {**EVENT, "event_at": "2026-11-01"}
+    files = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(5):
+        with Client(settings) as client:
+            statuses = [client.send(event).status for _ in range(2)]
+    assert statuses == ["already_delivered"] * 2
+    assert len(list(Path("/dev/fd").iterdir())) <= files + 1
+    with pytest.raises(InvalidData) as found:
+        Client(settings).send({**event, "count": 6})
+    assert found.value.reason == "changed"
+    assert sandbox.totals["requests"] == 1
+
+
+ENDS: list[tuple[Action, type[ReoError], str]] = [
+    (failure(400, "bad count"), InvalidData, "rejected"),
+    (failure(503), TryAgain, "errored"),
+    (throttled(9999), TryAgain, "errored"),
+    (wrong_key(401), Misconfigured, "key_refused"),
+    (page(), Misconfigured, "not_the_api"),
+]
+
+
+@pytest.mark.parametrize(("action", "kind", "reason"), ENDS, ids=lambda each: str(each)[:20])
+def test_what_is_not_delivered_raises(action: Action, kind: type[ReoError], reason: str) -> None:
+    with FaultServer(action) as server:
+        settings = settings_for(server.url, retries=0)
+        with pytest.raises(kind) as one:
+            Client(settings).send(EVENT)
+        with pytest.raises(kind) as many:
+            deliver([{**EVENT, "event_at": 1_790_000_000}], settings, give_up_after=0.1)
+        unchecked = Client(settings).send(EVENT, check=False)
+    assert one.value.reason == reason
+    assert unchecked.error is not None
+    assert str(unchecked.error) == str(one.value)
+    for error in (one.value, many.value):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), copy.args, copy.hint) == (kind, error.args, error.hint)
+        assert copy.result.exit_code == error.exit_code
+        assert CANARY not in repr(vars(copy)) + repr(copy)
+
+
+def test_many_events_have_the_ids_and_bodies_of_the_command(world: World, tmp_path: Path) -> None:
+    """There is one way: what the command sends of a pipe, the library sends of a list."""
+    events = [*rows(40, identical=0.2), {**row(1), "meta": {"b": [1.5, None], "a": "ü"}}]
+    sent = {}
+    for who in ("library", "command"):
+        record = tmp_path / who
+        with Sandbox(SandboxOptions(record=record)) as server:
+            if who == "library":
+                assert deliver(iter(events), settings_for(server.url)).counts.delivered == 41
+            else:
+                env = {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
+                run = world.run("send-file", "-", "--no-ledger", input=ndjson(events), env=env)
+                assert run.code == 0
+        sent[who] = sorted(record.read_text().splitlines())
+    assert len(set(sent["library"])) == 41
+    assert sent["library"] == sent["command"]
+
+
+def test_events_are_taken_as_they_are_sent_in_the_thread_of_the_call(sandbox: Sandbox) -> None:
+    """A cursor of a database may be used in one thread only, and need not fit into memory."""
+    ahead = 0
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE usage (n)")
+    database.executemany("INSERT INTO usage VALUES (?)", ((n,) for n in range(500)))
+
+    def events() -> Iterator[dict[str, Any]]:
+        nonlocal ahead
+        for number, (n,) in enumerate(database.execute("SELECT n FROM usage")):
+            ahead = max(ahead, number - sandbox.totals["accepted"])
+            yield row(n)
+
+    try:
+        assert deliver(events(), settings_for(sandbox.url)).counts.delivered == 500
+    finally:
+        database.close()
+    assert ahead < 150
+
+
+def test_invalid_events_are_counted_and_kept_for_later(sandbox: Sandbox, tmp_path: Path) -> None:
+    rejects = tmp_path / "rejects"
+    events = [row(1), {**row(2), "count": "x"}, 7, {**row(3), "colour": 1}, row(4)]
+    with pytest.raises(InvalidData, match=r"3 of 5 .* 3 invalid; events:2: count") as found:
+        deliver(events, settings_for(sandbox.url), rejects=rejects)  # type: ignore[arg-type]
+    summary: Any = found.value.result
+    assert summary.counts.delivered == 2
+    codes = [issue.code for issue in summary.issues]
+    assert codes == ["not-a-number", "not-an-object", "unknown-key"]
+    assert all("--" not in issue.hint for issue in summary.issues)
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["error"]["record"] for line in lines] == [2, 3, 4]
+    assert deliver([{**row(3), "colour": 1}], settings_for(sandbox.url), extra="meta").to_send == 0
+
+
+def test_a_ledger_resumes_what_was_stopped(tmp_path: Path) -> None:
+    """By what the events raise: in order, or at once by Ctrl-C, which is the program's."""
+    events = rows(30)
+
+    def broken(fault: BaseException) -> Iterator[dict[str, object]]:
+        yield from events[:20]
+        raise fault
+
+    with FaultServer() as server:
+        settings = settings_for(server.url, ledger=tmp_path / "ledger.db", concurrency=2)
+        with pytest.raises(TryAgain, match="KeyError") as found:
+            deliver(broken(KeyError("n")), settings)
+        assert isinstance(found.value.__cause__, KeyError)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(broken(KeyboardInterrupt()), settings)
+        summary = deliver(events, settings)
+    assert summary.counts.delivered + summary.counts.already_delivered == 30
+    assert len(set(server.accepted)) == 30
+    assert len(server.accepted) <= 30 + 2, "more than the two that were under way"
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any("reo" in each.name for each in threading.enumerate()):
+        time.sleep(0.01)
+    assert not [each for each in threading.enumerate() if each.name.startswith("reo")]
+
+
+def test_parts_need_ids_that_are_their_own(sandbox: Sandbox) -> None:
+    """Two equal events in two parts would else have one id, and count once."""
+    settings, event = settings_for(sandbox.url), row(1)
+    with pytest.raises(Misconfigured) as found:
+        deliver([event], settings, partitions=4)
+    assert found.value.reason == "no_event_id"
+    assert "id_from" in found.value.hint
+    with pytest.raises(Misconfigured, match="roll-up"):
+        deliver([event], settings, partitions=4, roll_up="day")
+    assert sandbox.totals["requests"] == 0
+    deliver([{**event, "event_id": 0}], settings, partitions=4)
+    deliver([event], settings, partitions=4, id_from=["domain", "event_at"])
+    assert sandbox.totals["distinct_event_ids"] == 2
+
+
+def test_parts_share_the_rate_and_obey_429() -> None:
+    events = [{**row(n), "event_id": n} for n in range(120)]
+    with Sandbox(SandboxOptions(rate_limit=60)) as server, ThreadPoolExecutor(4) as pool:
+        settings = settings_for(server.url, rate=80.0)
+        began = time.monotonic()
+        parts = [pool.submit(deliver, events[part::4], settings, partitions=4) for part in range(4)]
+        assert sum(part.result().counts.delivered for part in parts) == 120
+        assert time.monotonic() - began > 120 / 80 * 0.7
+        assert server.totals["distinct_event_ids"] == server.totals["accepted"] == 120
+
+
+def test_a_roll_up_sums_before_it_sends(sandbox: Sandbox) -> None:
+    events = [{"domain": "acme.com", "event_at": f"2026-11-01T{n:02}:30:00"} for n in range(24)]
+    zone = timezone(timedelta(hours=12))
+    summary = deliver(events, settings_for(sandbox.url), roll_up="day", timezone=zone)
+    assert summary.rolled_up is not None
+    assert (summary.rolled_up.events, summary.counts.delivered) == (2, 2)
+
+
+def test_a_dry_run_needs_no_key_and_sends_nothing(sandbox: Sandbox) -> None:
+    summary = deliver(rows(9), Settings(endpoint=sandbox.url), dry_run=True)
+    assert (summary.status, summary.to_send, len(summary.bodies)) == ("dry_run", 9, 5)
+    assert sandbox.totals["requests"] == 0
+
+
+class Missing:
+    """As `pandas.NA`: it is not equal, nor unequal, to anything."""
+
+    def __ne__(self, _other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+VALUES = [
+    (None, None),
+    (float("nan"), None),
+    pytest.param(Missing(), None, id="NA"),
+    (True, True),
+    (5.0, 5.0),
+    (Fraction(1, 2), 0.5),
+    (Decimal("5"), "5"),
+    (date(2026, 11, 1), "2026-11-01"),
+    (datetime(2026, 11, 1, 12, tzinfo=UTC), "2026-11-01T12:00:00+00:00"),
+    (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+    ({1: (Decimal("1.5"), float("nan"))}, {"1": ["1.5", None]}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), VALUES, ids=str)
+def test_values_become_what_json_could_have_held(value: object, expected: object) -> None:
+    found = plain(value)
+    assert (type(found), found) == (type(expected), expected)
+
+
+def test_an_object_that_holds_itself_is_invalid(sandbox: Sandbox) -> None:
+    endless: dict[str, Any] = {}
+    endless["more"] = endless
+    with pytest.raises(InvalidData, match="nested"):
+        Client(settings_for(sandbox.url)).send({**EVENT, "meta": endless})
+
+
+def test_settings_are_those_of_the_command() -> None:
+    assert [each.name for each in fields(Settings)] == [each.key for each in SETTINGS]
+    for each in SETTINGS:
+        assert getattr(Settings(), each.key) == each.default
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"timeout": "10"}, "bad_setting"),
+    ({"retries": 1.5}, "bad_setting"),
+    ({"concurrency": 257}, "bad_setting"),
+    ({"rate": 0}, "bad_setting"),
+    ({"retries": True}, "bad_setting"),
+    ({"retries": None}, "bad_setting"),
+    ({"endpoint": "http://example.com/"}, "endpoint_invalid"),
+    ({"api_key": "short"}, "key_malformed"),
+]
+
+
+@pytest.mark.parametrize(("given", "reason"), BAD, ids=str)
+def test_settings_are_checked_when_they_are_made(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Misconfigured) as found:
+        Settings(**given)
+    assert (found.value.reason, found.value.result) == (reason, None)
+
+
+def test_settings_clients_and_results_can_be_pickled(sandbox: Sandbox, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{CANARY}\n")
+    for more in ({}, {"api_key": None, "api_key_file": key}):
+        settings = settings_for(sandbox.url, **more)
+        assert CANARY not in repr(settings)
+        copy = pickle.loads(pickle.dumps(settings))
+        assert copy == settings
+        client = pickle.loads(pickle.dumps(Client(copy)))
+        for result in (client.send(EVENT), deliver(rows(2), copy)):
+            again = pickle.loads(pickle.dumps(result))
+            assert again == result
+            assert CANARY not in repr(again)
+
+
+def test_threads_share_a_client_and_a_fork_has_its_own(sandbox: Sandbox) -> None:
+    client = Client(settings_for(sandbox.url))
+    with ThreadPoolExecutor(6) as pool:
+        ends = pool.map(lambda n: client.send({**EVENT, "event_id": n}).status, range(120))
+        assert set(ends) == {"delivered"}
+    assert len(sandbox.open) <= 6
+    code = (
+        "import os, sys; from reo_cli import Client, Settings\n"
+        f"client = Client(Settings(endpoint={sandbox.url!r}, api_key={CANARY!r}, product_id='p'))\n"
+        "def send(n): return client.send({'activity_type': 'a', 'count': n, 'domain': 'a.com'})\n"
+        "send(1); child = os.fork(); send(2)\n"
+        "if not child: os._exit(0)\n"
+        "sys.exit(os.waitpid(child, 0)[1] or send(3).attempts - 1)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert sandbox.totals["accepted"] == 124
+
+
+HOSTILE = """
+import os, signal, sys, threading
+from reo_cli import Client, Misconfigured, Settings, deliver
+handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+opened = []
+sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
+settings = Settings(endpoint=sys.argv[1], api_key=sys.argv[2], product_id="p", activity_type="a")
+def run():
+    deliver([{"count": n, "domain": "acme.com", "event_at": "2026-11-01"} for n in (1, 2, "x")],
+            settings, check=False)
+    Client(settings).send({"count": 1, "domain": "acme.com"})
+run()
+thread = threading.Thread(target=run); thread.start(); thread.join()
+assert handlers == [signal.getsignal(number) for number in signal.valid_signals()]
+assert signal.set_wakeup_fd(-1) == -1
+ours = [each for each in opened if each.startswith((os.getcwd(), os.environ["HOME"], ".env"))]
+assert not ours, ours
+try:
+    deliver([], Settings(endpoint=sys.argv[1]))
+except Misconfigured as error:
+    assert error.reason == "no_key"
+else:
+    raise AssertionError("a key came from somewhere")
+"""
+
+
+def test_nothing_is_printed_handled_or_read_unasked(world: World, sandbox: Sandbox) -> None:
+    (world.folder / ".env").write_text("REO_API_KEY=from-the-folder\nREO_RETRIES=x\n")
+    config = world.home / ".config" / "reo"
+    config.mkdir(parents=True)
+    (config / "config.toml").write_text("not toml")
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE, sandbox.url, CANARY],
+        env=world.environ({"REO_API_KEY": "from-the-environment", "REO_TIMEOUT": "x"}),
+        cwd=world.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(world.folder.iterdir()) == [world.folder / ".env"]
+    assert sandbox.totals["accepted"] == 6
+
+
+def test_settings_are_loaded_when_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = world.home / "config.toml"
+    config.write_text(f'api_key = "{CANARY}"\n[profiles.eu]\nproduct_id = "app"\nledger = "l.db"\n')
+    config.chmod(0o600)
+    (world.folder / "named.env").write_text("REO_RETRIES=3\n")
+    (world.folder / ".env").write_text("REO_ACCOUNT=stranger\n")
+    monkeypatch.chdir(world.folder)
+    monkeypatch.setenv("REO_CONFIG", str(config))
+    monkeypatch.setenv("REO_TIMEOUT", "7.5")
+    monkeypatch.setenv("REO_TIMEOTU", "7.5")
+    found = Settings.load("eu", env_file="named.env")
+    assert (found.key(), found.timeout, found.retries) == (CANARY, 7.5, 3)
+    assert (found.product_id, found.account) == ("app", None)
+    assert found.ledger == world.home / "l.db"
+    assert ["`REO_TIMEOTU`" in each for each in caplog.messages] == [True]
+    assert Settings.load().ledger is None
+    with pytest.raises(Misconfigured, match="no profile `us`"):
+        Settings.load("us")
+
+
+def test_what_a_run_has_to_say_is_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.DEBUG, "reo_cli")
+    with FaultServer([success(), failure(422, f"no {CANARY}")]) as server:
+        settings = settings_for(server.url, ledger=tmp_path / "ledger.db", concurrency=1)
+        summary = deliver(rows(2), settings, check=False)
+    assert summary.counts.rejected == 1
+    levels = {record.levelname for record in caplog.records}
+    assert levels == {"DEBUG", "INFO", "WARNING"}
+    assert "was rejected: HTTP 422" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def timed(code: str) -> float:
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, check=True)
+    return float(done.stdout)
+
+
+def test_import_is_quick_and_loads_nothing() -> None:
+    folder = str(Path(reo_cli.__file__).parents[1])
+    code = (
+        f"import sys, time; sys.path.insert(0, {folder!r}); before = set(sys.modules)\n"
+        "t = time.perf_counter(); import reo_cli; t = time.perf_counter() - t\n"
+        "new = set(sys.modules) - before; assert new == {'reo_cli'}, new\n"
+        "print(t)"
+    )
+    assert min(timed(code) for _ in range(5)) <= 0.005
+
+
+def test_the_lazy_names_are_those_that_type_checkers_see() -> None:
+    tree = ast.parse(Path(reo_cli.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: f"{node.module}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module != "importlib"
+        for alias in node.names
+    }
+    lazy = {name: f"reo_cli.{home}" for name, home in reo_cli._HOMES.items()}
+    assert seen == lazy
+    assert set(lazy) <= set(dir(reo_cli))
+    assert all(getattr(reo_cli, name).__module__ == home for name, home in lazy.items())
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = reo_cli.Nothing
+
+
+def test_a_stranger_signal_ends_the_program_as_it_wants(sandbox: Sandbox) -> None:
+    """SIGTERM of an orchestrator is the program's: its own handler runs, in the main thread."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+
+        def events() -> Iterator[dict[str, object]]:
+            yield row(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield row(2)
+
+        assert deliver(events(), settings_for(sandbox.url)).counts.delivered == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM]
