@@ -62,14 +62,10 @@ class Given(Source):
             raise ReoError(ExitCode.IO, "no_next_event", message) from fault
 
 
-def record_of(keys: Keys, number: int, value: Any) -> Record:
+def record_of(keys: Keys, line: int, value: Any) -> Record:
     """Return one event as a record, with what is wrong with its keys."""
-    if not isinstance(value, Mapping):
-        message = f"is no mapping but {type(value).__name__}"
-        place = (NAME, number, number, "", "error", message)
-        issue = Issue(*place, "give a dict of fields", code="not-an-object")  # type: ignore[arg-type]
-        return Record(NAME, number, number, None, {}, repr(value)[:200], (issue,))
-    record = keys.record(number, number, "", {str(key): plain(each) for key, each in value.items()})
+    text = "" if isinstance(value, Mapping) else repr(value)[:200]
+    record = keys.record_of(line, text, plain(value), {})
     return keys.told(record) if keys.has_news else record
 
 
