@@ -11,7 +11,7 @@ from reo_cli.checks.content import content_of
 from reo_cli.checks.domains import domain_of, domains
 from reo_cli.checks.meta import meta_object, normal
 from reo_cli.checks.numbers import counts
-from reo_cli.checks.texts import identifier, one_of, text
+from reo_cli.checks.texts import given_identifier, identifier, one_of, text
 from reo_cli.checks.times import moment
 from reo_cli.checks.values import Parser, issue, with_options
 from reo_cli.errors import ExitCode, ReoError
@@ -79,6 +79,8 @@ class Checker:
         self._emptied = {name for name, raw in rules.always.items() if not raw.strip()}
         self._now = rules.now
         self._parsers = parsers(rules)
+        if hints is not None:
+            self._parsers["event_id"] = given_identifier
         self._always = rules.always
         self._default = {each.name: each.default for each in FIELDS if each.default}
         self._default |= {**rules.fallback, **rules.absent}

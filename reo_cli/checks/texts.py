@@ -79,6 +79,14 @@ def identifier(raw: Any) -> Checked:
     return raw, ()
 
 
+def given_identifier(raw: Any) -> Checked:
+    """Check the id of a single event: one that is given but blank is most likely a mistake."""
+    if isinstance(raw, str) and not raw.strip():
+        hint = "it is sent under a random id, and a second time under another: is a variable empty?"
+        return warned(None, "blank", "is given but blank", hint)
+    return identifier(raw)
+
+
 def one_of(field: Field) -> Parser:
     """Return the parser of an enumeration; its `tolerated` values pass with a warning."""
     values = (*field.documented, *field.tolerated)

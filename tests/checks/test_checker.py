@@ -191,5 +191,16 @@ def test_values_that_no_event_could_have_are_found_at_once(rules: Rules) -> None
     assert caught.value.exit_code is ExitCode.INVALID
 
 
+def test_a_blank_id_of_a_single_event_is_warned_of() -> None:
+    record = Record("", 0, 1, {**GOOD, "event_id": " "}, {}, "")
+    event, issues = Checker(Rules(NOW), {}).check(record)
+    assert event is not None
+    assert event.event_id is None
+    assert [(each.severity, each.code, each.field) for each in issues] == [
+        ("warning", "blank", "event_id")
+    ]
+    assert not Checker(Rules(NOW)).check(record).issues
+
+
 def test_good_rules() -> None:
     require_good(Rules(NOW, {"mode": "USER", "meta.a": "x", "count": ""}, {"event_at": "now"}))
