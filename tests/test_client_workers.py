@@ -87,15 +87,6 @@ def test_an_attempt_that_hangs_holds_up_no_other() -> None:
     assert server.connections == 2
 
 
-def test_a_dead_kept_connection_is_replaced_among_others() -> None:
-    with FaultServer(close_every=3) as server, working(server) as workers:
-        for token in range(60):
-            workers.start(token, body_of(token))
-            if token % 4 == 3:
-                assert set(verdicts(ends(workers, 4)).values()) == {DELIVERED}
-    assert sorted(server.accepted) == list(range(60))
-
-
 def test_another_thread_ends_the_waiting() -> None:
     with FaultServer() as server, working(server) as workers:
         timer = threading.Timer(0.2, workers.post)

@@ -213,31 +213,25 @@ def test_a_server_that_does_not_tell_its_time(folder: Path, date: str | None) ->
 # TLS
 
 
-def test_tls_names_issuer_and_expiry(folder: Path, authority: trustme.CA) -> None:
+@pytest.mark.parametrize(
+    ("days", "variable", "status"),
+    [
+        (90.5, "REO_CA_BUNDLE", {}),
+        (90.5, "REQUESTS_CA_BUNDLE", {}),
+        (5.5, "REO_CA_BUNDLE", {"tls": "warning"}),
+    ],
+)
+def test_tls_names_issuer_and_expiry(
+    folder: Path, authority: trustme.CA, days: float, variable: str, status: dict[str, str]
+) -> None:
     with dated() as server:
-        server.tls = server_context(authority, "localhost", until=90.5)
+        server.tls = server_context(authority, "localhost", until=days)
         server.host = "localhost"
-        checks = run(folder, server.url, REO_CA_BUNDLE=bundle(authority, folder))
-    assert statuses(checks) == {}
+        checks = run(folder, server.url, **{variable: bundle(authority, folder)})
+    assert statuses(checks) == status
     message = by_name(checks)["tls"].message
-    assert message.startswith("TLSv1.3, certificate by Test Authority, valid for 90 more days")
-
-
-def test_a_private_ca_by_the_usual_variable(folder: Path, authority: trustme.CA) -> None:
-    with dated() as server:
-        server.tls = server_context(authority, "localhost", until=90)
-        server.host = "localhost"
-        checks = run(folder, server.url, REQUESTS_CA_BUNDLE=bundle(authority, folder))
-    assert statuses(checks) == {}
-
-
-def test_a_certificate_that_ends_soon(folder: Path, authority: trustme.CA) -> None:
-    with dated() as server:
-        server.tls = server_context(authority, "localhost", until=5.5)
-        server.host = "localhost"
-        checks = run(folder, server.url, REO_CA_BUNDLE=bundle(authority, folder))
-    assert statuses(checks) == {"tls": "warning"}
-    assert "valid for 5 more days" in by_name(checks)["tls"].message
+    assert message.startswith("TLSv1.3, certificate by Test Authority, valid for")
+    assert f"valid for {int(days)} more days" in message
 
 
 @pytest.mark.parametrize(
