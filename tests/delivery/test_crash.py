@@ -99,7 +99,7 @@ def test_k1_kill_9_at_random_moments(world: World) -> None:
         assert desk.ledger_holds() == len(events)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_k1_rejects_survive_kills_each_once(world: World, seed: int) -> None:
     """Rejected and invalid records stand in the rejects file once, however often it was killed."""
     chance = random.Random(seed)
@@ -152,7 +152,7 @@ def start_under(desk: Desk, before: list[str], *args: str | Path) -> "subprocess
 def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
     """The first writes make a new ledger; later ones record what was acknowledged."""
     under_way, killed = 8, 0
-    for point in range(1, scaled(100, 20) + 1):
+    for point in range(1, scaled(100, 12) + 1):
         events = rows(150, identical=1 / 3)
         with FaultServer(late(0.002)) as server:
             ledger = world.folder / f"{point}.db"
@@ -165,7 +165,7 @@ def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
             run = desk.send(file)
             assert run.code == 0, run.stderr
             assert assert_complete(server, events).repeats <= under_way
-    assert killed >= scaled(100, 20) * 0.9
+    assert killed >= scaled(100, 12) * 0.9
 
 
 FAIL_POINT = """
@@ -242,7 +242,7 @@ def limited(size: int) -> str:
 def test_k3_a_failing_write_to_the_ledger(world: World, error: str) -> None:
     """73 while it is opened, 74 after the first request; never a traceback, and nothing lost."""
     codes = set()
-    for when in (1, 4, 12, 22, 30, 45, 60)[:: 1 if scaled(10) > 2 else 2]:
+    for when in (1, 4, 12, 22, 30, 45, 60)[:: 1 if scaled(10) > 2 else 3]:
         events = rows(60)
         with FaultServer(late(0.002)) as server:
             ledger = world.folder / f"{when}.db"
@@ -361,9 +361,11 @@ def test_k8_waiting_for_a_run_that_ends_is_worth_it(desk: Desk) -> None:
 def test_k8_different_inputs_run_at_the_same_time_on_one_ledger(desk: Desk) -> None:
     groups = [[row(1000 * part + n) for n in range(150)] for part in range(6)]
     files = [desk.csv(group, f"{part}.csv") for part, group in enumerate(groups)]
-    processes = [desk.start(file) for file in files]
+    processes = [desk.start(file, quiet=False) for file in files]
+    said = []
     for process in processes:
-        _, err = process.communicate(timeout=100)
-        assert process.returncode == 0, err
+        said.append(process.communicate(timeout=100)[1])
+        assert process.returncode == 0, said[-1]
+    assert sum(b"new ledger" in each for each in said) == 1
     assert_complete(desk.server, [event for group in groups for event in group])
     assert desk.ledger_holds() == 900

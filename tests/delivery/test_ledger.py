@@ -1,6 +1,9 @@
 import os
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,6 +107,32 @@ def test_a_group_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
     assert who.find("a") is None
     record(who, "b")
     assert account(ledger).find("b")
+
+
+HALF = """
+import os, signal, sys
+from pathlib import Path
+from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
+
+def group():
+    for number in range(20_000):  # more than the cache holds: pages are in the WAL by now
+        yield Acknowledged(f"half-{number}", b"c" * 16, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ledger = Ledger.open(Path(sys.argv[1]), clock=lambda: 0)
+account = Account(ledger, "https://api.test/events", "one-key-1", None)
+account.record([Acknowledged("before", b"c" * 16, 1)])
+account.record(group())
+"""
+
+
+def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    killed = subprocess.run([sys.executable, "-c", HALF, str(path)])
+    assert killed.returncode == -signal.SIGKILL
+    with opened(path) as ledger:
+        assert Account(ledger, API, "one-key-1", None).find("before")
+        assert ledger.events() == 1
 
 
 def test_threads_share_a_ledger(ledger: Ledger) -> None:

@@ -1,11 +1,9 @@
 import fcntl
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,22 +16,6 @@ from reo_cli.delivery import locks
 from reo_cli.delivery.locks import lock
 from reo_cli.errors import ReoError
 
-HOLDER = """
-import sys, time
-from pathlib import Path
-from reo_cli.delivery.locks import lock
-from reo_cli.errors import ReoError
-
-folder, wait, *inputs = sys.argv[2:]
-try:
-    with lock([Path(each) for each in inputs], folder=Path(folder), clock=time.monotonic,
-              sleep=time.sleep, wait=float(wait)):
-        print("held", flush=True)
-        sys.stdin.readline()
-except ReoError as error:
-    print(error.exit_code, error.message, flush=True)
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -44,15 +26,6 @@ def folder(tmp_path: Path) -> Path:
 def usage(tmp_path: Path) -> Path:
     path = tmp_path / "usage.csv"
     path.write_text("count\n1\n")
-    return path
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Path:
-    """A program that goes by the name of `reo` and holds the locks of its arguments."""
-    path = tmp_path / "bin" / "reo"
-    path.parent.mkdir()
-    path.write_text(HOLDER)
     return path
 
 
@@ -96,11 +69,6 @@ def held_elsewhere(path: Path) -> Iterator[Callable[[], None]]:
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield file.close
-
-
-def start(program: Path, folder: Path, *inputs: Path, wait: float = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, str(program), "send-file", str(folder), str(wait), *map(str, inputs)]
-    return subprocess.Popen(command, stdin=-1, stdout=subprocess.PIPE, text=True)
 
 
 def said(process: subprocess.Popen[str]) -> str:
@@ -238,7 +206,7 @@ NAMES = ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_locked(folder: Path, program: Path, name: str) -> None:
+def test_a_name_is_locked(folder: Path, name: str) -> None:
     with locked(folder, name=name):
         (file,) = folder.iterdir()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -335,53 +303,6 @@ def test_many_inputs_take_one_descriptor(folder: Path, tmp_path: Path) -> None:
 # Between processes
 
 
-def test_of_twenty_processes_one_gets_the_lock_and_after_a_kill_the_next(
-    usage: Path, folder: Path, program: Path
-) -> None:
-    processes = [start(program, folder, usage) for _ in range(20)]
-    answers = [said(process) for process in processes]
-    (winner,) = (p for p, answer in zip(processes, answers, strict=True) if answer == "held")
-    others = [answer for answer in answers if answer != "held"]
-    assert len(others) == 19
-    assert all(answer.startswith("75 ") for answer in others)
-    end(winner)
-    assert winner.returncode == -signal.SIGKILL
-    with locked(folder, usage):
-        pass
-    for process in processes:
-        end(process)
-
-
-def test_after_a_kill_a_waiting_process_starts_within_100_ms(
-    usage: Path, folder: Path, program: Path
-) -> None:
-    # the best of a few: the machine may be busy with something else
-    assert min(seconds_after_a_kill(usage, folder, program) for _ in range(4)) < 0.1
-
-
-def seconds_after_a_kill(usage: Path, folder: Path, program: Path) -> float:
-    holder = start(program, folder, usage)
-    assert said(holder) == "held"
-    waiting = threading.Event()
-    took: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        waiting.set()
-        time.sleep(seconds)
-
-    def wait() -> None:
-        with lock([usage], folder=folder, clock=time.monotonic, sleep=sleep, wait=30):
-            took.append(time.monotonic())
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert waiting.wait(10)
-    killed = time.monotonic()
-    end(holder)
-    thread.join(10)
-    return took[0] - killed
-
-
 def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path) -> None:
     with locked(folder, usage):
         child = subprocess.Popen(
@@ -393,14 +314,3 @@ def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path)
             assert time.monotonic() < deadline
     finally:
         child.communicate(b"\n")
-
-
-def test_the_holder_is_named(usage: Path, folder: Path, program: Path) -> None:
-    holder = start(program, folder, usage)
-    assert said(holder) == "held"
-    try:
-        with pytest.raises(ReoError) as caught, locked(folder, usage):
-            raise AssertionError
-    finally:
-        end(holder)
-    assert caught.value.message.endswith(f"is locked by another run: process {holder.pid}")

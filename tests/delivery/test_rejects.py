@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -317,36 +316,6 @@ def test_a_disk_that_fills_up_leaves_whole_lines(path: Path, limit: int) -> None
     held = len(lines(path))
     assert held >= 2 + limit // 110
     assert run(path, *(rejected(f"e{number}") for number in range(90))) == 92 - held
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from reo_cli.delivery.rejects import Reject, Rejects
-
-rejects = Rejects(Path(sys.argv[1]))
-for group in range(2000):
-    rejects.add([Reject("u", 1, 1, None, "no", '{"count":"%d"}' % (group % 7)) for _ in range(3)])
-    print(group, flush=True)
-"""
-
-
-def test_kill_9_loses_no_line_and_a_re_run_writes_none_twice(path: Path) -> None:
-    for stop in (0, 3, 50, 200, 500):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= stop:
-                break
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        assert len(lines(path)) >= 3 * (stop + 1)
-    subprocess.run([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.DEVNULL)
-    assert len(lines(path)) == 6000
-    assert {each["payload"]["count"] for each in lines(path)} == set("0123456")
 
 
 def test_memory_does_not_grow_with_the_file(path: Path) -> None:
