@@ -35,7 +35,7 @@ LAYERS = (
     {"settings"},
     {"readers"},
     {"checks"},
-    {"client", "identity", "rollup"},
+    {"client", "identity"},
     {"delivery"},
     {"doctor"},
     {"reports"},

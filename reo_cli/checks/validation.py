@@ -1,18 +1,20 @@
 """Files → `Validation`: the same reading and checks as `send-file`, without network or key."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
 from reo_cli.checks.repeats import Repeats
+from reo_cli.checks.rollup import Plan, RolledUp, RollUp
 from reo_cli.checks.scratch import ScratchFailed
 from reo_cli.checks.totals import Totals, TotalsCounter
 from reo_cli.errors import ExitCode, Interrupted, ReoError
+from reo_cli.events import Event
 from reo_cli.readers import ReadOptions, read
-from reo_cli.readers.source import open_source, share_read
+from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import Issue, Record
 
 Progress = Callable[[int, float | None], None]
@@ -49,7 +51,7 @@ class Validation(NamedTuple):
 
     `error` is what kept an input from being read to its end, if anything did. `repeats` are the
     records that are invalid because of another one only: they are in the totals. `hints` are
-    complete commands that read more of the values.
+    complete commands that read more of the values, `rolled_up` is what `--roll-up` would send.
     """
 
     files: Sequence[FileResult]
@@ -58,6 +60,7 @@ class Validation(NamedTuple):
     error: ReoError | None = None
     repeats: int = 0
     hints: Sequence[str] = ()
+    rolled_up: RolledUp | None = None
 
     @property
     def faults(self) -> Sequence[ReoError]:
@@ -85,6 +88,7 @@ def validate(
     checker: Checker,
     log: IssueLog,
     progress: Progress,
+    roll_up: Plan | None = None,
 ) -> Validation:
     """Read and check inputs to their end; never raises for what is in them.
 
@@ -92,21 +96,27 @@ def validate(
     what was wrong with the first such is in `Validation.error`. A signal ends it with what was
     found so far.
     """
-    run = _Run(options, checker, log, progress, is_one=len(names) == 1)
+    rollup = RollUp(roll_up) if roll_up else None
+    run = _Run(options, checker, log, progress, rollup, is_one=len(names) == 1)
     error: ReoError | None = None
+    rolled_up = None
     try:
-        for name in names:
-            fault = run.read_file(name)
-            error = error or fault
+        if options.sql:
+            error = run.read_query(names)
+        else:
+            for name in names:
+                fault = run.read_file(name, lambda name=name: open_source(name))  # type: ignore[misc]
+                error = error or fault
         run.find_repeats()
+        rolled_up = rollup.result() if rollup else None
     except ReoError as stop:  # a signal, or no room for what must be remembered
         error = stop
     places = {name: at for at, name in enumerate(names)}
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    hints = log.commands(options)
-    return Validation(run.files, run.totals.result(), issues, error, run.repeated, hints)
+    totals, hints = run.totals.result(), log.commands(options)
+    return Validation(run.files, totals, issues, error, run.repeated, hints, rolled_up)
 
 
 class _Run:
@@ -116,6 +126,7 @@ class _Run:
         checker: Checker,
         log: IssueLog,
         progress: Progress,
+        rollup: RollUp | None,
         *,
         is_one: bool,
     ) -> None:
@@ -126,11 +137,24 @@ class _Run:
         self._is_one = is_one
         self._read = 0
         self._repeats = Repeats()
+        self._rollup = rollup
         self.repeated = 0
         self.files: list[FileResult] = []
         self.totals = TotalsCounter()
 
-    def read_file(self, name: str) -> ReoError | None:
+    def read_query(self, names: Sequence[str]) -> ReoError | None:
+        """Read and check the rows of `--sql` over all inputs, which are one input."""
+        from reo_cli.readers.sql import NAME, queried
+
+        def opened() -> Source:
+            with ExitStack() as stack:
+                sources = [stack.enter_context(closing(open_source(name))) for name in names]
+                rows, self._options = queried(sources, self._options)
+            return rows
+
+        return self.read_file(NAME, opened)
+
+    def read_file(self, name: str, opened: Callable[[], Source]) -> ReoError | None:
         """Read and check one input; return what kept it from being read to its end (66, 74).
 
         Raises ReoError for what ends the run.
@@ -140,7 +164,7 @@ class _Run:
         self._repeats.begin_file(name)
         totals = TotalsCounter()
         try:
-            with closing(open_source(name)) as source:
+            with closing(opened()) as source:
                 self._source = source
                 self._check_all(read(source, self._options), result, totals)
                 source.verify_unchanged()
@@ -157,7 +181,7 @@ class _Run:
     def _check_all(
         self, items: Iterator[Record | Issue], result: FileResult, totals: TotalsCounter
     ) -> None:
-        check, add, repeat = self._checker.check, totals.add, self._repeats.add
+        check, add, keep = self._checker.check, totals.add, self._keeper()
         for item in items:
             if isinstance(item, Issue):
                 self._note(result, [item])
@@ -171,11 +195,16 @@ class _Run:
                 result.invalid += 1
             else:
                 add(event.payload)
-                repeat(event)
+                keep(event)
             result.read += 1
             if not result.read % PROGRESS_EVERY:
                 share = share_read([self._source]) if self._is_one else None
                 self._progress(self._read + result.read, share)
+
+    def _keeper(self) -> Callable[[Event], None]:
+        """Return what is done with a valid event: those of a roll-up are meant to repeat."""
+        rollup, at = self._rollup, len(self.files) - 1
+        return self._repeats.add if rollup is None else lambda event: rollup.add(event, at)
 
     def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
         warnings = self._log.warnings

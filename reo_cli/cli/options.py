@@ -19,9 +19,9 @@ from reo_cli.settings.table import READING as READING_KEYS
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from reo_cli.checks.rollup import Unit
     from reo_cli.readers.options import Extra
     from reo_cli.reports import Output, Report, Streams, Talk
-    from reo_cli.rollup import Unit
     from reo_cli.settings import Settings, Sources
 
 READING, SENDING, MEMORY, WHERE, OUTPUT = (

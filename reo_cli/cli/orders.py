@@ -16,10 +16,10 @@ from reo_cli.readers.options import CommandLine
 from reo_cli.text import pasted
 
 if TYPE_CHECKING:
+    from reo_cli.checks.rollup import Plan
     from reo_cli.client import Target
     from reo_cli.delivery.summary import SendResult, Summary
     from reo_cli.readers import ReadOptions
-    from reo_cli.rollup import Plan
     from reo_cli.settings import Settings
 
 
@@ -98,7 +98,7 @@ def roll_up(options: opt.Reading, now: int) -> "Plan | None":
     """Return how events are summed up, None if they are not; raises ReoError 2."""
     from datetime import UTC
 
-    from reo_cli.rollup import Plan
+    from reo_cli.checks.rollup import Plan
 
     for name, value in (("--timezone", options.timezone), ("--until", options.until)):
         if value and not options.roll_up:

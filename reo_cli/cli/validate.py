@@ -44,7 +44,7 @@ def validate(options: Validate) -> int:
     from reo_cli.checks.issues import IssueLog
     from reo_cli.checks.validation import validate as validate_files
     from reo_cli.cli.listening import tell_of_terminal
-    from reo_cli.cli.orders import reading
+    from reo_cli.cli.orders import command_line, reading, roll_up
     from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.signals import Signals
     from reo_cli.reports import validate_report
@@ -62,6 +62,7 @@ def validate(options: Validate) -> int:
         try:
             settings = options.settings(talk, offline=True)
             read_options, rules = reading(options, settings, options.files)
+            plan = roll_up(options, rules.now)
         except ReoError as error:
             return options.failed(report, error)
         tell_of_terminal(options.files, talk)
@@ -72,7 +73,11 @@ def validate(options: Validate) -> int:
 
         log = IssueLog(options.max_issues, strict=options.strict, listen=report.issue)
         with Signals():
-            result = validate_files(options.files, read_options, Checker(rules), log, progress)
+            checker = Checker(rules)
+            result = validate_files(options.files, read_options, checker, log, progress, plan)
+        if result.rolled_up and result.rolled_up.differing:
+            ignored = result.rolled_up.ignoring(read_options.mapped)
+            talk.hint(f"to leave that out, `{command_line()} {ignored}`")
         try:
             if result.exit_code is ExitCode.OK:
                 options.save(settings, talk)

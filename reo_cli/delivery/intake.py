@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from reo_cli.checks.checker import Checker
+from reo_cli.checks.rollup import RollUp
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Job, Shard
 from reo_cli.errors import ReoError
 from reo_cli.events import Event
 from reo_cli.records import Issue, Record
-from reo_cli.rollup import RollUp
 
 STOPPED = "the run had stopped"
 """Why an event that was read has not been sent."""

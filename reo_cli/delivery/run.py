@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
+from reo_cli.checks.rollup import Plan, RolledUp, RollUp
 from reo_cli.client import Target
 from reo_cli.client.workers import Workers
 from reo_cli.delivery.book import Book, Listener
@@ -37,15 +38,13 @@ from reo_cli.delivery.stops import (
     timed_out,
     would_count_twice,
 )
-from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, RolledUp, Summary
+from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Summary
 from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.given import Given
 from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import STDIN, Issue
-from reo_cli.rollup import Plan, RollUp
-from reo_cli.text import pasted
 
 EARLY = ("max_time", "gave_up", "interrupted", "retry_after")
 """What ends a run before its end though nothing is wrong with what it sends."""
@@ -142,7 +141,7 @@ class _Run:
         self._reading = order.reading
         self._piped = False
         self._rollup = RollUp(order.roll_up) if order.roll_up else None
-        self._differing: Sequence[str] = ()
+        self._rolled_up = RolledUp(0, 0, 0, "", ()) if order.roll_up else None
         self._surveyed: list[InputSummary] = []
         self._dispatcher: Dispatcher | None = None
         self._ledger: Ledger | None = None
@@ -228,19 +227,13 @@ class _Run:
             self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
             return False
         self._records, self._inputs = self._inputs, [InputSummary(ROLLED_UP)]
-        self._differing = rollup.differing()
-        if self._differing:
-            self._warn_of_little_summed(rollup)
+        self._rolled_up = rollup.result()
+        if self._rolled_up.differing:
+            self._listener.warning(str(self._rolled_up))
+            ignored = self._rolled_up.ignoring(order.reading.mapped)
+            if order.command:
+                self._listener.hint(f"to leave that out, `{order.command} {ignored}`")
         return True
-
-    def _warn_of_little_summed(self, rollup: RollUp) -> None:
-        fields, columns = self._differing, self._order.reading.mapped
-        found = f"{rollup.records:,} records gave {rollup.groups:,} events"
-        self._listener.warning(f"{found}: they differ in {', '.join(fields)}")
-        unmapped = [each.removeprefix("meta.") for each in fields if each not in columns]
-        ignored = " ".join(f"--ignore {pasted(each)}" for each in unmapped)
-        if self._order.command:
-            self._listener.hint(f"to leave that out, `{self._order.command} {ignored}`")
 
     def _rejects(self, stack: ExitStack) -> list[Rejects]:
         order = self._order
@@ -517,6 +510,8 @@ class _Run:
         last = dispatcher.last_answer if dispatcher else None
         delivered = sum_of(self._inputs).delivered
         took = last - first if first is not None and last is not None else 0.0
+        if self._records and self._inputs[0].rejects_file:
+            self._records[0].rejects_file = self._inputs[0].rejects_file
         return Summary(
             inputs=self._records or self._inputs,
             attempts=dispatcher.attempts if dispatcher else 0,
@@ -528,7 +523,8 @@ class _Run:
             ledger=self._ledger_summary,
             error=self.error and self._with_distance(self.error),
             dry_run=order.target is None,
-            rolled_up=self._rolled_up(),
+            rolled_up=self._rolled_up,
+            sums=self._inputs[0].counts if self._records else Counts(),
             bodies=self._bodies,
             to_send=self._to_send,
             endpoint=order.endpoint,
@@ -539,19 +535,6 @@ class _Run:
             cut_pipe=any(each.streamed and not each.ended for each in self._sources),
             allow_failure=order.allow_failure,
         )
-
-    def _rolled_up(self) -> RolledUp | None:
-        rollup = self._rollup
-        if rollup is None:
-            return None
-        counts = Counts()
-        if self._records:
-            (events,) = self._inputs
-            counts = events.counts
-            self._records[0].rejects_file = self._records[0].rejects_file or events.rejects_file
-        plan = rollup.plan
-        open_bucket = plan.named(plan.start_of(plan.now))
-        return RolledUp(counts, rollup.left_out, open_bucket, self._differing)
 
     def _with_distance(self, error: ReoError) -> ReoError:
         """Return the error that stopped the run with how far it came, and could come."""

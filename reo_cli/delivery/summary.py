@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from reo_cli.checks.rollup import RolledUp
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 
@@ -55,25 +56,6 @@ class InputSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class RolledUp:
-    """What a roll-up made of the records: its events by what became of them.
-
-    `left_out` are the records whose bucket, `open_bucket`, is not over; `differing` the fields that
-    are the reason why next to nothing was summed.
-    """
-
-    counts: Counts
-    left_out: int
-    open_bucket: str
-    differing: Sequence[str] = ()
-
-    @property
-    def events(self) -> int:
-        """How many events there are."""
-        return self.counts.read
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerSummary:
     """The ledger a run used: `created` by this run or not, and the events it holds at the end."""
 
@@ -120,6 +102,8 @@ class Summary:
     dry_run: bool = False
     bodies: Sequence[str] = ()
     rolled_up: RolledUp | None = None
+    sums: Counts = field(default_factory=Counts)
+    """The events of a roll-up by what became of them."""
     to_send: int = 0
     """Events that a dry run would have sent."""
     endpoint: str = ""
@@ -138,13 +122,12 @@ class Summary:
     @property
     def counts(self) -> Counts:
         """The counts of all inputs together, in a roll-up with those of its events."""
-        rolled_up = self.rolled_up.counts if self.rolled_up else Counts()
-        return sum((each.counts for each in self.inputs), rolled_up)
+        return sum((each.counts for each in self.inputs), self.sums)
 
     @property
     def events(self) -> int:
         """How many events were to be delivered."""
-        return self.rolled_up.events if self.rolled_up else self.counts.read
+        return self.sums.read if self.rolled_up else self.counts.read
 
     @property
     def found_valid(self) -> bool:

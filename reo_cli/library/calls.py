@@ -229,7 +229,7 @@ def _require_names(id_from: Sequence[str]) -> None:
 
 
 def _plan(unit: Any, zone: tzinfo, now: int, *, until_now: bool) -> Any:
-    from reo_cli.rollup import Plan
+    from reo_cli.checks.rollup import Plan
 
     return Plan(unit, zone, now, until_now) if unit else None
 

@@ -19,7 +19,7 @@ from reo_cli.reports.view import (
     endpoint_fact,
     is_elsewhere,
 )
-from reo_cli.reports.words import count_of, duration, number, rate
+from reo_cli.reports.words import count_of, duration, number, rate, roll_up_text
 from reo_cli.text import pasted
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         Counts,
         InputSummary,
         LedgerSummary,
-        RolledUp,
         Settled,
         Summary,
     )
@@ -59,7 +58,7 @@ def shape(summary: "Summary") -> Shape:
         "exit_code": int(summary.exit_code),
         **_counts_shape(summary.counts),
         "skipped": summary.counts.skipped,
-        "rolled_up": summary.rolled_up.events if summary.rolled_up else None,
+        "rolled_up": summary.events if summary.rolled_up else None,
         "left_out": summary.rolled_up.left_out if summary.rolled_up else None,
         "attempts": summary.attempts,
         "elapsed_s": round(summary.elapsed_s, 3),
@@ -122,7 +121,7 @@ def content(summary: "Summary", screen: bool) -> Content:
     rows = [_row(each.file, each.counts) for each in summary.inputs]
     total = _row("total", summary.counts) if len(rows) > 1 else None
     if summary.rolled_up:
-        total = _row("their sums", summary.rolled_up.counts)
+        total = _row("their sums", summary.sums)
     grid = Grid(_COLUMNS, rows, total) if total or (rows and not screen) else None
     return Content(grid, _facts(summary, counted=screen and not grid), bodies=summary.bodies)
 
@@ -137,8 +136,8 @@ def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
         facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
     if counted and not _is_well(summary):
         facts.append(Fact("events", counts_line(summary.counts)))
-    if summary.rolled_up is not None and summary.inputs:
-        facts.append(Fact("rolled up", _roll_up(summary, summary.rolled_up)))
+    if summary.rolled_up is not None and summary.rolled_up.open_bucket:
+        facts.append(Fact("rolled up", roll_up_text(summary.rolled_up)))
     if summary.counts.skipped:
         facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
     if summary.dry_run or is_elsewhere(summary):
@@ -179,16 +178,6 @@ def _died(summary: "Summary") -> bool:
     return summary.error is not None and not (
         counts.delivered + counts.already_delivered + counts.invalid + counts.rejected
     )
-
-
-def _roll_up(summary: "Summary", rolled_up: "RolledUp") -> str:
-    text = f"{count_of(summary.counts.summed, 'record')} gave {count_of(rolled_up.events, 'event')}"
-    if rolled_up.left_out:
-        left_out = count_of(rolled_up.left_out, "record")
-        text += f"; {left_out} from {rolled_up.open_bucket} on left out: it is not over"
-    if rolled_up.differing:
-        text += f"; they differ in {', '.join(rolled_up.differing)}"
-    return text
 
 
 def _result(summary: "Summary") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from reo_cli.errors import ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Shape, View
-from reo_cli.reports.words import count_of, instant, number
+from reo_cli.reports.words import count_of, instant, number, roll_up_text
 
 if TYPE_CHECKING:
     from reo_cli.checks.totals import Distinct, Totals
@@ -45,6 +45,8 @@ def shape(result: "Validation") -> Shape:
         **{
             name: _sum(result, name) for name in ("read", "valid", "invalid", "warnings", "skipped")
         },
+        "rolled_up": result.rolled_up.events if result.rolled_up else None,
+        "left_out": result.rolled_up.left_out if result.rolled_up else None,
         "issues": [issue_shape(issue) for issue in result.issues],
         "totals": _totals_shape(result.totals),
         "files": [_file_shape(each) for each in result.files],
@@ -126,6 +128,8 @@ def _facts(result: "Validation") -> list[Fact]:
     if totals.first_event_at is not None and totals.last_event_at is not None:
         span = f"{instant(totals.first_event_at)} to {instant(totals.last_event_at)}"
         facts.append(Fact("time", span))
+    if result.rolled_up is not None:
+        facts.append(Fact("rolled up", roll_up_text(result.rolled_up)))
     if skipped := _sum(result, "skipped"):
         facts.append(Fact("skipped", f"{count_of(skipped, 'record')} left out"))
     return facts

@@ -1,6 +1,10 @@
 """Numbers, times and plurals as people read them. Pure; nothing here depends on the locale."""
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reo_cli.checks.rollup import RolledUp
 
 
 def number(value: int) -> str:
@@ -41,3 +45,14 @@ def instant(epoch: int) -> str:
         f"{moment.tm_year:04}-{moment.tm_mon:02}-{moment.tm_mday:02}"
         f" {moment.tm_hour:02}:{moment.tm_min:02} UTC"
     )
+
+
+def roll_up_text(rolled_up: "RolledUp") -> str:
+    """`1,000 records gave 12 events; 30 more from 2026-08-02 on are left out: it is not over`."""
+    text = f"{count_of(rolled_up.records, 'record')} gave {count_of(rolled_up.events, 'event')}"
+    if rolled_up.differing:
+        text += f": they differ in {', '.join(rolled_up.differing)}"
+    if rolled_up.left_out:
+        text += f"; {number(rolled_up.left_out)} more from {rolled_up.open_bucket} on "
+        text += "are left out: it is not over"
+    return text

@@ -138,7 +138,7 @@ def test_a_day_that_is_not_over_is_left_out_and_said(desk: Desk) -> None:
     assert (run.json["rolled_up"], run.json["left_out"], run.json["read"]) == (1, 2, 3)
     assert sum(desk.sums.values()) == 1
     said = desk.world.run("send-file", file, *OPTIONS, env=desk.env).stdout
-    assert f"2 records from {now:%Y-%m-%d} on left out" in said
+    assert f"2 more from {now:%Y-%m-%d} on are left out" in said
     run = desk.send(file, "--until", "now")
     assert (run.json["rolled_up"], run.json["left_out"], run.json["delivered"]) == (2, 0, 1)
     assert sum(desk.sums.values()) == 3
@@ -153,6 +153,16 @@ def test_next_to_nothing_summed_is_said_with_what_mends_it(desk: Desk) -> None:
     run = desk.world.run(*command, env=desk.env)
     assert "40 records gave 1 event" in run.stdout
     assert '"count":40' in run.stdout
+
+
+def test_validate_says_what_would_be_sent_and_warns_of_no_repeats(desk: Desk) -> None:
+    file = desk.write([pull(1), pull(1), pull(2)])
+    result = desk.world.run("validate", file, *OPTIONS, "-o", "json").json
+    assert (result["status"], result["read"], result["warnings"]) == ("valid", 3, 0)
+    assert (result["rolled_up"], result["left_out"], result["totals"]["count"]) == (2, 0, 3)
+    assert "rolled up: 3 records gave 2 events" in desk.world.run("validate", file, *OPTIONS).stdout
+    plain = desk.world.run("validate", file, *OPTIONS[:4], "--set", "count=1", "-o", "json").json
+    assert (plain["warnings"], plain["rolled_up"]) == (1, None)
 
 
 def test_a_dry_run_shows_the_sums(desk: Desk) -> None:
@@ -229,7 +239,7 @@ def test_a_million_groups_take_no_more_memory(world: World) -> None:
             file.write(
                 f"c{n % 99}.com,{1_785_542_400 + n % 9 * 86_400},Mozilla/5.0 (X11) {n:030}\n"
             )
-    args = ("send-file", "many.csv", "--dry-run", *OPTIONS, "-o", "json")
+    args = ("validate", "many.csv", *OPTIONS, "-o", "json")
     run, peak = world.measured(*args)
     assert (run.code, run.json["rolled_up"]) == (0, rows), run.stderr
     assert peak <= 80

@@ -105,7 +105,9 @@ def test_issues_name_the_row_of_the_query(world: World, send: Any) -> None:
         "SELECT domain, event_at, CASE WHEN row_number() OVER () = 2 THEN -1 ELSE 1 END AS count"
     )
     run = send(file, "--sql", f"{query} FROM input")
-    assert run.code == 65
+    checked = world.run("validate", file, *OPTIONS, "--sql", f"{query} FROM input", "-o", "json")
+    assert checked.json["issues"] == run.json["issues"]
+    assert (run.code, checked.code, checked.json["read"]) == (65, 65, 3)
     assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("query", 2)]
     run = send(file, "--sql", "SELECT domain, event_at, 1 AS count, 2 AS extra FROM input")
     assert run.code == 65

@@ -39,8 +39,8 @@ SEND_FILE_KEYS = [
     *("inputs", "ledger", "issues", "error", "endpoint", "endpoint_source"),
 ]
 VALIDATE_KEYS = (
-    "schema status exit_code started_at read valid invalid warnings skipped issues totals files"
-    " error"
+    "schema status exit_code started_at read valid invalid warnings skipped rolled_up left_out"
+    " issues totals files error"
 ).split()
 ISSUE_KEYS = "file line record field severity message hint code".split()
 SETTLED_KEYS = "file line record status event_id http_status attempts reason".split()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from reo_cli.checks.rollup import RolledUp
 from reo_cli.checks.totals import Totals
 from reo_cli.checks.validation import FileResult
-from reo_cli.delivery.summary import Counts, InputSummary, RolledUp, Summary
+from reo_cli.delivery.summary import Counts, InputSummary, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
@@ -368,11 +369,12 @@ def test_quiet_says_where_the_events_of_a_failing_run_are(tmp_path: Path) -> Non
 
 def test_records_left_out_and_rolled_up_are_told(tmp_path: Path) -> None:
     inputs = [InputSummary("a.csv", Counts(skipped=4, summed=9))]
-    sums = RolledUp(Counts(2), left_out=3, open_bucket="2026-08-02", differing=["user_agent"])
-    result = summary(inputs=inputs, issues=(), errors=0, warnings=0, rolled_up=sums)
+    made = RolledUp(6, 2, left_out=3, open_bucket="2026-08-02", differing=["user_agent"])
+    sums = {"rolled_up": made, "sums": Counts(2)}
+    result = summary(inputs=inputs, issues=(), errors=0, warnings=0, **sums)
     out = piped(send_file(result), tmp_path).out
     assert "result: 2 events delivered\n" in out
     assert (
-        "\nrolled up: 9 records gave 2 events; 3 records from 2026-08-02 on left out: "
-        "it is not over; they differ in user_agent\nskipped: 4 records left out\n"
+        "\nrolled up: 6 records gave 2 events: they differ in user_agent; 3 more from 2026-08-02 "
+        "on are left out: it is not over\nskipped: 4 records left out\n"
     ) in out

@@ -4,17 +4,18 @@ Stands between check and intake, for all inputs of a run together. Sums are kept
 few MiB and then lie in the scratch database, so memory does not grow with the number of buckets.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Sequence, Set
+from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from reo_cli.checks.content import encode
-from reo_cli.checks.scratch import scratch
+from reo_cli.checks.scratch import ScratchFailed, on_disk, scratch
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event
 from reo_cli.records import Record
+from reo_cli.text import pasted
 
 Unit = Literal["hour", "day", "week", "month"]
 
@@ -82,6 +83,30 @@ class Plan(NamedTuple):
         return datetime.fromtimestamp(start, self.zone).strftime(form)
 
 
+class RolledUp(NamedTuple):
+    """What a roll-up made of `records`; `left_out` more are of a bucket that is not over.
+
+    `open_bucket` is the name of that, `differing` the fields that are the reason why next to
+    nothing was summed.
+    """
+
+    records: int
+    events: int
+    left_out: int
+    open_bucket: str
+    differing: Sequence[str]
+
+    def __str__(self) -> str:
+        """`1,000 records gave 998 events: they differ in meta.request_id`."""
+        text = f"{self.records:,} records gave {self.events:,} events"
+        return text + (f": they differ in {', '.join(self.differing)}" if self.differing else "")
+
+    def ignoring(self, mapped: Container[str]) -> str:
+        """Return the options that leave out what differs, but for what `--map` reads."""
+        names = [each.removeprefix("meta.") for each in self.differing if each not in mapped]
+        return " ".join(f"--ignore {pasted(each)}" for each in names)
+
+
 class RollUp:
     """Takes events one by one; `events` then gives one for each bucket, the oldest first."""
 
@@ -119,7 +144,7 @@ class RollUp:
 
     def _write(self) -> None:
         rows = ((*key, *found) for key, found in self._sums.items())
-        with _Scratch():
+        with _summing():
             self._database.executemany("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._sums.clear()
         self._size = 0
@@ -129,7 +154,7 @@ class RollUp:
         """How many events there are; none can be added after it was asked for the first time."""
         if self._groups is None:
             self._write()
-            with _Scratch():
+            with _summing():
                 self._database.execute(_MERGE)
                 self._database.execute("DROP TABLE part")
                 found = self._database.execute("SELECT count(*) FROM whole").fetchone()
@@ -143,7 +168,7 @@ class RollUp:
         """
         if not self.groups:
             return
-        with _Scratch():
+        with _summing():
             query = "SELECT bucket, text, count, input, line, record FROM whole ORDER BY rowid"
             for bucket, text, count, at, line, number in self._database.execute(query):
                 yield _event(bucket, text, count, Record(names[at], line, number, None, {}, ""))
@@ -167,6 +192,12 @@ class RollUp:
             if _distinct(looked_at, names - {name}) < most / 2:
                 names.discard(name)  # with it, events are still summed
         return sorted(names, key=lambda each: (-values[each], each))
+
+    def result(self) -> RolledUp:
+        """Return what came of it; nothing can be added any more."""
+        plan = self.plan
+        open_bucket = plan.named(plan.start_of(plan.now))
+        return RolledUp(self.records, self.groups, self.left_out, open_bucket, self.differing())
 
     def close(self) -> None:
         """Give the scratch file back."""
@@ -220,17 +251,14 @@ def _distinct(rows: Sequence[tuple[int, dict[str, str]]], without: Set[str]) -> 
     return len(set(kept))
 
 
-class _Scratch:
-    """A context in which what SQLite cannot do is an error of ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, fault: BaseException | None, _trace: object) -> None:
-        if isinstance(fault, OverflowError) or "integer overflow" in str(fault):
-            message = "the counts of one bucket add up to more than 64 bits hold"
-            raise ReoError(ExitCode.INVALID, "count_too_large", message, "check `count`") from fault
-        if isinstance(fault, sqlite3.Error):
-            message = f"the temporary folder cannot hold the sums of the roll-up: {fault}"
-            hint = "free some space there, or set SQLITE_TMPDIR to another folder"
-            raise ReoError(ExitCode.IO, "scratch_failed", message, hint) from fault
+@contextmanager
+def _summing() -> Iterator[None]:
+    """Turn what SQLite cannot do into an error of ours: 74, or 65 for a sum that is too large."""
+    try:
+        with on_disk():
+            yield
+    except (OverflowError, ScratchFailed) as fault:
+        if isinstance(fault, ScratchFailed) and "integer overflow" not in str(fault):
+            raise
+        message = "the counts of one bucket add up to more than 64 bits hold"
+        raise ReoError(ExitCode.INVALID, "count_too_large", message, "check `count`") from fault

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.checks.checker import Checker
+from reo_cli.checks.rollup import Plan, RollUp, Unit
 from reo_cli.errors import ReoError
 from reo_cli.events import Event, Rules
 from reo_cli.records import Record
-from reo_cli.rollup import Plan, RollUp, Unit
 
 NOW = 1_790_000_000  # 2026-09-21 14:13:20 UTC, a Monday
 BASE = {"activity_type": "login", "count": 1, "domain": "acme.com", "product_id": "app"}
