@@ -136,7 +136,7 @@ def _ledger_check(settings: Settings) -> Check:
     except OSError as error:
         return _ledger_fault(f"cannot write the ledger: {error.strerror}: `{error.filename}`")
     if size is None:
-        return ok("ledger", f"`{path}` will be made by the first send-file")
+        return ok("ledger", f"`{path}` will be created by the first send-file")
     if is_foreign:
         return warning(
             "ledger",

@@ -296,7 +296,7 @@ class _Run:
             self._ledger = stack.enter_context(Ledger.open(order.ledger, clock=time.time))
             self._note_ledger()
             if self._ledger.created:
-                self._listener.note(f"a new ledger was made: {self._ledger.path}")
+                self._listener.note(f"created ledger: {self._ledger.path}")
             accounts.append(self._account(self._ledger))
             if order.key_rotated:
                 accounts[-1].adopt()
