@@ -94,7 +94,7 @@ class Checker:
         self._is_always = self._always.keys() & self._parsers.keys()
         self._keys_absent = _meta_keys(self._default)
         self._keys_always = _meta_keys(self._always)
-        self._has_times = False
+        self._has_times = self._has_domains = False
 
     def check(self, record: Record) -> Result:
         """Check every field; the event is None when any issue is an error."""
@@ -123,6 +123,7 @@ class Checker:
         if event_id is not None:
             payload["event_id"] = event_id
         self._has_times = self._has_times or "event_at" in payload
+        self._has_domains = self._has_domains or "domain" in payload
         if found or odd or record.faults:
             issues = [*record.faults, *self._placed(record, [*found, *odd])]
             if any(map(_is_error, issues)):
@@ -186,7 +187,7 @@ class Checker:
                 yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
         if not {"domain", "ip_addr"} & (payload.keys() | wrong):
             hint, options = "the API needs one of the two to find the company", []
-            if "domain" in fields and "ip_addr" not in fields:
+            if ("domain" in fields or self._has_domains) and "ip_addr" not in fields:
                 hint, options = "to leave such records out: no company", [("--skip", "domain=")]
             both = issue("error", "missing", "is missing, and so is domain", hint, *options)
             yield both._replace(field="ip_addr")

@@ -13,6 +13,9 @@ from reo_cli.checks.times import moment
 from reo_cli.events import Rules
 from reo_cli.readers.options import Needs
 
+_NULLS = 5
+"""Texts proposed for `--null`."""
+
 
 def needs_under(rules: Rules) -> Needs:
     """Return what tells the options that values need beside those of `rules`."""
@@ -28,12 +31,17 @@ def needs_under(rules: Rules) -> Needs:
         if rules.domain_of:
             del parsers["domain"]
         options: list[tuple[str, str]] = []
+        nulls: dict[tuple[str, str], None] = {}
         blanks: list[str] = []
         for field, parse in parsers.items():
             common: set[tuple[str, str]] = set()
             for value in samples.get(field, ()):
                 for issue in parse(value)[1]:
-                    if issue.severity == "error" and issue.options:
+                    if issue.severity != "error" or not issue.options:
+                        continue
+                    if issue.options[0][0] == "--null":
+                        nulls[issue.options[0]] = None
+                    else:
                         common = {*issue.options} & (common or {*issue.options})
             choices = sorted(common)
             if len(choices) > 1:  # nothing settles it: the user knows
@@ -42,6 +50,6 @@ def needs_under(rules: Rules) -> Needs:
                 blanks.append(f"{blank} ({' or '.join(value for _, value in choices)})")
                 choices = [(name, blank)]
             options += choices
-        return options, blanks
+        return [*options, *list(nulls)[:_NULLS]], blanks
 
     return needs

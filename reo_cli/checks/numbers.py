@@ -4,7 +4,17 @@ import re
 from typing import Any
 
 from reo_cli.checks.texts import EXACT_LIMIT
-from reo_cli.checks.values import ABSENT, Checked, Option, Parser, error, not_a, warned
+from reo_cli.checks.values import (
+    ABSENT,
+    Checked,
+    Option,
+    Parser,
+    error,
+    not_a,
+    nothing,
+    stands_for_nothing,
+    warned,
+)
 from reo_cli.text import shown
 
 DIGITS_LIMIT = 4000
@@ -103,6 +113,8 @@ def _not_whole(text: str, quoted: str) -> Checked:
         return error("decimals", what, f"round it, for instance to {near}")
     if re.fullmatch(r"[0-9]+[.,][0-9]+", bare):
         return error("decimals", what, "round it")
+    if stands_for_nothing(text):
+        return nothing("not-a-number", what, text)
     return error("not-a-number", what, "use digits only, such as 1250")
 
 

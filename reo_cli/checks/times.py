@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reo_cli.checks.dateformats import FORMATS, UNITS, Reading, format_issue, reader_of
-from reo_cli.checks.values import ABSENT, Checked, Parser, error, not_a, warned
+from reo_cli.checks.values import (
+    ABSENT,
+    Checked,
+    Parser,
+    error,
+    not_a,
+    nothing,
+    stands_for_nothing,
+    warned,
+)
 from reo_cli.text import shown
 
 FIRST_PLAUSIBLE = 1420070400
@@ -163,6 +172,8 @@ def _unknown(text: str, latest: int) -> Checked:
     if known:
         return known
     what = f"{shown(text)} is not a time"
+    if stands_for_nothing(text):
+        return nothing("not-a-time", what, text)
     if text.lower() == "now":
         return error("not-a-time", what, "write now")
     if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", text):

@@ -11,7 +11,7 @@ from typing import Any
 from reo_cli.events import NAMES, folded
 from reo_cli.readers.columns import Plan, as_text, missing, plan
 from reo_cli.readers.options import ReadOptions
-from reo_cli.readers.suggest import GUESSED, HOLD_DOMAINS, candidates, suggestions
+from reo_cli.readers.suggest import GUESSED, candidates, holds_domain, suggestions
 from reo_cli.readers.table import Problem
 from reo_cli.text import visible
 
@@ -87,11 +87,12 @@ def key_problem(
 
 
 def _paths(value: Mapping[str, Any], before: str = "", depth: int = 3) -> Iterable[tuple[str, Any]]:
-    """Yield the paths to all that is in an object, and what they lead to."""
+    """Yield the paths to the single values in an object, and the values."""
     for key, each in value.items():
-        yield f"{before}{key}", None if isinstance(each, dict | list) else each
         if isinstance(each, dict) and depth:
             yield from _paths(each, f"{before}{key}.", depth - 1)
+        elif not isinstance(each, dict | list):
+            yield f"{before}{key}", each
 
 
 def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
@@ -100,7 +101,7 @@ def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
     if "company" in own and "event_at" in own:
         return ""
     for path, each in _lists(value):
-        inner = _meant(each[0], options)
+        inner = _meant([path for path, _ in _paths(each[0])], options)
         if (inner - own) & {"company", "event_at"} and inner & {"company", "event_at", "count"}:
             return path
     return ""
@@ -220,6 +221,8 @@ class _Advice:
                 meant.setdefault(near, target)
         rest = [name for name in self.unknown if name not in meant]
         found = candidates(rest, {*there, *meant.values()}, self.samples)
+        if "ip_addr" in found.keys() | there and any(map(holds_domain, found.get("domain", ()))):
+            del found["domain"]  # a page that was looked at is no company
         for target, one, other in self.plan.twice:
             found[target] = [one, other]
         joined = self._date_and_time(found)
@@ -246,14 +249,14 @@ class _Advice:
         samples = {field: self.samples.get(name, ()) for field, name in self.sources.items()}
         needed, blanks = self.options.needs(samples, self.sources)
         column = self.sources.get("domain", "")
-        options = dict(needed)
-        if folded(column.rpartition(".")[2]) in HOLD_DOMAINS:
-            options["--domain-of"] = column
-        if "--domain-of" in options and f"domain={column.strip()}" in words:
+        options = dict.fromkeys(needed)
+        if holds_domain(column):
+            options["--domain-of", column] = None
+        if ("--domain-of", column) in options and f"domain={column.strip()}" in words:
             at = words.index(f"domain={column.strip()}")
             del words[at - 1 : at + 1]
         self.blanks += blanks
-        return words + [word for pair in options.items() for word in pair]
+        return words + [word for pair in options for word in pair]
 
     def _date_and_time(self, found: dict[str, list[str]]) -> dict[str, str]:
         """Take a column of dates and one of times for one field, where they are just these."""

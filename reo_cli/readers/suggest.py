@@ -26,7 +26,7 @@ _MOST_WORDS = 4
 _MARKS = frozenset(",;:|~^")
 """They stand between names, not in one."""
 
-HOLD_DOMAINS = frozenset(
+_HOLD_DOMAINS = frozenset(
     "email mail mailaddress emailaddress useremail url website homepage referrer referer".split()
 )
 """Names of columns that hold a domain, in a mail address or a URL: for `--domain-of`."""
@@ -74,7 +74,7 @@ def _guess(name: str) -> Guess | None:
     key = folded(name)
     if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
         return Guess(0, field)
-    if key in HOLD_DOMAINS:
+    if key in _HOLD_DOMAINS:
         return Guess(3, "domain")
     last = name.rpartition(".")[2]
     if last != name and (guess := _guess(last)):
@@ -90,6 +90,11 @@ def _guess(name: str) -> Guess | None:
         if near := difflib.get_close_matches(key, likely, 1, cutoff):
             return Guess(doubt, known[near[0]])
     return None
+
+
+def holds_domain(name: str) -> bool:
+    """Tell whether a column holds domains in mail addresses or URLs, by its name."""
+    return folded(name.rpartition(".")[2]) in _HOLD_DOMAINS
 
 
 def candidates(

@@ -23,8 +23,10 @@ def led_to(world: World, name: str, **blanks: str) -> list[str]:
             assert asked <= MOST_LOOKS.get(name.partition(".")[0], 1)
             return words
         (issue,) = run.json["issues"]
-        words = shlex.split(issue["hint"].partition("try: ")[2])[1:]
-        assert words, issue
+        whole = shlex.split(issue["hint"].partition("try: ")[2])[1:]
+        added = shlex.split(issue["hint"].partition("add ")[2].replace(",", ""))[:2]
+        assert whole or added, issue
+        words = whole or [*words, *added]
         words = [word for word in words if word not in ("-o", "json")]
         for blank, value in {**GIVEN, **blanks}.items():
             words = [word.replace(blank, value) for word in words]
@@ -52,9 +54,14 @@ TABLES = {
     "mails": "Email,Date,Downloads\nann@acme.com,2026-09-01,3\n",
     "legacy": "domain;event_at;count;meta.x\nacme.com;01.09.2026;3;\u00fc\nb.de;13.09.2026;7;\n",
     "total": "domain,event_at,count\nacme.com,2026-09-01,3\nTotal,,3\n",
+    "nulls": "Domain,Day,Hits\nacme.com,2026-09-01,3\nNULL,2026-09-01,4\n",
+    "no_company": "domain,event_at,count\nacme.com,2026-09-01,3\n,2026-09-01,9\n",
+    "elastic": '{"took":3,"hits":{"total":{"value":1},"hits":[{"_id":"a","_source":'
+    '{"@timestamp":"2026-09-01T00:00:00Z","domain":"acme.com","count":3}}]}}',
     "joined": '\ufeff{"count":3,"domain":"acme.com","day":"2026-09-01"}\n',
 }
 MOST_LOOKS = {"title": 2, "no_header": 2, "envelope": 2, "views": 2, "legacy": 2, "total": 2}
+MOST_LOOKS |= dict.fromkeys(("nulls", "no_company", "elastic"), 2)
 """Messages until the file is valid: one, but where what is behind cannot be seen at first."""
 
 BLANKS = {"NAME1": "domain", "NAME2": "count", "NAME3": "event_at", "TIME_COLUMN": "signup_date"}
