@@ -3,18 +3,14 @@
 What it remembers, survives and obeys is under `tests/delivery`.
 """
 
-import gzip
 import html
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import CANARY, Run, World
-from tests.faults import Action, FaultServer, Request, failure, page, redirect, success, wrong_key
+from tests.faults import Action, FaultServer, failure, success
 
 KEY = {"REO_API_KEY": CANARY}
 HEADER = "activity_type,count,domain,event_at,product_id\n"
@@ -170,46 +166,6 @@ def test_quiet(world: World) -> None:
     assert "rejected" in run.stderr
 
 
-@pytest.mark.parametrize(
-    ("script", "code", "requests"),
-    [
-        ([wrong_key(200)], 77, 1),
-        ([wrong_key(400)], 77, 1),
-        ([failure(401)], 77, 1),
-        ([failure(403)], 77, 1),
-        ([redirect("http://127.0.0.1:1/")], 76, 1),
-        ([page(200)], 76, 1),
-        ([page(403)], 76, 1),
-        ([failure(405)], 76, 1),
-        ([failure(407)], 78, 1),
-    ],
-)
-def test_a_fatal_first_answer_costs_one_request(
-    world: World, script: list[Action], code: int, requests: int
-) -> None:
-    with FaultServer(lambda *_: script[0]) as server:
-        run = upload(world, server, write(world, rows(*range(1, 50))), "-o", "json")
-    assert run.code == code
-    assert len(server.requests) == requests
-    assert run.json["unsent"] == run.json["read"] == 49
-    assert run.json["status"] == "failed"
-
-
-def test_nobody_listens(world: World) -> None:
-    name = write(world, rows(1, 2))
-    with FaultServer([]) as server:
-        url = server.url
-    args = ("--endpoint", url, "--give-up-after", "1", "-o", "json")
-    run = world.run("send-file", name, *args, env=KEY)
-    assert run.code == 69
-    balanced(run.json)
-    assert run.json["error"]["reason"] == "gave_up"
-    forgiven = world.run("send-file", name, *args, "--allow-failure", env=KEY)
-    assert forgiven.code == 0
-    assert forgiven.json["status"] == "failed"
-    assert "warning" in forgiven.stderr.lower()
-
-
 @pytest.mark.parametrize("limit", ["0", "1", "2"])
 def test_max_issues_bounds_what_is_shown_never_what_is_counted(world: World, limit: str) -> None:
     name = write(world, rows("a", "b", "c"))
@@ -234,30 +190,6 @@ def test_dry_run_shows_the_exact_bodies_and_needs_no_key(world: World) -> None:
     assert lines[-1]["summary"]["unsent"] == 7
 
 
-def test_dry_run_shows_what_the_ledger_would_skip(world: World) -> None:
-    name = write(world, rows(1, 2, 3))
-    with FaultServer([]) as server:
-        upload(world, server, name, "--limit", "2")
-        dry = upload(world, server, name, "--dry-run", "-o", "json")
-    assert (dry.json["already_delivered"], dry.json["unsent"]) == (2, 1)
-    assert dry.json["status"] == "dry_run"
-
-
-def test_a_gzip_file_and_json_shapes(world: World) -> None:
-    event = {"activity_type": "a", "count": 1, "domain": "a.com", "event_at": 1790000000}
-    event |= {"product_id": "p"}
-    events = [{**event, "count": n} for n in (1, 2)]
-    (world.folder / "a.csv.gz").write_bytes(gzip.compress(rows(11, 12).encode()))
-    write(world, json.dumps(events), "b.json")
-    write(world, json.dumps({"payload": {**event, "count": 3}, "other": 1}, indent=2), "c.json")
-    write(world, "\n".join(json.dumps({**event, "count": n}) for n in (4, 5)), "d.ndjson")
-    with FaultServer([]) as server:
-        run = upload(world, server, "a.csv.gz", "b.json", "c.json", "d.ndjson", "-o", "json")
-    assert run.code == 0, run.stderr
-    assert sorted(r.json["payload"]["count"] for r in server.requests) == [1, 2, 3, 4, 5, 11, 12]
-    assert [each["read"] for each in run.json["inputs"]] == [2, 2, 1, 2]
-
-
 def test_standard_input(world: World) -> None:
     with FaultServer([]) as server:
         run = upload(world, server, "-", "-o", "json", input=rows(1, 2))
@@ -266,21 +198,6 @@ def test_standard_input(world: World) -> None:
     assert (run.code, run.json["delivered"], run.json["inputs"][0]["file"]) == (0, 2, "-")
     assert (empty.code, empty.json["error"]["reason"]) == (66, "empty_pipe")
     assert (header.code, header.json["read"]) == (0, 0)
-
-
-def test_a_fifo_is_read_like_a_pipe(world: World) -> None:
-    fifo = world.folder / "pipe"
-    os.mkfifo(fifo)
-    with FaultServer([]) as server:
-        process = world.start(
-            *("send-file", "pipe", "--endpoint", server.url, "-o", "json"),
-            env=KEY,
-            stdout=subprocess.PIPE,
-        )
-        fifo.write_text(rows(1, 2))
-        out = process.communicate(timeout=20)[0]
-    assert process.returncode == 0
-    assert json.loads(out)["delivered"] == 2
 
 
 @pytest.mark.parametrize(
@@ -331,32 +248,3 @@ def test_settings_lie_below_columns(world: World) -> None:
     first, second = (request.json["payload"] for request in server.requests)
     assert (first["environment"], first["product_id"]) == ("DEV", "app")
     assert (second["environment"], second["product_id"]) == ("Q", "other")
-
-
-def test_the_resuming_command_is_printed(world: World) -> None:
-    def dies(number: int, _: Request) -> Action:
-        return success() if number < 3 else wrong_key()
-
-    with FaultServer(dies) as server:
-        run = upload(world, server, write(world, rows(*range(1, 20))), "--concurrency", "1")
-    assert run.code == 77
-    assert "reo send-file x.csv" in run.stderr
-
-
-def test_a_closed_standard_output_stops_only_the_display(world: World, tmp_path: Path) -> None:
-    name = write(world, rows(*range(1, 60)))
-    with FaultServer([]) as server:
-        process = world.start(
-            *("send-file", name, "--endpoint", server.url, "-o", "ndjson"),
-            env=KEY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.stderr is not None
-        shown = process.stderr.read()
-        assert process.wait(20) == 0
-    assert len(server.accepted) == 59
-    assert b"Traceback" not in shown
-    assert b"Exception ignored" not in shown

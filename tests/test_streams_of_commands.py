@@ -13,11 +13,8 @@ from tests.conftest import World
 
 COMMANDS = [
     ["--version"],
-    ["--help"],
     ["validate", "--print-schema"],
-    ["--show-completion", "bash"],
     ["config", "list"],
-    ["config", "get", "endpoint"],
 ]
 
 

@@ -6,14 +6,13 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import World
+from tests.conftest import Run, World
 from tests.delivery.harness import (
     Desk,
     assert_complete,
@@ -25,18 +24,10 @@ from tests.delivery.harness import (
     wait_until,
     write_csv,
 )
-from tests.faults import (
-    Action,
-    FaultServer,
-    Request,
-    failure,
-    late,
-    success,
-    throttled,
-    wrong_key,
-)
+from tests.faults import Action, FaultServer, Request, failure, late, success, throttled, wrong_key
 
 OTHER_KEY = "canary-key-the-second-one"
+DAY = 86_400
 
 
 @pytest.fixture
@@ -253,43 +244,28 @@ def test_another_endpoint_is_another_scope(desk: Desk) -> None:
         assert sorted(ids(staging)) == sorted(ids(desk.server))
 
 
-SHIFTED = """
-import sys, time
-days, real = float(sys.argv.pop(1)), time.time
-time.time = lambda: real() + days * 86400
-from reo_cli.cli import main
-main()
-"""
-
-
 def test_a_wrong_clock_forgets_nothing_and_sends_nothing_again(desk: Desk) -> None:
     """C1: 405 days ahead, twice, also with a refused connection; and 1970."""
 
-    def send(days: float, file: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", SHIFTED, str(days), "send-file", str(file), *options]
-        return subprocess.run(
-            command,
-            env=desk.world.environ(desk.environ()),
-            cwd=desk.world.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
+    def send(days: float, *args: str | Path) -> Run:
+        return desk.send(
+            *args, code=f"import time; t = time.time; time.time = lambda: t() + {days * DAY}"
         )
 
     file = desk.csv(rows(20))
     assert desk.send(file).code == 0
     more = [desk.csv([row(900 + n)], f"{n}.csv") for n in range(5)]
     refused = ("--endpoint", "http://127.0.0.1:9/", "--give-up-after", "0.5")
-    assert send(405, more[0], *refused).returncode == 69
+    assert send(405, more[0], *refused).code == 69
     assert desk.ledger_holds() == 20
     first, second = send(405, more[0]), send(406, more[1])
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert (first.code, second.code) == (0, 0), first.stderr
     assert "405 days ahead" in first.stderr
     assert "days ahead" not in second.stderr
     assert desk.ledger_holds() == 22
-    assert send(405, file).returncode == 0
-    assert send(-time.time() / 86_400 + 1, more[2]).returncode == 0
-    assert send(0, more[3]).returncode == 0
+    assert send(405, file).code == 0
+    assert send(-time.time() / DAY + 1, more[2]).code == 0
+    assert send(0, more[3]).code == 0
     assert len(desk.server.requests) == 24
     for each in (file, *more[:4]):
         assert desk.send(each).json["delivered"] == 0
