@@ -1,6 +1,8 @@
 """Roll-up: which events become one, when a bucket begins, and that the sums are Python's own."""
 
+import json
 import random
+import tempfile
 import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
@@ -8,7 +10,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reo_cli.checks.checker import Checker
@@ -137,6 +139,28 @@ def test_the_sums_are_pythons_own_in_any_order(
     assert [e.content for e in rolled([event(**each) for each in raw], plan)] == [
         e.content for e in first
     ]
+
+
+@given(events_of_a_week)
+@settings(max_examples=15)
+def test_duckdb_sums_the_same(raw: list[dict[str, Any]]) -> None:
+    pytest.importorskip("duckdb")
+    from reo_cli.readers.sql import Part, rows_of
+
+    query = """
+        SELECT domain, user_agent, epoch(date_trunc('day', make_timestamp(event_at * 1000000)))::INT
+        AS event_at, sum(count) AS count FROM input GROUP BY ALL
+    """
+    lines = [json.dumps({"domain": "a.com", "user_agent": "x", "count": 0, "event_at": NOW})]
+    lines += map(json.dumps, raw)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        with rows_of(query, [Part("x", file.name, "ndjson")], "512MB") as rows:
+            found = {tuple(json.loads(row).values()) for row in rows}
+    ours = [each.payload for each in rolled([event(**json.loads(line)) for line in lines])]
+    names = ("domain", "user_agent", "event_at", "count")
+    assert {tuple(each.get(name) for name in names) for each in ours} == found
 
 
 def test_a_sum_beyond_64_bits_is_said() -> None:
