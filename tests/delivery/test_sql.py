@@ -195,6 +195,22 @@ def test_access_logs_are_one_command_away_from_sums(
     assert mapped.code == 65  # two of the lines have no user, and so no company
 
 
+def test_the_first_look_at_a_log_leads_to_a_roll_up(world: World) -> None:
+    (world.folder / "access.log").write_text(LOG)
+    run = world.run("validate", "access.log", "-o", "json")
+    assert "-a ACTIVITY_TYPE --roll-up day -p PRODUCT_ID" in run.json["issues"][0]["hint"]
+
+
+def test_a_profile_keeps_how_logs_are_summed(world: World, server: FaultServer) -> None:
+    (world.folder / "access.log").write_text(LOG)
+    given = ("--roll-up", "day", "--only", "status=200", "--ignore", "user_agent")
+    saved = world.run("validate", "access.log", *OPTIONS, *given, "--save-profile", "logs")
+    assert saved.code == 0, saved.stderr
+    env = {"REO_API_KEY": CANARY, "REO_ENDPOINT": server.url}
+    run = world.run("send-file", "access.log", "--profile", "logs", "-o", "json", env=env)
+    assert (run.code, run.json["rolled_up"], run.json["skipped"]) == (0, 1, 1)
+
+
 def test_a_line_that_is_none_is_named(world: World, send: Any) -> None:
     (world.folder / "access.log").write_text(f"{LOG}[error] something else\n{LOG}")
     run = send("access.log", "--roll-up", "day")
