@@ -1,0 +1,188 @@
+"""What is published: the contents of wheel and sdist, and that it works where nothing else is."""
+
+import email
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from reo_cli import __version__
+from tests.conftest import World
+from tests.test_completions import ECHO, ZSH_SETUP, needs, terminal
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "tests" / "cases" / "valid" / "usage.csv"
+INFO = f"reo_cli-{__version__}.dist-info"
+SHARED = f"reo_cli-{__version__}.data/data/share"
+
+BESIDE_THE_MODULES = {
+    *(f"reo_cli/completions/{name}" for name in ("_reo", "reo.bash", "reo.fish")),
+    f"{SHARED}/bash-completion/completions/reo",
+    f"{SHARED}/zsh/site-functions/_reo",
+    f"{SHARED}/fish/vendor_completions.d/reo.fish",
+    *(f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")),
+    f"{INFO}/licenses/LICENSE",
+}
+SOURCE = {
+    *("reo_cli", "tests", "completions", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"),
+    *(".env.example", ".gitignore", "PKG-INFO"),
+}
+
+
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """Build a wheel or an sdist of a source tree."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=60)
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    files = [path for path in (ROOT / "reo_cli").rglob("*") if path.is_file()]
+    files = [path for path in files if "__pycache__" not in path.parts]
+    package = {str(path.relative_to(ROOT)) for path in files}
+    assert {path.suffix or path.name for path in files} == {".py", ".md", ".typed"}
+    assert names(wheel) == package | BESIDE_THE_MODULES
+
+
+def test_the_sdist_holds_the_sources_and_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    sdist = build("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.glob(f"reo_cli-{__version__}")
+    assert {path.name for path in folder.iterdir()} == SOURCE
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if re.search(r"\.pyc$|\.reo-rejects$|^\.env$", path.name)]
+    assert names(build("wheel", folder, tmp_path / "again")) == names(wheel)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        return email.message_from_bytes(archive.read(f"{INFO}/METADATA"))
+
+
+def test_the_metadata_say_who_what_and_where(metadata: Message) -> None:
+    assert (metadata["Name"], metadata["Version"]) == ("reo-cli", __version__)
+    assert metadata.get_all("Provides-Extra") == ["all", "dev", "excel", "sql"]
+    assert metadata["Author"] == "The reo-cli authors"
+    urls = metadata.get_all("Project-URL") or []
+    assert urls
+    assert not [url for url in urls if re.search(r"pypi|pythonhosted", url)]
+    pythons = [
+        each.rpartition(" ")[2]
+        for each in metadata.get_all("Classifier") or []
+        if re.search(r"Python :: 3\.\d+$", each)
+    ]
+    assert pythons == ["3.11", "3.12", "3.13"]
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_the_version_is_the_one_of_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d\S*)\] - \d{4}-\d\d-\d\d$", text, re.M)
+    assert released[0] == __version__
+    assert set(re.findall(r"^### (.*)$", text, re.M)) <= {"Added", "Changed", "Removed", "Fixed"}
+    entries = re.findall(r"^- (.*)$", text, re.M)
+    assert not [entry for entry in entries if len(entry) > 90 or entry.endswith(".")]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel, what it declares, and nothing else."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    options = ["-q", "--disable-pip-version-check", "--retries", "1", str(wheel)]
+    done = subprocess.run([*pip, *options], capture_output=True, text=True, timeout=110)
+    if done.returncode:
+        pytest.skip(f"its dependencies could not be had: {done.stderr.strip()[-300:]}")
+    return folder
+
+
+COMMANDS = [
+    (["--version"], f"reo {__version__}\n"),
+    (["--help"], "send-file"),
+    (["help", "library"], "deliver("),
+    (["validate", str(SAMPLE)], "valid"),
+    (["send", *"-a primary -n 5 -d acme.com -p app --sandbox".split()], "delivered"),
+    (["send-file", str(SAMPLE), "--sandbox"], "delivered"),
+    (["config", "list"], "timeout"),
+    (["--show-completion", "zsh"], "#compdef reo"),
+]
+
+
+def test_it_works_where_nothing_else_is_installed(world: World, installed: Path) -> None:
+    environ = world.environ({"PATH": f"{installed}/bin:/usr/bin:/bin"})
+    for name in ("reo", "reo-cli"):
+        for args, expected in COMMANDS:
+            done = subprocess.run(
+                [installed / "bin" / name, *args],
+                env=environ,
+                cwd=world.folder,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert (done.returncode, done.stderr) == (0, ""), (name, args, done)
+            assert expected in done.stdout
+    listed = [sys.executable, "-m", "pip", "--python", str(installed / "bin" / "python"), "freeze"]
+    frozen = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    found = {re.split(r"[=@ ]", line)[0].lower() for line in frozen.splitlines()}
+    assert "pytest" not in found
+    assert not found & {"python-calamine", "duckdb", "hatchling", "mypy"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
+    assert declared <= found
+
+
+def test_tab_works_from_the_installed_wheel(world: World, installed: Path) -> None:
+    """At the first TAB, with the scripts where the wheel puts them and shells look for them."""
+    share = installed / "share"
+    path = f"{installed}/bin:{os.environ['PATH']}"
+    env = world.environ({"PATH": path, "TERM": "xterm", "COLUMNS": "200", "PS1": "READY> "})
+    setups = {
+        "bash": (
+            f"source {share}/bash-completion/completions/reo; echo rea''dy\n",
+            "bash --norc -i",
+        ),
+        "zsh": (
+            f"fpath=({share}/zsh/site-functions $fpath); autoload -Uz compinit; "
+            f"compinit -u -D; {ZSH_SETUP}",
+            "zsh -f -i",
+        ),
+    }
+    for shell, (setup, command) in setups.items():
+        needs(shell)
+        with terminal(env, world.folder, *command.split()) as screen:
+            screen.type(setup)
+            screen.wait_for("ready\r\n")
+            screen.type("reo vali\t" + (ECHO if shell == "zsh" else ""))
+            screen.wait_for("<reo validate >" if shell == "zsh" else "reo validate ")
+    needs("fish")
+    done = subprocess.run(
+        [str(shutil.which("fish")), "-c", "complete -C 'reo vali'"],
+        env={**env, "XDG_DATA_DIRS": str(share)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("validate\t")
