@@ -1,7 +1,7 @@
 """The examples of `reo help library` with the engines themselves, where these are installed.
 
-They are no development dependency (PySpark alone is 450 MB): `pip install pyspark apache-airflow
-dask` beside a Java runtime makes the tests below run.
+They are no development dependency (PySpark alone is 450 MB): `REO_TEST_ENGINES=1 bash .ci/run`
+installs PySpark and Dask, `pip install apache-airflow` the third.
 """
 
 import importlib.util
