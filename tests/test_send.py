@@ -341,9 +341,9 @@ def test_max_time_ends_an_attempt_too(world: World) -> None:
     with FaultServer(silence()) as server:
         began = time.monotonic()
         for retries in ("0", "3"):
-            run = send(world, server, *EVENT, "--max-time", "1", "--retries", retries, "-o", "json")
+            run = send(world, server, *EVENT, "--max-time", "3", "--retries", retries, "-o", "json")
             assert (run.code, run.json["error"]["reason"]) == (75, "max_time")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 12
         assert send(world, server, *EVENT, "--max-time", "0").code == 75
         assert len(server.requests) == 2
 

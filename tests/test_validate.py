@@ -233,24 +233,7 @@ def test_the_story_of_a_spreadsheet(world: World, folder: Path) -> None:
     assert run.stdout.count("export.csv:") == 2  # one issue, one line of counts
     assert "--encoding cp1252" in run.stdout  # with all else that is wrong with the header
     run = pasted(world, run, ACTIVITY_TYPE="downloads", PRODUCT_ID="reoWebApp")
-    assert run.stdout.startswith(
-        'export.csv:2: count: "1.250" is not a whole number (remove the dot'
-    )
-    assert (
-        'event_at: "13.02.2026" is no date in ISO 8601 (add --date-format day-first)' in run.stdout
-    )
-    path.write_bytes(path.read_bytes().replace(b"1.250", b"1250"))
-    options = [
-        "--map",
-        "domain=Company Domain",
-        "--map",
-        "event_at=Date",
-        "--map",
-        "count=Downloads",
-    ]
-    options += ["--ignore", "Country", "-a", "downloads", "-p", "reoWebApp"]
-    options += ["--encoding", "cp1252", "--date-format", "day-first"]
-    assert world.run("validate", "export.csv", *options).code == 0
+    assert (run.code, "count: 1,257 in all" in run.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(

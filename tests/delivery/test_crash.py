@@ -366,6 +366,6 @@ def test_k8_different_inputs_run_at_the_same_time_on_one_ledger(desk: Desk) -> N
     for process in processes:
         said.append(process.communicate(timeout=100)[1])
         assert process.returncode == 0, said[-1]
-    assert sum(b"new ledger" in each for each in said) == 1
+    assert sum(b"created ledger" in each for each in said) == 1
     assert_complete(desk.server, [event for group in groups for event in group])
     assert desk.ledger_holds() == 900
