@@ -173,18 +173,6 @@ def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> No
         assert ask(server).verdict is DELIVERED
 
 
-def test_without_a_thread_for_the_lookup_the_limit_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("threading.Thread.start", fail)
-    outcome = ask(target_for("http://localhost:1/"))
-    assert outcome.verdict is Verdict.LIMIT
-    assert "no more threads" in outcome.reason
-
-
 @pytest.mark.parametrize(
     ("found", "kind", "said"),
     [
