@@ -263,7 +263,7 @@ def test_latency_delays_each_answer_and_not_the_others(connect: Connect) -> None
             for wire in wires:
                 wire.send(POST)
             assert {wire.status() for wire in wires} == {200}
-        assert rounds * latency <= time.monotonic() - began < rounds * latency * 5
+        assert rounds * latency <= time.monotonic() - began < 6, "one by one: 12.8 s"
 
 
 def test_nothing_but_the_loopback_address_is_served(shared: Sandbox) -> None:

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.delivery.harness import obey_signals
+
 COMMAND = [sys.executable, "-m", "reo_cli", "sandbox"]
 PAYLOAD = {
     "mode": "DOMAIN",
@@ -41,6 +43,7 @@ class Server:
             stderr=subprocess.PIPE,
             cwd=folder,
             env={**os.environ, "HOME": str(folder), "NO_COLOR": "1"},
+            preexec_fn=obey_signals,  # noqa: PLW1509 (it calls signal only)
         )
         assert self.process.stdout
         self.first = self.process.stdout.readline().decode()
