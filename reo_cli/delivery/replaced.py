@@ -71,7 +71,8 @@ SELECT * FROM (
 WHERE place <= number
 """
 _BY_INPUT = """
-SELECT input, count(*), sum(same), sum(count > least), min(id) FROM temp.replaced GROUP BY input
+SELECT input, count(*), sum(same), sum(NOT same AND count < least), min(id)
+FROM temp.replaced GROUP BY input
 """
 _FIRST = """
 SELECT line, record, count, CASE WHEN same THEN count ELSE least END FROM temp.replaced WHERE id = ?
@@ -168,13 +169,17 @@ class Watch:
         input_index: int,
         number: int,
         same: int,
-        grown: int,
+        fallen: int,
         first: int,
     ) -> Replaced | None:
-        """Say whether an input holds the same events under other ids, or a newer version."""
+        """Say whether an input holds the same events under other ids, or a newer version.
+
+        Counts go on: in a newer version few have fallen. Of a file for the same companies and days
+        that counts something else half have, and no more are known than are equal by chance.
+        """
         events, known = self._events[input_index], self._known[input_index]
         is_same = _is_most(same, events)
-        is_newer = known > 0 and (known >= number or _is_most(grown, number))
+        is_newer = known > 0 and (fallen <= known or _is_most(number - fallen, number))
         if not (is_same or is_newer):
             return None
         where = connection.execute(_FIRST, (first,)).fetchone()

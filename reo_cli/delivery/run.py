@@ -118,7 +118,7 @@ def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) ->
         finally:
             signals.ignore()
     except Exception as fault:
-        error = fault if isinstance(fault, ReoError) else system_limit(fault)
+        error = system_limit(fault) or (fault if isinstance(fault, ReoError) else None)
         if error is None:
             raise
         run.error = run.error or error
@@ -393,11 +393,12 @@ class _Run:
         for each in found:
             file = self._inputs[each.input].file
             text = replaced(each, file)
+            issue = Issue(file, each.line, each.record, "", "error", text, code="replaced")
             if order.skip_invalid or each.input in self._streams():
+                self._log.add([issue._replace(severity="warning")])
                 self._listener.warning(f"{text}: they count twice", loud=True)
             elif rule == "error":
                 self.error = self.error or would_count_twice(each, file)
-                issue = Issue(file, each.line, each.record, "", "error", text, code="replaced")
                 self._log.add([issue])
             else:
                 done = "are left, as" if rule == "skip" else "are sent all the same, as"

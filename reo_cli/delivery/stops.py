@@ -80,11 +80,12 @@ def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoE
 
 def replaced(found: Replaced, file: str) -> str:
     """Say what the events of an input do to those that were delivered before."""
-    of = f"{found.number:,} of {found.events:,} event{'s' * (found.events != 1)}"
+    of = f"{found.number:,} of {found.events:,} event{'s' * (found.events != 1)} of {file}"
+    was, replace = ("was", "replaces") if found.number == 1 else ("were", "replace")
     if found.same:
-        return f"{of} of {file} were delivered before under other ids, with the same counts"
+        return f"{of} {was} delivered before under other ids, with the same counts"
     first = f"the first, line {found.line}, had count {found.before:,} and has {found.now:,}"
-    return f"{of} of {file} replace events that were delivered before with other counts: {first}"
+    return f"{of} {replace} what was delivered before with other counts: {first}"
 
 
 def would_count_twice(found: Replaced, file: str) -> ReoError:

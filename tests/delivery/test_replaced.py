@@ -106,6 +106,8 @@ def test_a_count_that_went_on_is_stopped(desk: Desk) -> None:
     desk.send(desk.csv(rows))
     rows[17]["count"] = 5000
     run = stopped(desk, desk.csv(rows), number=1, events=100)
+    assert run.json["error"]["message"].startswith("1 of 100 events of")
+    assert " replaces what was delivered before " in run.json["error"]["message"]
     assert "line 19, had count 18 and has 5,000" in run.json["error"]["message"]
     assert "--id-from" in run.json["error"]["hint"]
     assert counts(desk.send(desk.csv(rows), "--on-change", "skip")) == {"already_delivered": 100}
@@ -125,7 +127,9 @@ def test_a_pipe_is_warned_of_at_its_end(desk: Desk) -> None:
     desk.send("-", input=ndjson(window(20)))
     run = desk.send("-", input=ndjson(window(20, grown=5)), env={"REO_ENVIRONMENT": ""})
     assert (run.code, counts(run)) == (0, {"already_delivered": 54, "delivered": 9})
-    assert "warning: 9 of 63 events of - replace events" in run.stderr
+    assert "warning: 9 of 63 events of - replace what was delivered before" in run.stderr
+    (issue,) = run.json["issues"]
+    assert (issue["line"], issue["severity"], issue["code"]) == (55, "warning", "replaced")
     assert silent(desk.send("-", input=ndjson(window(20, grown=5)))), "it is said once"
     quiet = desk.send("-", "-q", "-e", "TEST", input=ndjson(window(20, grown=5)))
     assert "warning: 63 of 63 events of - were delivered before under other ids" in quiet.stderr
@@ -158,6 +162,23 @@ def test_reordered_appended_and_late_rows(desk: Desk) -> None:
     assert silent(desk.send(desk.csv([*rows, *(row(n) for n in range(500, 520))])))
     assert silent(desk.send(desk.csv([*rows, row(3, count=999)])))
     assert silent(desk.send(desk.csv([row(3, count=1000), *rows, row(3, count=999)])))
+
+
+@pytest.mark.parametrize(
+    ("stay", "grow", "fall", "stops"), [(1, 20, 1, 1), (1, 1, 1, 1), (4, 10, 4, 1), (1, 2, 6, 0)]
+)
+def test_few_counts_fall_in_a_newer_version(
+    desk: Desk, stay: int, grow: int, fall: int, stops: int
+) -> None:
+    """However few stay the same, beside those that have grown."""
+    rows = [row(n, count=50) for n in range(stay + grow + fall)]
+    desk.send(desk.csv(rows))
+    changed = [50] * stay + [60] * grow + [40] * fall
+    newer = desk.csv([{**each, "count": n} for each, n in zip(rows, changed, strict=True)])
+    if stops:
+        stopped(desk, newer, number=grow + fall, events=len(rows))
+    else:
+        assert silent(desk.send(newer))
 
 
 @pytest.mark.parametrize("extra", [{}, {"user_agent": "mac"}])
