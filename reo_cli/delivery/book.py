@@ -124,6 +124,7 @@ class Book:
         issues: Sequence[Issue],
         payload: Mapping[str, Any] | None,
         word: Literal["invalid", "rejected"] = "invalid",
+        derived: str = "",
     ) -> None:
         """Settle a record that has errors; `payload` is what is known of its event, if anything."""
         self._note(issues)
@@ -131,7 +132,7 @@ class Book:
         self._settle(Settled(record.file, record.line, record.number, word, reason=reason))
         if self._rejects:
             text = None if payload is None else encode(payload)
-            self._pending.append((self._input, _reject(record, None, reason, text)))
+            self._pending.append((self._input, _reject(record, None, reason, text, derived)))
 
     def take(self, job: Job) -> bool:
         """Register an event to be sent.
@@ -239,7 +240,7 @@ class Book:
             word == "rejected" or (word in ("errored", "unsent") and job.input in self._streams)
         ):
             payload = job.body[len('{"payload":') : -1].decode()
-            self._pending.append((job.input, _reject(record, status, reason, payload)))
+            self._pending.append((job.input, _reject(record, status, reason, payload, job.derived)))
         for twin in job.twins:
             self._finish(
                 twin, "already_delivered" if word == "delivered" else word, outcome, reason
@@ -251,7 +252,8 @@ class Book:
         self._listener.settled(settled)
 
 
-def _reject(record: Record, status: int | None, reason: str, payload: str | None) -> Reject:
-    return Reject(
-        record.file, record.line, record.number, status, reason, payload, record.text[:4096]
-    )
+def _reject(
+    record: Record, status: int | None, reason: str, payload: str | None, derived: str
+) -> Reject:
+    place = record.file, record.line, record.number
+    return Reject(*place, status, reason, payload, record.text[:4096], derived)

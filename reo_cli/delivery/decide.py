@@ -14,6 +14,7 @@ from reo_cli.checks.repeats import repeat_issue
 from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.body import request_body
 from reo_cli.delivery.ledger import Account, Acknowledged
+from reo_cli.delivery.rejects import derived_of
 from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.stops import date, other_key
 from reo_cli.errors import ExitCode, ReoError
@@ -39,8 +40,9 @@ class Job:
 
     `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
     tried again, `started` when it was tried last, `failed` when it failed last. `twins` are records
-    with the same identity that wait for its outcome. `alias` is the id that a record mended in a
-    rejects file has where it came from.
+    with the same identity that wait for its outcome. `derived` is the content (hex) that the id was
+    made for, empty for one of the record's own. `alias` is the id that a record mended in a rejects
+    file has where it came from.
     """
 
     event: Event
@@ -55,6 +57,7 @@ class Job:
     started: float = 0.0
     failed: float = 0.0
     twins: "list[Job]" = field(default_factory=list)
+    derived: str = ""
     alias: str | None = None
 
     @property
@@ -236,10 +239,13 @@ class Decider:
                 where = f"{event.record.file}:{event.record.line}"
                 stop = other_key(where, other.delivered_at)
                 return Decision(job, issues=issues, stop=stop)
-            if is_place_id(job.event_id):
+            if is_place_id(job.event_id) or job.derived not in ("", job.content.hex()):
                 job.alias = self._alias(event, job.content, account)
             return Decision(job, issues=issues)
-        if not known.is_same(job.content) and self._identity.on_change != "skip":
+        # An id made of this very content stands for another only where that was mended since.
+        is_mended = job.derived == job.content.hex() and not self._identity.id_from
+        is_settled = is_mended or self._identity.on_change == "skip"
+        if not (known.is_same(job.content) or is_settled):
             if self._identity.on_change == "error":
                 return Decision(job, issues=[*issues, _changed(event, known.delivered_at)])
             return Decision(job, issues=issues)
@@ -247,19 +253,24 @@ class Decider:
 
     def _identified(self, event: Event) -> tuple[Job, Sequence[Issue]]:
         given: str | int | None = event.event_id
-        if self._identity.id_from and (given is None or is_place_id(given)):
-            given = id_from_fields(event.payload, self._identity.id_from)
+        derived = derived_of(event.record) if given is not None else ""
+        fields = self._identity.id_from
+        from_fields = fields and (given is None or derived or is_place_id(given))
+        if from_fields:
+            given = id_from_fields(event.payload, fields)
         if given is None and self._identity.rolled_up:
             given = id_but_for_count(event)
         if given is not None:
             content = content_digest(event, b"")
             key = id_key(given)
-            return Job(event, self._input, given, key, content), self._note(event, key, content)
+            derived = content.hex() if from_fields else derived
+            job = Job(event, self._input, given, key, content, derived=derived)
+            return job, self._note(event, key, content)
         content = content_digest(event, self._origin)
         place = content + self._input.to_bytes(4, "big")
         times, _, _, line = self._count(event.record.line, place, None)
         event_id = derived_id(content, times)
-        job = Job(event, self._input, event_id, id_key(event_id), content)
+        job = Job(event, self._input, event_id, id_key(event_id), content, derived=content.hex())
         issues = [] if times == 1 else [self._repeat(event, f"line {line}", None, None)]
         if event.timeless and self._warns_of_now:
             self._warns_of_now = False

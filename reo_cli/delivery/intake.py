@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Literal
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.rollup import RollUp
@@ -237,9 +238,8 @@ class Intake:
     def _refuse(self, job: Job, issues: Sequence[Issue]) -> None:
         """Settle an event that must not be sent; of a roll-up only records can be invalid."""
         record, payload = job.event.record, {**job.event.payload, "event_id": job.event_id}
-        self._book.invalid(
-            record, issues, payload, "rejected" if record.fields is None else "invalid"
-        )
+        word: Literal["invalid", "rejected"] = "rejected" if record.fields is None else "invalid"
+        self._book.invalid(record, issues, payload, word, job.derived)
 
     def _has_room(self, job: Job) -> bool:
         """Count a new event against `--limit`; settle it as unsent when that is reached."""

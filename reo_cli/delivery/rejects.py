@@ -20,7 +20,7 @@ from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.folders import make_folder, open_private
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.identity import is_place_id
-from reo_cli.records import STDIN
+from reo_cli.records import STDIN, Record
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,7 +54,8 @@ class Reject:
 
     `payload_json` is the payload as JSON text, with the `event_id` it has to have; None when the
     record could not be parsed: `raw` then is the text it was read from. `status` is the
-    HTTP status or None; `line` and `record` count from 1.
+    HTTP status or None; `line` and `record` count from 1. `derived` is the content (hex) that its
+    id was made for, empty for another id: so a mended line is known again where it came from.
     """
 
     file: str
@@ -64,6 +65,14 @@ class Reject:
     reason: str
     payload_json: str | None = None
     raw: str = ""
+    derived: str = ""
+
+
+def derived_of(record: Record) -> str:
+    """Return what a line of a rejects file says of `Reject.derived`."""
+    line = _decoded(record.text) if '"derived"' in record.text else None
+    found = line.get("derived") if isinstance(line, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def default_path(input_name: str, state_folder: Path) -> Path:
@@ -314,7 +323,8 @@ def _line(reject: Reject) -> bytes:
         return f'{{"payload": null, "raw": {raw}, "error": {error}}}\n'.encode()
     payload = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", reject.payload_json)
     payload = payload.replace("\r", " ").replace("\n", " ")
-    return f'{{"payload": {payload}, "error": {error}}}\n'.encode()
+    derived = f', "derived": "{reject.derived}"' if reject.derived else ""
+    return f'{{"payload": {payload}, "error": {error}{derived}}}\n'.encode()
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

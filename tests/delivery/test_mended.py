@@ -131,6 +131,28 @@ def test_a_mended_line_is_not_sent_past_on_change(desk: Desk) -> None:
     assert (again.code, counts(again)) == (65, {"invalid": 1})
 
 
+@pytest.mark.parametrize("option", [(), ("--id-from", "domain,event_at")])
+def test_a_mended_rejected_line_and_then_the_mended_source(
+    desk: Desk, option: tuple[str, ...]
+) -> None:
+    """Of three equal rows that the API refuses one is mended, one sent as it is and one dropped."""
+    refused, mended = row(7, domain="refused.com"), row(7, domain="mended.com")
+    number = 1 if option else 3
+    run = desk.send(desk.csv([row(1), *[refused] * number]), *option)
+    assert counts(run) == {"delivered": 1, "rejected": number}
+    kept = lines(rejects(run))
+    kept[0]["payload"]["domain"] = "mended.com"
+    rejects(run).write_text(ndjson(kept[:2]))
+    assert desk.send(*printed_command(run)).code == (0 if option else 1)
+    again = desk.send(desk.csv([row(1), mended]), *option)
+    assert (again.code, counts(again)) == (0, {"already_delivered": 2})
+    desk.server.script = success()
+    assert desk.send(*printed_command(run)).json["delivered"] == (0 if option else 1)
+    run = desk.send(desk.csv([row(1), mended, *[refused] * (number - 1)]), *option)
+    assert counts(run)["already_delivered"] == (2 if option else 4)
+    assert len(set(desk.server.accepted)) == len(desk.server.accepted)
+
+
 def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
     """Mended to different counts, they go out together and are known ever after."""
     files = [desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2)]
