@@ -5,6 +5,7 @@ process. Bad data is not an error but a value (`records.Issue`); any other excep
 """
 
 import errno
+import os
 import sys
 from enum import IntEnum
 
@@ -74,12 +75,19 @@ class Interrupted(ReoError):
 
 
 def system_limit(fault: BaseException) -> ReoError | None:
-    """Return the error for what this system or this Python does not give; None for a bug."""
+    """Return the error for what this system or this Python does not give; None for another.
+
+    Also where that is the cause of a `ReoError`, which says only what could not be done for it.
+    """
     match fault:
+        case ReoError(__context__=BaseException() as cause):
+            return system_limit(cause)
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             message = "the system lets this process open no more files"
             hint = "raise the limit (`ulimit -n 1024`), or use fewer files or a lower --concurrency"
             return ReoError(ExitCode.IO, "no_descriptor", message, hint)
+        case ImportError() if str(fault).endswith(os.strerror(errno.EMFILE)):
+            return system_limit(OSError(errno.EMFILE, ""))
         case RuntimeError() if "start new thread" in str(fault):
             message = "the system lets this user start no more threads"
             hint = "raise the limit (`ulimit -u`, or that of the container), or end other programs"

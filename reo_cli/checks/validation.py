@@ -11,7 +11,7 @@ from reo_cli.checks.repeats import Repeats
 from reo_cli.checks.rollup import Plan, RolledUp, RollUp
 from reo_cli.checks.scratch import ScratchFailed
 from reo_cli.checks.totals import Totals, TotalsCounter
-from reo_cli.errors import ExitCode, Interrupted, ReoError
+from reo_cli.errors import ExitCode, Interrupted, ReoError, system_limit
 from reo_cli.events import Event
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source, share_read
@@ -171,7 +171,7 @@ class _Run:
         except (Interrupted, ScratchFailed):
             raise
         except ReoError as fault:
-            result.error = fault
+            result.error = system_limit(fault) or fault
         finally:
             self._read += result.read
             result.totals = totals.result()

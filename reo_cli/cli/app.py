@@ -179,8 +179,9 @@ def run() -> int:
             return complete(app)
         return _written(int(app(prog_name="reo", standalone_mode=False) or 0))
     except ReoError as error:
-        _talk().error(error)
-        return error.exit_code
+        told = system_limit(error) or error
+        _talk().error(told)
+        return told.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except KeyboardInterrupt:

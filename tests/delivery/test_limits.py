@@ -69,3 +69,14 @@ def test_too_few_descriptors_for_the_connections(desk: Desk) -> None:
         (line,) = [each for each in err.decode().splitlines() if each.startswith("error: ")]
         assert "open files" in line
     assert desk.send(file).code == 0
+
+
+@pytest.mark.parametrize("limit", [5, 6, 7, 9, 10])
+def test_no_descriptor_for_what_comes_first(desk: Desk, limit: int) -> None:
+    """A module, the input, the ledger, its journal, a lock, a connection: the limit is named."""
+    file = desk.csv([row(1)])
+    process = desk.start(file, preexec_fn=descriptors(limit, limit))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (73, 74), err
+    assert b"more files" in err or b"too many files" in err
+    assert b"ulimit -n" in err
