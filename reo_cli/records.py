@@ -1,7 +1,8 @@
 """What a reader yields: a `Record` as it was read, or an `Issue` that says what is wrong and where.
 
-Both are plain values that every other part of reo may read. `Record` is a named tuple and no
-dataclass because a million of them are made on the way through a large file.
+Both are plain values that every other part of reo may read, as is the `Progress` of a run.
+`Record` is a named tuple and no dataclass because a million of them are made on the way through a
+large file.
 """
 
 import re
@@ -77,3 +78,21 @@ class Issue(NamedTuple):
         where = f"{self.file}:{self.line}: " if self.file else ""
         note = "warning: " if self.severity == "warning" else ""
         return f"{where}{note}{what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class Progress(NamedTuple):
+    """Where a run stands, for a progress display; times in seconds, rate in events a second.
+
+    `total` is None while unknown (stdin), `rate` 0 while it says nothing of the time that is left.
+    `waiting` is text such as `waiting 12 s (429)` or empty, `share` the part of the inputs' bytes
+    that was read, from 0 to 1, where that is known.
+    """
+
+    done: int
+    total: int | None
+    failures: int
+    rate: float
+    limit: int
+    elapsed: float
+    waiting: str = ""
+    share: float | None = None

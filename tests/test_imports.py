@@ -165,6 +165,13 @@ def test_what_a_command_without_a_request_loads(
     assert tops(loaded(world, *args, env=env)) & (HEAVY | NEVER) == needed
 
 
+def test_validate_loads_nothing_that_only_other_commands_or_findings_need(world: World) -> None:
+    found = loaded(world, "validate", str(SAMPLE))
+    rooms = {name.removeprefix("reo_cli.") for name in found}
+    assert not rooms & {"checks.rollup", "readers.advice", "readers.given", "settings.edit"}
+    assert {name for name in rooms if name.startswith("delivery.")} == {"delivery.signals"}
+
+
 @pytest.mark.parametrize("args", [EVENT, ["send-file", str(SAMPLE)]], ids=["send", "send-file"])
 def test_a_request_loads_requests_and_nothing_for_terminals(world: World, args: list[str]) -> None:
     with Sandbox() as server:

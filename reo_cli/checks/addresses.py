@@ -1,7 +1,7 @@
 """IP addresses: is it one, and can Reo.Dev map it to a company?"""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -9,11 +9,14 @@ from reo_cli.checks.values import ABSENT, Checked, error, not_a, nothing, stands
 from reo_cli.text import shown
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_PLAIN = re.compile(
+_PLAIN = (
     r"(?!(?:0|10|100|127|169|172|192|198|203|22[4-9]|2[345][0-9])\.)"
     rf"{_OCTET}(?:\.{_OCTET}){{3}}\Z"
 )
 """Addresses of networks in none of which a special range lies (RFC 6890)."""
+
+_is_plain = cache(lambda: re.compile(_PLAIN).match)
+"""Compiled for a run that has addresses only."""
 
 _KINDS = {
     "is_unspecified": "an unspecified address",
@@ -33,7 +36,7 @@ def ip_addr(raw: Any) -> Checked:
     """Check an IP address, v4 or v6; special-purpose ranges are warnings."""
     if raw.__class__ is not str:
         return not_a("a string", raw)
-    if _PLAIN.match(raw):
+    if _is_plain()(raw):
         return raw, ()
     return _other(raw)
 

@@ -27,7 +27,7 @@ _KNOWN = (
 )
 """Formats that exports are known to have."""
 
-_PARTS = re.compile(
+_PARTS = (
     r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{2}(?:[0-9]{2})?)"
     r"(?:([ T,]+)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]+)?)?(?:(\s*)([AaPp])\.?[Mm]\.?)?)?\Z"
 )
@@ -42,13 +42,13 @@ def format_issue(raw: str) -> Checked | None:
     if raw.isdecimal() or fits == ["%Y-%m"]:
         seconds = reader_of(fits[0])(raw)[0]
         hint = f"which is {datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    code = "date-order" if _PARTS.match(raw) else "date-format"
+    code = "date-order" if re.match(_PARTS, raw) else "date-format"
     options: list[Option] = [("--date-format", each) for each in fits]
     return error(code, f"{shown(raw)} is no date in ISO 8601", hint, *options)
 
 
 def _candidates(raw: str) -> Iterator[str]:
-    parts = _PARTS.match(raw)
+    parts = re.match(_PARTS, raw)
     if parts is None:
         yield from _alike().get(_shape(raw), [])
     elif len(parts[4]) == 4:
@@ -108,7 +108,7 @@ def _ordered(date_format: str) -> Reading:
 
     def by_order(raw: str) -> Checked:
         what = f"{shown(raw)} is not a {date_format} date"
-        parts = _PARTS.match(raw)
+        parts = re.match(_PARTS, raw)
         if parts is None:
             return error("not-in-format", what, f"such as {example}")
         if len(parts[4]) == 2:

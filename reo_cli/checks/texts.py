@@ -22,12 +22,10 @@ _EMPTY_WORDS = frozenset(
 )
 """What programs write, in lower case, where they have no text."""
 
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]"
-)
+_UNSEEN = "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]"
 """Characters that take no room or look like a space."""
 
-_TEMPLATE = re.compile(r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<%.*%>|%[A-Z_]+%")
+_TEMPLATE = r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<%.*%>|%[A-Z_]+%"
 
 
 def text(raw: Any) -> Checked:
@@ -51,11 +49,11 @@ def _no_text(raw: str) -> Sequence[Issue]:
         what = f"{shown(raw)} is sent as a text"
         return [issue("warning", "placeholder", what, NOTHING_HINT, ("--null", raw))]
     if "{" in raw or "<%" in raw or raw[0] in "%$":
-        template = _TEMPLATE.search(raw)
+        template = re.search(_TEMPLATE, raw)
         if template:
             what = f"{shown(raw)} holds a template that nothing filled in"
             return [issue("warning", "template", what, "fill it in where the file is made")]
-    if not raw.isprintable() and (strange := _UNSEEN.search(raw)):
+    if not raw.isprintable() and (strange := re.search(_UNSEEN, raw)):
         what = f"{shown(raw)} holds the character U+{ord(strange[0]):04X}, which nobody sees"
         hint = "to Reo.Dev it is another text: remove it"
         return [issue("warning", "control-character", what, hint)]

@@ -35,13 +35,13 @@ _PLAIN = re.compile(
     r"(?:[12][0-9]{9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|\+00:00)?)?)\Z"
 )
-_DIGITS = re.compile(r"(-?[0-9]+)(?:\.[0-9]+)?\Z")
-_ISO = re.compile(
+_DIGITS = r"(-?[0-9]+)(?:\.[0-9]+)?\Z"
+_ISO = (
     r"([0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[1-7])?))"
     r"(?:(?:T| +)([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
     r" ?(Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?(?: UTC)?)?)?\Z"
 )
-_DATE = re.compile(r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2})")
+_DATE = r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2})"
 _UNIT_NAMES = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
 _EPOCH_OR_DATE = "write seconds since 1970 or a date such as 2026-01-31"
@@ -107,14 +107,14 @@ def _seconds(raw: str) -> int:
 
 
 def _read(text: str, by_format: Reading | None, unit: int | None, latest: int) -> Checked:
-    digits = _DIGITS.match(text)
+    digits = re.match(_DIGITS, text)
     if by_format:
         checked = by_format(text)
-        if checked[0] is not None or not (digits or _DATE.match(text)):
+        if checked[0] is not None or not (digits or re.match(_DATE, text)):
             return checked
     if digits:
         return _from_digits(digits[1], unit, latest)
-    iso = _ISO.match(text.upper())
+    iso = re.match(_ISO, text.upper())
     return _from_iso(text, iso) if iso else _unknown(text, latest)
 
 
@@ -182,10 +182,10 @@ def _unknown(text: str, latest: int) -> Checked:
         return error("spreadsheet-number", what, hint)
     is_grouped = re.fullmatch(r"\+?[0-9]{1,3}(?:,[0-9]{3})+", text)
     plain = re.sub(r"[+,]" if is_grouped else r"\A\+|,[0-9]+\Z", "", text)
-    seconds = _from_digits(plain, None, latest)[0] if _DIGITS.match(plain) else None
+    seconds = _from_digits(plain, None, latest)[0] if re.match(_DIGITS, plain) else None
     if seconds is not None:
         return error("not-a-time", what, f"write {seconds}")
-    if _DATE.match(text):
+    if re.match(_DATE, text):
         return error("not-a-time", what, "write it as 2026-01-31T12:30:15 or 12:30:15+01:00")
     hint = "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format"
     return error("not-a-time", what, hint)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
 from reo_cli.checks.repeats import Repeats
-from reo_cli.checks.rollup import Plan, RolledUp, RollUp
 from reo_cli.checks.scratch import ScratchFailed
 from reo_cli.checks.totals import Totals, TotalsCounter
 from reo_cli.errors import ExitCode, Interrupted, ReoError, system_limit
@@ -17,13 +15,15 @@ from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import Issue, Record
 
+if TYPE_CHECKING:
+    from reo_cli.checks.rollup import Plan, RolledUp, RollUp
+
 Progress = Callable[[int, float | None], None]
 """Told the number of records read so far, now and then, and for one file how much of its bytes."""
 
 PROGRESS_EVERY = 4096
 
 
-@dataclass
 class FileResult:
     """One input: records read, those with errors, issues found, and what its events add up to.
 
@@ -31,14 +31,18 @@ class FileResult:
     what kept it from being read to its end.
     """
 
-    file: str
-    read: int = 0
-    invalid: int = 0
-    errors: int = 0
-    warnings: int = 0
-    skipped: int = 0
-    totals: Totals = field(default_factory=Totals)
+    skipped = 0
+    totals = Totals()
     error: ReoError | None = None
+
+    def __init__(
+        self, file: str, read: int = 0, invalid: int = 0, errors: int = 0, warnings: int = 0
+    ) -> None:
+        self.file = file
+        self.read = read
+        self.invalid = invalid
+        self.errors = errors
+        self.warnings = warnings
 
     @property
     def valid(self) -> int:
@@ -60,7 +64,7 @@ class Validation(NamedTuple):
     error: ReoError | None = None
     repeats: int = 0
     hints: Sequence[str] = ()
-    rolled_up: RolledUp | None = None
+    rolled_up: "RolledUp | None" = None
 
     @property
     def faults(self) -> Sequence[ReoError]:
@@ -88,7 +92,7 @@ def validate(
     checker: Checker,
     log: IssueLog,
     progress: Progress,
-    roll_up: Plan | None = None,
+    roll_up: "Plan | None" = None,
 ) -> Validation:
     """Read and check inputs to their end; never raises for what is in them.
 
@@ -96,7 +100,11 @@ def validate(
     what was wrong with the first such is in `Validation.error`. A signal ends it with what was
     found so far.
     """
-    rollup = RollUp(roll_up) if roll_up else None
+    rollup = None
+    if roll_up:
+        from reo_cli.checks.rollup import RollUp
+
+        rollup = RollUp(roll_up)
     run = _Run(options, checker, log, progress, rollup, is_one=len(names) == 1)
     error: ReoError | None = None
     rolled_up = None
@@ -126,7 +134,7 @@ class _Run:
         checker: Checker,
         log: IssueLog,
         progress: Progress,
-        rollup: RollUp | None,
+        rollup: "RollUp | None",
         *,
         is_one: bool,
     ) -> None:

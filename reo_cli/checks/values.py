@@ -22,9 +22,8 @@ Option = tuple[str, str]
 
 ABSENT: Checked = (None, ())
 
-_NOTHING = re.compile(
-    r"(?:null|undefined|unknown|none|nil|nan|n/?a|\?|-+|\\n|\((?:none|null|not set|empty)\))\Z",
-    re.IGNORECASE,
+_NOTHING = (
+    r"(?i)(?:null|undefined|unknown|none|nil|nan|n/?a|\?|-+|\\n|\((?:none|null|not set|empty)\))\Z"
 )
 NOTHING_HINT = "leave it empty where it is not known"
 
@@ -62,7 +61,7 @@ def warned(value: Any, code: str, message: str, hint: str = "", *options: Option
 
 def stands_for_nothing(text: str) -> bool:
     """Tell whether a text is how people and programs write that there is no value."""
-    return bool(_NOTHING.match(text.strip()))
+    return bool(re.match(_NOTHING, text.strip()))
 
 
 def nothing(code: str, message: str, raw: str) -> Checked:

@@ -190,11 +190,11 @@ class Reading(Options):
 
     def save(self, settings: "Settings", talk: "Talk") -> None:
         """Write the options in use as a profile, where that is asked for; raises ReoError."""
-        from reo_cli.settings.edit import write
-
         name, path = self.save_profile, settings.config_path
         if name is None:
             return
+        from reo_cli.settings.edit import write
+
         values = self.in_use(settings.reading)
         write(path, {("profiles", name, *keys): value for keys, value in values.items()})
         talk.note(f"`--profile {name}` reads so from now on: it is in `{path}`")

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -13,6 +12,7 @@ from reo_cli.cli import options as opt
 from reo_cli.cli.parsing import usage
 from reo_cli.events import Rules
 from reo_cli.readers.options import CommandLine
+from reo_cli.records import STDIN
 from reo_cli.text import pasted
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reo_cli.client import Target
     from reo_cli.delivery.summary import SendResult, Summary
     from reo_cli.readers import ReadOptions
+    from reo_cli.reports import Talk
     from reo_cli.settings import Settings
 
 
@@ -42,7 +43,6 @@ def reading(
     from reo_cli.checks.needs import needs_under
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
-    from reo_cli.records import STDIN
 
     if list(inputs).count(STDIN) > 1:
         raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
@@ -96,15 +96,15 @@ def reading(
 
 def roll_up(options: opt.Reading, now: int) -> "Plan | None":
     """Return how events are summed up, None if they are not; raises ReoError 2."""
-    from datetime import UTC
-
-    from reo_cli.checks.rollup import Plan
-
     for name, value in (("--timezone", options.timezone), ("--until", options.until)):
         if value and not options.roll_up:
             raise usage(name, str(value), "says nothing without --roll-up", "such as --roll-up day")
     if not options.roll_up:
         return None
+    from datetime import UTC
+
+    from reo_cli.checks.rollup import Plan
+
     return Plan(options.roll_up, options.timezone or UTC, now, until_now=options.until is not None)
 
 
@@ -163,10 +163,15 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     return Goal(endpoint, source, key, target)
 
 
+def tell_of_terminal(files: Sequence[str], talk: "Talk") -> None:
+    """Say that input is awaited where a person might wait for output."""
+    if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        talk.note("reading from the terminal, end with Ctrl-D")
+
+
 def require_inputs(names: Sequence[str]) -> None:
     """Raise ReoError 66 for an input that is not there; pipes are left alone, they can wait."""
     from reo_cli.readers.source import open_source
-    from reo_cli.records import STDIN
 
     for name in names:
         path = Path(name)
@@ -179,6 +184,8 @@ ResultT = TypeVar("ResultT", "Summary", "SendResult")
 
 def explained(result: ResultT, key: str | None) -> ResultT:
     """Return a result whose error says what a key that was refused looks like."""
+    from dataclasses import replace
+
     from reo_cli.errors import ExitCode
     from reo_cli.settings.guard import odd_key
 

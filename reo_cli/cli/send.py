@@ -89,7 +89,6 @@ def send(options: Send) -> int:
     from random import random
 
     from reo_cli.cli import orders
-    from reo_cli.cli.listening import attempt_line
     from reo_cli.delivery import single
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
@@ -98,7 +97,7 @@ def send(options: Send) -> int:
     _require_an_event(options)
     streams, talk = options.open()
     report = send_report(options.output, streams, talk)
-    watch = single.Watch(lambda *attempt: talk.verbose(attempt_line(*attempt)), talk.note)
+    watch = single.Watch(report.attempted, talk.note)
     with ExitStack() as stack, Signals() as signals, report:
         try:
             settings = options.settings(talk, offline=options.dry_run or options.sandbox)

@@ -106,7 +106,6 @@ def send_file(options: SendFile) -> int:
 
     from reo_cli.checks.issues import IssueLog
     from reo_cli.cli import orders
-    from reo_cli.cli.listening import ReportListener, tell_of_terminal
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
     from reo_cli.reports import send_file_report
@@ -124,13 +123,12 @@ def send_file(options: SendFile) -> int:
             order = order_of(options, settings, stack)
         except ReoError as error:
             return options.failed(report, error)
-        tell_of_terminal(options.files, talk)
+        orders.tell_of_terminal(options.files, talk)
         streams.mask.hide(order.key or "")
         log = IssueLog(options.max_issues, listen=report.issue)
         from reo_cli.delivery.run import upload  # in here, as a Python may lack SQLite
 
-        listener = ReportListener(report, lists_records=options.output == "ndjson")
-        summary = upload(order, log, listener, signals)
+        summary = upload(order, log, report, signals)
         try:
             if summary.found_valid:
                 options.save(settings, talk)

@@ -43,10 +43,9 @@ def validate(options: Validate) -> int:
     from reo_cli.checks.checker import Checker
     from reo_cli.checks.issues import IssueLog
     from reo_cli.checks.validation import validate as validate_files
-    from reo_cli.cli.listening import tell_of_terminal
-    from reo_cli.cli.orders import command_line, reading, roll_up
-    from reo_cli.delivery.progress import Progress
+    from reo_cli.cli.orders import command_line, reading, roll_up, tell_of_terminal
     from reo_cli.delivery.signals import Signals
+    from reo_cli.records import Progress
     from reo_cli.reports import validate_report
 
     if options.print_schema:

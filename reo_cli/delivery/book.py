@@ -11,11 +11,10 @@ from reo_cli.checks.issues import IssueLog
 from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job, Memory
-from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.errors import ReoError
-from reo_cli.records import Issue, Record
+from reo_cli.records import Issue, Progress, Record
 
 if TYPE_CHECKING:
     import sqlite3

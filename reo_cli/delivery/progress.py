@@ -1,9 +1,10 @@
-"""How far a run is, told to the listener a few times a second, and what a display is told of it."""
+"""How far a run is, told to the listener a few times a second."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
+from reo_cli.records import Progress
 
 if TYPE_CHECKING:
     from reo_cli.client.outcome import Outcome
@@ -18,24 +19,6 @@ HINT_AFTER = 10.0
 
 LONG = 600.0
 """Seconds left from which a higher concurrency is suggested (design.md)."""
-
-
-class Progress(NamedTuple):
-    """Where a run stands, for a progress display; times in seconds, rate in events a second.
-
-    `total` is None while unknown (stdin), `rate` 0 while it says nothing of the time that is left.
-    `waiting` is text such as `waiting 12 s (429)` or empty, `share` the part of the inputs' bytes
-    that was read, from 0 to 1, where that is known.
-    """
-
-    done: int
-    total: int | None
-    failures: int
-    rate: float
-    limit: int
-    elapsed: float
-    waiting: str = ""
-    share: float | None = None
 
 
 def sum_of(inputs: Sequence[InputSummary]) -> Counts:

@@ -6,8 +6,8 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from reo_cli.client.outcome import Outcome
-    from reo_cli.delivery.progress import Progress
     from reo_cli.delivery.summary import Settled
+    from reo_cli.records import Progress
 
 
 def log() -> "Logger":

@@ -4,14 +4,12 @@ Whatever the bytes are, they become records or issues: nothing is raised but a `
 read that fails (74) or an empty pipe (66).
 """
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import BY_NAME
-from reo_cli.readers.given import Given
 from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
@@ -55,7 +53,7 @@ _COMPRESSED = (
 _LOOKED_AT = 50
 """Records that show what else an input needs whose encoding is another."""
 
-_MARKUP = r"(?i)<(?:!doctype|\?xml|html|head|body|!--)"
+_MARKUP = ("<!doctype", "<?xml", "<html", "<head", "<body", "<!--")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
@@ -63,8 +61,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
 
     Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
     """
-    if isinstance(source, Given):
-        yield from source.records(options)
+    ready = source.records(options)
+    if ready is not None:
+        yield from ready
         return
     input_ = _Input(source, options)
     any_read = False
@@ -237,7 +236,7 @@ class _Input:
         if options.encoding is None and (wide := _unmarked_utf16(first)):
             message = "every second byte is NUL: this seems to be UTF-16 without its mark"
             raise Unreadable("not-in-encoding", message, "", ("--encoding", wide))
-        if re.match(_MARKUP, first.lstrip()):
+        if first.lstrip().lower().startswith(_MARKUP):
             message = "the file holds a web page or XML, not events"
             raise Unreadable("another-format", message, "did the download fail?")
         if kind in ("json", "ndjson") and first.lstrip()[:1] not in ("{", "[", '"'):

@@ -33,8 +33,6 @@ _LOOKED_AT = 50
 _CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
 _UNCLOSED = Problem("unclosed-quote", "a quote is opened and not closed", _CLOSE_IT)
 _TOO_LONG = Problem("too-long", "the row is longer than 1 MiB", "shorten it")
-_DRAWN = re.compile(r"[-+|=: \t]*[-+=]{2}[-+|=: \t]*[\r\n]*\Z")
-"""A line that is drawn, between a header and rows that are there to be looked at."""
 
 
 class _TooLong(Exception):
@@ -182,7 +180,9 @@ class CSVFile:
     def _header(self) -> "list[str] | Problem":
         """Go to the table's start; return its columns' names, or what is wrong with them."""
         for text in self._take():
-            named = re.match(r"sep=([^\r\n\"])\r?\n?\Z", text, re.IGNORECASE)
+            named = text[:4].lower() == "sep=" and re.match(
+                r"sep=([^\r\n\"])\r?\n?\Z", text, re.IGNORECASE
+            )
             if named:  # a line that Excel writes and reads
                 self._given = self._given or named[1]
             whole = "" if named or text[:1] == "#" else self._whole(text)
@@ -256,7 +256,7 @@ class CSVFile:
     def _drawn(self, text: str) -> Problem | None:
         """Say that the table is drawn for people to look at, by its first or second line."""
         below = self._look(1)
-        if not _DRAWN.match(text) and not (below and _DRAWN.match(below[0])):
+        if not _is_drawn(text) and not (below and _is_drawn(below[0])):
             return None
         hint = "write it as CSV: psql --csv, mysql --batch, or the like"
         return Problem("drawn-table", "the table is drawn to be looked at, as psql does", hint)
@@ -281,3 +281,8 @@ class CSVFile:
             below = self._taken[keep:]
         self._give_back(keep)
         return below
+
+
+def _is_drawn(line: str) -> bool:
+    """Tell a line between a header and rows that are there to be looked at."""
+    return not line.strip("-+|=: \t\r\n") and bool(re.search("[-+=]{2}", line))

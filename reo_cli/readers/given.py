@@ -5,7 +5,6 @@ The same rules for keys as for JSON. Values of Python and pandas become what JSO
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from numbers import Integral, Real
 from typing import Any
 
 from reo_cli.errors import ExitCode, ReoError
@@ -84,6 +83,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return None
     if isinstance(value, date):
         return value.isoformat()
+    from numbers import Integral, Real
+
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else str(value)

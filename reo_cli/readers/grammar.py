@@ -20,7 +20,8 @@ def detect_delimiter(line: str, options: ReadOptions) -> str:
         names = cells_of(line, delimiter) or line.rstrip("\r\n").split(delimiter)
         return len(plan(names, options, header=True).fields), len(names)
 
-    return max(DELIMITERS, key=score)
+    # One that does not stand in the line makes one column of it, as a comma does then.
+    return max((each for each in DELIMITERS if each in line or each == ","), key=score)
 
 
 def named(mark: str) -> str:
@@ -36,9 +37,12 @@ def is_header(line: str, options: ReadOptions) -> bool:
 
 def names_fields(names: list[str], options: ReadOptions) -> bool:
     """Tell whether two of some names are fields, or are likely meant to be."""
-    from reo_cli.readers.suggest import candidates
+    fields = set(plan(names, options, header=True).fields)
+    if len(fields) < 2:
+        from reo_cli.readers.suggest import candidates
 
-    return len({*plan(names, options, header=True).fields, *candidates(names)}) >= 2
+        fields.update(candidates(names))
+    return len(fields) >= 2
 
 
 @lru_cache(maxsize=8)

@@ -6,12 +6,13 @@ A regular file must stay as it was when it was opened; a pipe can be read only o
 import itertools
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.records import STDIN
+from reo_cli.readers.options import ReadOptions
+from reo_cli.records import STDIN, Issue, Record
 
 BLOCK = 64 * 1024
 """Bytes asked for at a time."""
@@ -55,6 +56,10 @@ class Source:
         """Bytes read since its start."""
         self.guarded = False
         self._stopped = False
+
+    def records(self, options: ReadOptions) -> Iterator[Record | Issue] | None:  # noqa: ARG002
+        """Return its records where they are none of bytes; None: they are to be read."""
+        return None
 
     def rewind(self) -> None:
         """Go back to the start of a regular file, opened again if need be; ReoError 74."""

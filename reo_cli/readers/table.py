@@ -92,8 +92,6 @@ class Table:
 
     def header_issues(self, rows: Iterable[Row] = ()) -> list[Issue]:
         """Return what is wrong with the header, of which `rows` show what its columns hold."""
-        from reo_cli.readers.advice import header_problem
-
         issues = []
         lost = [each.column for each, places in self._filters if not places]
         absent = missing(self.plan.fields, self._options.given)
@@ -102,6 +100,8 @@ class Table:
             problem = Problem("no-such-column", f"there is no column {listed} for --only or --skip")
             issues.append(self._issue("error", problem))
         elif absent or not self.plan.is_good:
+            from reo_cli.readers.advice import header_problem
+
             rows = list(rows)
             samples = {
                 name: [row[at] for row in rows if at < len(row)]

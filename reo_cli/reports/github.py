@@ -39,6 +39,8 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 class Github(Generic[ResultT]):
     """The result of one command in a workflow; at most `limit` annotations, errors first."""
 
+    lists_records = False
+
     def __init__(self, view: View[ResultT], streams: Streams, talk: Talk, limit: int) -> None:
         self._view = view
         self._streams = streams

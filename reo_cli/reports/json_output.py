@@ -110,11 +110,11 @@ class JsonOutput(Generic[ResultT]):
         self._out = out
         self._view = view
         self._started = datetime.fromtimestamp(started, UTC)
-        self._streams = streams
+        self.lists_records = streams
 
     def settled(self, settled: "Settled") -> None:
         """Write the line of a record, where there are such lines."""
-        if self._streams and self._view.line:
+        if self.lists_records and self._view.line:
             self._write(self._view.line(settled))
 
     def finish(self, result: ResultT) -> None:
@@ -122,7 +122,7 @@ class JsonOutput(Generic[ResultT]):
         began = self._started.isoformat(timespec="seconds").replace("+00:00", "Z")
         head: Shape = dict.fromkeys(("schema", "status", "exit_code"))
         shape = {**head, "started_at": began, **self._view.shape(result)}
-        if not self._streams:
+        if not self.lists_records:
             self._write(shape)
             return
         if self._view.line is None:

@@ -16,7 +16,7 @@ from reo_cli.reports.text_output import clean
 from reo_cli.reports.words import duration, number
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.progress import Progress
+    from reo_cli.records import Progress
 
 Clock = Callable[[], float]
 """Seconds that only ever grow (`time.monotonic`)."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reo_cli.checks.validation import Validation
-    from reo_cli.delivery.progress import Progress
+    from reo_cli.client.outcome import Outcome
     from reo_cli.delivery.summary import SendResult, Settled, Summary
-    from reo_cli.records import Issue
+    from reo_cli.records import Issue, Progress
     from reo_cli.reports.progress import Meter
     from reo_cli.reports.streams import Stream, Streams
     from reo_cli.reports.talk import Talk
@@ -32,7 +32,9 @@ MAX_ISSUES = 100
 
 
 class Form(Protocol[ResultT_contra]):
-    """How results look."""
+    """How results look; `lists_records` where the end of every record is shown."""
+
+    lists_records: bool
 
     def settled(self, settled: "Settled") -> None:
         """One record has reached its end."""
@@ -43,6 +45,8 @@ class Form(Protocol[ResultT_contra]):
 
 class People(Generic[ResultT]):
     """Results for people: tables, or plain text of the same content."""
+
+    lists_records = False
 
     def __init__(self, out: "Stream", view: "View[ResultT]", *, table: bool) -> None:
         self._out = out
@@ -84,6 +88,8 @@ class Report(Generic[ResultT]):
         self._lock = RLock()
         self._finished = False
         self.talk = talk
+        self.note, self.warning, self.hint = talk.note, talk.warning, talk.hint
+        self.lists_records = form is not None and form.lists_records
 
     def __enter__(self) -> "Report[ResultT]":
         return self
@@ -120,6 +126,14 @@ class Report(Generic[ResultT]):
                 self._form.settled(settled)
             if self._issues:
                 self._issues.settled(settled)
+
+    def attempted(self, event_id: str | int, attempt: int, outcome: "Outcome") -> None:
+        """Show an attempt under `-v`: `1f3a… attempt 2: delivered, HTTP 200`."""
+        if self.talk.is_verbose:
+            status = f"HTTP {outcome.http_status}" if outcome.http_status else ""
+            reason = outcome.reason if outcome.reason != status else ""
+            said = ", ".join(filter(None, (str(outcome.verdict), status, reason)))
+            self.talk.verbose(f"{event_id} attempt {attempt}: {said}")
 
     def progress(self, progress: "Progress") -> None:
         """Tell where the run stands; call it as often as you like, and once a second at least."""

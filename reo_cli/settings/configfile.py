@@ -7,7 +7,6 @@ file, line and key, also in profiles that are not in use. Writing it is the part
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple
@@ -31,14 +30,16 @@ class Profile(NamedTuple):
         return "Profile(…)"  # never the key
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """A config file without a fault; `mode` is its permission bits, 0 for a pipe or a device."""
 
     path: Path
-    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
-    mode: int = 0
+    texts: Mapping[str, str]
+    profiles: Mapping[str, Profile]
+    mode: int
+
+    def __repr__(self) -> str:
+        return f"ConfigFile({self.path})"  # never the key
 
     @property
     def is_exposed(self) -> bool:

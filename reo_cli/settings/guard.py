@@ -23,18 +23,16 @@ PLAIN_HTTP_HINT = (
     "use https; plain http is only for a server on this machine (localhost, 127.0.0.1, [::1])"
 )
 
-_URL = re.compile(
-    r"(?P<scheme>https?)://"
+# Patterns are compiled where they are first used, if at all: most runs need none.
+_URL = (
+    r"(?ai)(?P<scheme>https?)://"
     r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)"
     r"(?::(?P<port>[0-9]{0,5}))?"
     r"(?P<path>/[a-z0-9/._~!$&'()*+,;=:%-]*)?"
-    r"(?P<query>\?[a-z0-9/?._~!$&'()*+,;=:%-]*)?",
-    re.ASCII | re.IGNORECASE,
+    r"(?P<query>\?[a-z0-9/?._~!$&'()*+,;=:%-]*)?"
 )
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -90,7 +88,7 @@ def check_endpoint(url: str) -> str:
     or `http://` to a host that is literally loopback (reliability.md section 5.2).
     """
     url = url.strip(BLANKS)
-    match = _URL.fullmatch(url)
+    match = re.fullmatch(_URL, url)
     if match is None:
         raise _bad_endpoint(_what_is_wrong(url))
     scheme, host = match["scheme"].lower(), match["host"].lower()
@@ -107,7 +105,7 @@ def check_endpoint(url: str) -> str:
 
 def split_endpoint(url: str) -> tuple[str, str, int, str]:
     """Scheme, host (no brackets), port and path with query of a URL that `check_endpoint` gave."""
-    match = _URL.fullmatch(url)
+    match = re.fullmatch(_URL, url)
     if match is None:
         raise ValueError("not an endpoint that check_endpoint has passed")
     scheme, host = match["scheme"], match["host"].strip("[]")
@@ -119,7 +117,7 @@ def is_loopback(host: str) -> bool:
     """Whether the host is literally this machine: `localhost`, 127.0.0.0/8 or `::1`."""
     if host.lower() in ("localhost", "::1", "[::1]"):
         return True
-    return host.startswith("127.") and _IPV4.fullmatch(host) is not None
+    return host.startswith("127.") and re.fullmatch(_IPV4, host) is not None
 
 
 def is_host(host: str) -> bool:
@@ -130,9 +128,10 @@ def is_host(host: str) -> bool:
     if host.startswith("["):
         return _is_ipv6(host[1:-1])
     labels = host.lower().split(".")
-    if _NUMERIC_LABEL.fullmatch(labels[-1]):
-        return _IPV4.fullmatch(host) is not None
-    return len(host) < 254 and all(_LABEL.fullmatch(label) for label in labels)
+    if re.fullmatch("[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return re.fullmatch(_IPV4, host) is not None
+    form = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    return len(host) < 254 and all(re.fullmatch(form, label) for label in labels)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -20,11 +20,10 @@ from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.intake import Feed, Input, Intake
-from reo_cli.delivery.progress import Progress
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
-from reo_cli.records import Issue, Record
+from reo_cli.records import Issue, Progress, Record
 
 NOW = 1_800_000_000
 

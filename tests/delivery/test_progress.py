@@ -8,8 +8,9 @@ import pytest
 from reo_cli.client.outcome import Verdict
 from reo_cli.delivery.dispatch import Policy
 from reo_cli.delivery.pace import Pace
-from reo_cli.delivery.progress import Meter, Progress
+from reo_cli.delivery.progress import Meter
 from reo_cli.delivery.summary import Counts, InputSummary
+from reo_cli.records import Progress
 from tests.delivery.simulation import DELIVERED, Ears, come_back_after
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reo_cli.delivery.progress import Progress
 from reo_cli.readers.source import open_source, share_read
+from reo_cli.records import Progress
 from reo_cli.reports import Streams, Talk, send_file_report
 from reo_cli.reports.progress import bar_line, log_line
 from tests.reports.samples import COUNT, on_screen, piped, success
