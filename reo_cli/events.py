@@ -84,7 +84,10 @@ FIELDS: tuple[Field, ...] = (
         "time",
         "When it happened: epoch seconds, ISO 8601 (UTC unless it says otherwise) or `now`.",
         required=True,
-        also=("date", "time", "timestamp", "day", "datetime", "ts", "created at", "event time"),
+        also=(
+            *("date", "time", "timestamp", "day", "datetime", "ts"),
+            *("created", "created at", "event time"),
+        ),
     ),
     Field(
         "product_id",

@@ -9,8 +9,9 @@ from typing import Any
 
 from reo_cli.checks.domains import domains
 from reo_cli.checks.numbers import counts
+from reo_cli.checks.texts import one_of
 from reo_cli.checks.times import moment
-from reo_cli.events import Rules
+from reo_cli.events import BY_NAME, Rules
 from reo_cli.readers.options import Needs
 
 _NULLS = 5
@@ -27,6 +28,7 @@ def needs_under(rules: Rules) -> Needs:
             "count": counts(rules.thousands),
             "event_at": moment(rules.now, rules.date_format),
             "domain": domains(columns.get("domain", "domain")),
+            **{name: one_of(BY_NAME[name]) for name in ("mode", "source")},
         }
         if rules.domain_of:
             del parsers["domain"]

@@ -121,5 +121,6 @@ def repeat_issue(
         found = issue("warning", "repeated-id", f"the same event as {where}", hint)
     else:
         what = f"{where} has the same event_id and other content"
-        found = issue("error", "id-taken", what, "give each event an id of its own")
+        hint = "give each event an id of its own, or --ignore event_id where it is none"
+        found = issue("error", "id-taken", what, hint)
     return found._replace(field="event_id")

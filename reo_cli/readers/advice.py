@@ -97,7 +97,8 @@ def _paths(value: Mapping[str, Any], before: str = "", depth: int = 3) -> Iterab
 
 def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
     """Return the path to the events of an object that holds none itself, or nothing."""
-    own = _meant([key for key, each in value.items() if not isinstance(each, list | dict)], options)
+    scalars = [key for key, each in value.items() if not isinstance(each, list | dict)]
+    own = _meant([key for key in scalars if not holds_domain(key)], options)
     if "company" in own and "event_at" in own:
         return ""
     for path, each in _lists(value):

@@ -264,7 +264,7 @@ class JSONFile(Buffer):
             if self._next() != ":":
                 self._break("Expecting ':' delimiter", self._at, is_cut=not self._next())
             self._advance(self._at + 1)
-            if key in (path, head) and self._next() in "{[":
+            if self._next() in "{[" and key in (path, head):
                 is_found = True
                 yield from self._inside(rest if key == head else "", scalars)
             else:

@@ -52,6 +52,7 @@ class Keys:
         }
         self._unseen |= dict.fromkeys(columns, "--ignore, --only or --skip names")
         self._any = False
+        self._has_outer_count = False
         self._number = 0
 
     def is_field(self, key: str) -> bool:
@@ -81,7 +82,11 @@ class Keys:
             message = f"is {kind_of(value)}, not an object with fields"
             return self.faulty(line, text, "not-an-object", message)
         self._number += 1
-        return self._record(line, text, {**outer, **value} if outer else value)
+        if outer:
+            taken = "count" in outer and "count" not in value
+            self._has_outer_count |= taken and "count" not in self._options.mapped
+            value = {**outer, **value}
+        return self._record(line, text, value)
 
     def unkept(self, line: int, text: str, value: Any) -> Record:
         """Return the record of a value that follows JSON's grammar and holds `Unkept`s."""
@@ -156,12 +161,18 @@ class Keys:
                 del self._unseen[column]
 
     def at_end(self) -> Iterator[Issue]:
-        """Yield a warning for each name in an option that no record has."""
+        """Yield a warning for each name in an option that no record has, and for a doubtful count.
+
+        The count of what encloses records is more often that of the records than of their events.
+        """
+        place = (self._file, 1, 0, "")
+        if self._has_outer_count:
+            message = "`count` stands outside the records and is taken for each of them"
+            hint = "if it counts the records, --map count= names the key that counts events"
+            yield Issue(*place, "warning", message, hint, "", "outer-count")
         for column, what in self._unseen.items() if self._any else ():
             message = f"no record has the key `{visible(column, 60)}`, which {what}"
-            yield Issue(
-                *(self._file, 1, 0, "", "warning", message, "is it misspelt?", "", "no-such-key")
-            )
+            yield Issue(*place, "warning", message, "is it misspelt?", "", "no-such-key")
 
     def _with_fault(self, record: Record, shape: Shape, value: Mapping[str, Any]) -> Record:
         """Return the record with what is wrong with its keys, which others may have had told."""

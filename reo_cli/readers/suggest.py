@@ -50,8 +50,16 @@ _LOOKS = {
     "ip_addr": re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+\Z"),
     "product_id": re.compile(r".*[^0-9.]"),
     "activity_type": re.compile(r".*[^0-9.]"),
+    "user_agent": re.compile(r".*[/(]"),
+    "source": re.compile("TELEMETRY|PRODUCT.CLOUD", re.IGNORECASE),
+    "mode": re.compile("DOMAIN|USER", re.IGNORECASE),
 }
 """What the values of a field look like, be it roughly."""
+
+_IS_TIME = re.compile(
+    r"""["']?([0-9]{4}([-/.])[0-9]{1,2}\2[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\3[0-9]{4})(?![0-9])"""
+).match
+"""A date, and perhaps more; in quotes where it is the typed cell of a spreadsheet."""
 
 
 class Guess(NamedTuple):
@@ -104,13 +112,16 @@ def candidates(
 ) -> dict[str, list[str]]:
     """Return the names that could be a field, by field: those of least doubt, none that is taken.
 
-    What is in a column (`samples`) may rule it out.
+    What is in a column (`samples`) may rule it out. Dates are times whatever the column's name: the
+    first that is called a date need not be the one that counts.
     """
     found: dict[str, list[tuple[int, str]]] = {}
     used = set(taken)
     for name in list(names)[:GUESSED]:
-        guess = _guess(name)
-        if guess and guess.field not in used and _fits(guess.field, (samples or {}).get(name, ())):
+        texts = [text for each in (samples or {}).get(name, ()) if (text := as_text(each))]
+        is_time = texts and all(map(_IS_TIME, texts))
+        guess = Guess(1, "event_at") if is_time else _guess(name)
+        if guess and guess.field not in used and _fits(guess.field, texts):
             found.setdefault(guess.field, []).append((max(1, guess.doubt), name))
     return {
         field: [name for doubt, name in several if doubt == min(several)[0]]
@@ -118,9 +129,10 @@ def candidates(
     }
 
 
-def _fits(field: str, values: Sequence[Any]) -> bool:
-    """Tell whether at least half of some values look like those of a field."""
-    texts = [text for each in values if (text := as_text(each))]
+def _fits(field: str, texts: Sequence[str]) -> bool:
+    """Tell whether at least half of some values look like those of a field; no id repeats."""
+    if field == "event_id":
+        return len({*texts}) == len(texts)
     look = _LOOKS.get(field)
     return not look or sum(1 for text in texts if look.match(text)) * 2 >= len(texts)
 

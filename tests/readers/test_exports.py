@@ -164,14 +164,15 @@ INNER = '{"domain":"a.com"},{"domain":"b.com","count":9}'
 )
 @pytest.mark.parametrize("drip", [1, 1 << 18])
 def test_records_inside_documents(text: str, path: str, found: list[Any], drip: int) -> None:
-    read = rows(text.replace("%s", INNER), path, drip)
+    spaced = text.replace("%s", INNER).replace(":", " :\n ")
+    read = [each for each in rows(spaced, path, drip) if each != "outer-count"]
     assert [(each["domain"], each.get("count")) for each in read] == found
 
 
 def test_a_document_may_be_larger_than_a_record() -> None:
-    text = '{"count":1,"rows":[' + ",".join(['{"domain":"a.com"}'] * 100_000) + '],"event_at":1}'
+    text = '{"source":"x","rows":[' + ",".join(['{"domain":"a.com"}'] * 100_000) + '],"event_at":1}'
     found = rows(text, "rows")
-    assert found[:-1] == [{"count": 1, "domain": "a.com"}] * 100_000
+    assert found[:-1] == [{"source": "x", "domain": "a.com"}] * 100_000
     assert found[-1] == "late-key"  # the records were read without it
 
 
@@ -198,6 +199,37 @@ def test_first_contact_is_one_issue_with_one_command(world: World) -> None:
     words[at - 1 : at + 1] = ["--default", "count=1"]
     words = [word.replace("PRODUCT_ID", "cli") for word in words if word not in ("-o", "json")]
     assert len(sent(world, words)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "absent"),
+    [
+        ("start_date,Last seen\n2026-01-01,2026-09-01\n", "`start_date` or `Last seen`", "now"),
+        ("Tag,Ort\n13.09.2026,x\n", "--map event_at=Tag --date-format day-first", "now"),
+        ("date,source\n2026-09-01,Google\n", "--set source=TELEMETRY", "map source"),
+        ('{"day":"2026-09-01","from":{"source":"ads","browser":"Chrome"}}', "=day", "=from"),
+        ("date,id\n2026-09-01,1\n2026-09-01,1\n", "event_at=date", "event_id"),
+        ("date,id\n2026-09-01,1\n2026-09-01,2\n", "--map event_id=id", "id="),
+        ('{"url": "/v1/usage", "data": [{"created": 1788220800}]}', "--records data", "map"),
+    ],
+)
+def test_what_is_in_columns_says_what_they_could_be(
+    world: World, text: str, there: str, absent: str
+) -> None:
+    path = world.folder / f"x.{'json' if text.startswith('{') else 'csv'}"
+    path.write_text(text)
+    (issue,) = world.run("validate", path.name, "-o", "json").json["issues"]
+    assert there in issue["hint"]
+    assert absent not in issue["hint"].replace(there, "")
+
+
+def test_a_count_from_outside_the_records_is_doubted(world: World) -> None:
+    text = '{"count": 2, "rows": [{"domain": "acme.com", "event_at": "2026-09-01", "pulls": 5}]}'
+    (world.folder / "x.json").write_text(text)
+    words = ["x.json", *"--records rows -a x -p y --extra ignore -o json".split()]
+    (issue,) = world.run("validate", *words).json["issues"]
+    assert (issue["code"], issue["severity"]) == ("outer-count", "warning")
+    assert not world.run("validate", *words, "--map", "count=pulls").json["issues"]
 
 
 @pytest.mark.timeout(20)
