@@ -30,12 +30,12 @@ HOMES = {
 
 LAYERS = (
     {"errors", "text"},
-    {"digests", "records", "version"},
+    {"records", "version"},
     {"events"},
     {"settings"},
     {"readers"},
     {"checks"},
-    {"client", "identity"},
+    {"client"},
     {"delivery"},
     {"doctor"},
     {"reports"},

@@ -11,6 +11,11 @@ from typing import Any
 from reo_cli.checks.values import issue
 from reo_cli.records import Issue
 
+try:  # as `hashlib` has it, without the rest of that: it loads OpenSSL, in 2 to 3 ms
+    from _blake2 import blake2b as blake2b
+except ImportError:  # another Python than CPython
+    from hashlib import blake2b as blake2b
+
 BODY_LIMIT = 256 * 1024
 """The largest request body in bytes (reliability.md section 5)."""
 

@@ -7,9 +7,9 @@ memory does not grow and the answer is exact.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from reo_cli.checks.content import blake2b
 from reo_cli.checks.scratch import on_disk, scratch
 from reo_cli.checks.values import issue
-from reo_cli.digests import blake2b
 from reo_cli.events import Event
 from reo_cli.records import Issue
 

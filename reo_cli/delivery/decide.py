@@ -13,13 +13,7 @@ from typing import Any, Literal, NamedTuple
 from reo_cli.checks.repeats import repeat_issue
 from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.body import request_body
-from reo_cli.delivery.ledger import Account, Acknowledged
-from reo_cli.delivery.rejects import derived_of
-from reo_cli.delivery.replaced import Watch
-from reo_cli.delivery.stops import date, other_key
-from reo_cli.errors import ExitCode, ReoError
-from reo_cli.events import Event
-from reo_cli.identity import (
+from reo_cli.delivery.identity import (
     content_digest,
     derived_id,
     id_but_for_count,
@@ -29,6 +23,12 @@ from reo_cli.identity import (
     place_id,
     subject_of,
 )
+from reo_cli.delivery.ledger import Account, Acknowledged
+from reo_cli.delivery.rejects import derived_of
+from reo_cli.delivery.replaced import Watch
+from reo_cli.delivery.stops import date, other_key
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.events import Event
 from reo_cli.records import Issue, Record
 
 OnChange = Literal["error", "skip", "send"]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reo_cli.checks.scratch import scratch
 from reo_cli.delivery.folders import make_folder, open_private
+from reo_cli.delivery.identity import is_place_id
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.identity import is_place_id
 from reo_cli.records import STDIN, Record
 
 if TYPE_CHECKING:

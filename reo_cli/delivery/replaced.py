@@ -9,9 +9,9 @@ earlier run, under an id that the inputs no longer hold (design.md, "Replaced, n
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
+from reo_cli.delivery.identity import subject_of
 from reo_cli.delivery.ledger import Account
 from reo_cli.events import Event
-from reo_cli.identity import subject_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,12 +16,12 @@ from reo_cli.checks.checker import Checker
 from reo_cli.client import Target
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.body import request_body
+from reo_cli.delivery.identity import content_digest, subject_of
 from reo_cli.delivery.pace import CAP_ONE, LONGEST_WAIT, Random, delay
 from reo_cli.delivery.stops import asked_to_come_back, date, fatal, other_key, timed_out
 from reo_cli.delivery.summary import SendResult
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Event, Rules
-from reo_cli.identity import content_digest, subject_of
 from reo_cli.records import Record
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import pytest
 
 from reo_cli.checks.checker import Checker
 from reo_cli.delivery.decide import Decider, Decision, Identity, Memory, OnChange, Shard
+from reo_cli.delivery.identity import content_digest
 from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.errors import ReoError
 from reo_cli.events import Event, Rules
-from reo_cli.identity import content_digest
 from reo_cli.records import Record
 
 API, KEY, OTHER = "https://api.test", "key-number-1", "key-number-2"

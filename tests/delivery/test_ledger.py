@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from reo_cli.delivery import folders
+from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger import Account, Acknowledged, Known, Ledger
 from reo_cli.delivery.ledger.ledger import APPLICATION_ID, FIRST_TIME, SCHEMA_VERSION
 from reo_cli.errors import ReoError
-from reo_cli.identity import id_key
 
 API = "https://api.test/events"
 KEY = "canary-key-1"

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reo_cli.checks.checker import Checker
+from reo_cli.delivery.identity import content_digest
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
-from reo_cli.identity import content_digest
 from reo_cli.readers import ReadOptions
 from reo_cli.records import Issue, Record
 from tests.readers.reading import ALL, items

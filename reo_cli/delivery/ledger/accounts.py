@@ -7,8 +7,8 @@ A key's fingerprint is an HMAC under the salt that stands beside it, so the key 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger.ledger import DAY, Ledger
-from reo_cli.identity import id_key
 
 if TYPE_CHECKING:
     import sqlite3

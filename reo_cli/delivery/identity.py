@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reo_cli.checks.content import encode
-from reo_cli.digests import blake2b
+from reo_cli.checks.content import blake2b, encode
 from reo_cli.events import Event
 
 DIGEST_SIZE = 16
