@@ -70,8 +70,8 @@ class Interrupted(ReoError):
     def __init__(self, number: int) -> None:
         from signal import Signals
 
-        name = Signals(number).name
-        super().__init__(ExitCode(128 + number), "interrupted", f"stopped by {name}")
+        by = "" if number == Signals.SIGINT else f" by {Signals(number).name}"
+        super().__init__(ExitCode(128 + number), "interrupted", f"interrupted{by}")
 
 
 def system_limit(fault: BaseException) -> ReoError | None:

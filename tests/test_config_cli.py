@@ -356,14 +356,22 @@ def test_a_key_at_a_terminal_is_not_echoed(
     assert KEY not in terminal.screen
 
 
-def test_list_draws_a_table_on_a_terminal(world: World, config: Path) -> None:
+def test_a_group_alone_shows_its_page_in_colour(world: World, config: Path) -> None:
+    terminal = Terminal(world=world, config=config)
+    assert terminal.finish() == 2
+    assert terminal.screen.startswith("\x1b[1mUsage:\x1b[0m reo config")
+    assert "error:" not in terminal.screen
+
+
+def test_list_has_a_line_for_each_setting_on_a_terminal(world: World, config: Path) -> None:
     config.parent.mkdir()
     config.write_text('account = "a\\u001b[31mred\\u202e"\n')
-    variables = {"REO_API_KEY": KEY, "NO_COLOR": "1"}
+    variables = {"REO_API_KEY": KEY, "NO_COLOR": "1", "COLUMNS": "80"}
     terminal = Terminal("list", world=world, config=config, **variables)
     assert terminal.finish() == 0
-    assert "─" in terminal.screen
-    assert "********abcd" in terminal.screen
+    keys = [line.split()[0] for line in terminal.screen.splitlines() if line]
+    assert keys[:3] == ["api_key", "account", "endpoint"]  # what is set comes first
+    assert "********abcd  (environment REO_API_KEY)" in terminal.screen
     assert str(config) in terminal.screen
     assert "a\\x1b[31mred\\u202e" in terminal.screen
     assert "\x1b[" not in terminal.screen

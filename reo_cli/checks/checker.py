@@ -162,7 +162,7 @@ class Checker:
         whole = draft["meta"] or {}
         for name in single:
             if name in whole:
-                what = "stands there twice: in `meta` and on its own"
+                what = "is given twice: in `meta` and on its own"
                 twice = issue("error", "given-twice", what, "remove one of them")
                 found.append(twice._replace(field=f"meta.{name}"))
         keys = {**self._keys_absent, **whole, **single, **self._keys_always}

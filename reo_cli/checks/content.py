@@ -30,7 +30,7 @@ encode: Callable[[Any], str] = json.JSONEncoder(
 ).encode
 """Compact JSON of a value, in the order of its keys."""
 
-_HALF = "holds half of a surrogate pair, which is no character"
+_HALF = "holds half of a surrogate pair, which is not a character"
 
 
 def content_of(payload: Mapping[str, Any], event_id: str | int | None) -> tuple[bytes, list[Issue]]:

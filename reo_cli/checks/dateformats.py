@@ -44,7 +44,7 @@ def format_issue(raw: str) -> Checked | None:
         hint = f"which is {datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
     code = "date-order" if re.match(_PARTS, raw) else "date-format"
     options: list[Option] = [("--date-format", each) for each in fits]
-    return error(code, f"{shown(raw)} is no date in ISO 8601", hint, *options)
+    return error(code, f"{shown(raw)} is not a date in ISO 8601", hint, *options)
 
 
 def _candidates(raw: str) -> Iterator[str]:

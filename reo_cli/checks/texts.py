@@ -52,7 +52,7 @@ def _no_text(raw: str) -> Sequence[Issue]:
         template = re.search(_TEMPLATE, raw)
         if template:
             what = f"{shown(raw)} holds a template that nothing filled in"
-            return [issue("warning", "template", what, "fill it in where the file is made")]
+            return [issue("warning", "template", what, "fill it in where the file is created")]
     if not raw.isprintable() and (strange := re.search(_UNSEEN, raw)):
         what = f"{shown(raw)} holds the character U+{ord(strange[0]):04X}, which nobody sees"
         hint = "to Reo.Dev it is another text: remove it"
@@ -104,6 +104,8 @@ def one_of(field: Field) -> Parser:
         folded = raw.strip().upper().replace(" ", "_").replace("-", "_")
         near = difflib.get_close_matches(folded[:40], values, 1, 0.5)
         hint = f"write {near[0]}" if near else "if it says something else"
-        return error("unknown-value", f"{shown(raw)} is none of {', '.join(values)}", hint, default)
+        return error(
+            "unknown-value", f"{shown(raw)} is not one of {', '.join(values)}", hint, default
+        )
 
     return parse

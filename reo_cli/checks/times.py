@@ -87,7 +87,7 @@ def check_date_format(date_format: str) -> str | None:
     if date_format in FORMATS:
         return None
     if "%" not in date_format:
-        return f"is none of {', '.join(FORMATS)} and no format such as `%d.%m.%Y`"
+        return f"is not one of {', '.join(FORMATS)} or a format such as `%d.%m.%Y`"
     try:
         datetime.strptime(datetime(2024, 2, 29, tzinfo=UTC).strftime(date_format), date_format)
     except (ValueError, re.error) as fault:

@@ -211,12 +211,14 @@ def _usage(error: Any) -> int:
     named = sys.argv[1] if sys.argv[1:] and sys.argv[1] in COMMANDS else ""
     where = error.ctx.command_path if error.ctx else f"reo {named}".strip()
     message = error.format_message()
-    if message.startswith("Usage: "):  # a group without a subcommand: its help is the answer
+    if (
+        type(error).__name__ == "NoArgsIsHelpError"
+    ):  # a group without a subcommand: its help is the answer
         sys.stderr.write(message + "\n")
         return ExitCode.USAGE
     message = message.partition(" (Possible options:")[0].rstrip(".")
     message = message[:1].lower() + message[1:]
-    hint = _advice(error, named) or f"`{where} --help` lists what there is"
+    hint = _advice(error, named) or f"for all there is: `{where} --help`"
     _talk().error(ReoError(ExitCode.USAGE, "usage", message, hint))
     return ExitCode.USAGE
 
@@ -230,9 +232,7 @@ def _advice(error: Any, named: str) -> str:
         near = get_close_matches(error.option_name, [*options, "--help"], 1)
         return f"did you mean `{near[0]}`?" if near else ""
     if named == "send" and "unexpected extra argument" in str(error.format_message()):
-        return (
-            "`reo send --json @FILE` reads one event from a file, `reo send-file FILE` sends many"
-        )
+        return "one event of a file: `reo send --json @FILE`; many: `reo send-file FILE`"
     return ""
 
 

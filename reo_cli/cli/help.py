@@ -34,7 +34,7 @@ def show_help(options: Topic) -> None:
     out = Streams.standard().out
     words = options.topic or []
     if not words:
-        rows = [*titles().items()]
+        rows = [(name, title.partition(": ")[2]) for name, title in titles().items()]
         lines = [pages.section("Topics", rows), "", "  reo help TOPIC, or reo COMMAND --help"]
         out.lines(*"\n".join(lines).splitlines())
     elif (path := FOLDER / f"{words[0]}.md").is_file() and len(words) == 1:

@@ -94,7 +94,7 @@ class Reading(Options):
     )
     extra: "Extra" = reading(
         "--extra WHAT",
-        "Columns and keys that are no field: error, meta (keep them there) or ignore.",
+        "Unknown columns and keys: error, meta (keep them there) or ignore.",
         default="error",
         choices=CHOICES["extra"],
     )

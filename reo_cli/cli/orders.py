@@ -98,7 +98,9 @@ def roll_up(options: opt.Reading, now: int) -> "Plan | None":
     """Return how events are summed up, None if they are not; raises ReoError 2."""
     for name, value in (("--timezone", options.timezone), ("--until", options.until)):
         if value and not options.roll_up:
-            raise usage(name, str(value), "says nothing without --roll-up", "such as --roll-up day")
+            raise usage(
+                name, str(value), "has no meaning without --roll-up", "such as --roll-up day"
+            )
     if not options.roll_up:
         return None
     from datetime import UTC

@@ -147,4 +147,4 @@ def coloured(text: str) -> str:
 
 def _has_colour() -> bool:
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and not plain
+    return sys.stdout.isatty() and sys.stderr.isatty() and not plain  # usage goes to stderr

@@ -104,7 +104,7 @@ def field(option: str, name: str) -> str:
 def given(option: str, text: str) -> str:
     """Read a name, which cannot be blank."""
     if not text.strip():
-        raise usage(option, text, "is no name", "a variable in the command is empty")
+        raise usage(option, text, "is not a name", "a variable in the command is empty")
     return text
 
 
@@ -113,14 +113,14 @@ def path(option: str, text: str) -> Path:
     from reo_cli.settings.files import expanded
 
     if not text.strip():
-        raise usage(option, text, "is no path", "a variable in the command is empty")
+        raise usage(option, text, "is not a path", "a variable in the command is empty")
     return expanded(Path(), text)
 
 
 def rejects_path(option: str, text: str) -> Path:
     """Read the path of a rejects file."""
     if text == "-":
-        raise usage(option, text, "is no file", "rejects go to a file: name one")
+        raise usage(option, text, "is not a file", "rejects go to a file: name one")
     return path(option, text)
 
 

@@ -37,7 +37,7 @@ def _key(option: str, text: str) -> str:
     """Return the key as a header can carry it: without spaces around it (RFC 9110, 5.5)."""
     key = text.strip(" \t")
     if not key:
-        raise parsing.usage(option, text, "is no key", "leave it out to accept any")
+        raise parsing.usage(option, text, "is not a key", "leave it out to accept any")
     return key
 
 

@@ -27,7 +27,9 @@ def chosen(named: str | None, environ: Mapping[str, str]) -> str:
     shell = named or _running(os.getppid()) or Path(environ.get("SHELL", "")).name
     if shell in FILES:
         return shell
-    what = f"`{named}` is no shell that reo can complete in" if named else "this shell is unknown"
+    what = (
+        f"`{named}` is not a shell that reo can complete in" if named else "this shell is unknown"
+    )
     hint = f"name one of {', '.join(FILES)}: reo --show-completion bash"
     raise ReoError(ExitCode.USAGE, "unknown_shell", what, hint)
 

@@ -99,7 +99,7 @@ def _watch(heard: "socket") -> None:
     while True:
         patience = max(0.0, end - time.monotonic()) if first else None
         if not select.select([heard], [], [], patience)[0]:
-            _say(f"error: stopped by {signal.Signals(first).name}, at once\n")
+            _say(f"error: {Interrupted(first)}, at once\n")
             os._exit(128 + first)
         numbers = heard.recv(64)
         if not numbers:  # the run is over, and no signal came

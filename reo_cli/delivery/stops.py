@@ -67,7 +67,7 @@ def not_all_read(delivered: bool) -> ReoError:
     """Return the error for inputs with something between their records, or with no end."""
     code = ExitCode.DATA if delivered else ExitCode.INVALID
     hint = "mend it and run the same command again: what was delivered is not sent twice"
-    return ReoError(code, "input_not_read", "an input holds something that is no record", hint)
+    return ReoError(code, "input_not_read", "an input holds something that is not a record", hint)
 
 
 def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoError:

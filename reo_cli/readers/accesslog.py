@@ -29,7 +29,7 @@ _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 _NO_LINE = Problem(
-    *("not-a-log-line", "this is no line of an access log in the Common or Combined format"),
+    *("not-a-log-line", "this is not a line of an access log in the Common or Combined format"),
     "was another log mixed in? --skip-invalid sends the others",
 )
 

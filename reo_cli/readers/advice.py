@@ -133,7 +133,7 @@ _VALUE = re.compile(
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     listed = ", ".join(f"`{visible(name.strip(), 40)}`" for name in names[:_NAMES_SHOWN])
-    return f"{listed}{more} {'is' if len(names) == 1 else 'are'}"
+    return f"{listed}{more}"
 
 
 class _Advice:
@@ -181,12 +181,12 @@ class _Advice:
         ]
         for target, one, other in columns.twice:
             both = f"`{visible(one, 60)}` and `{visible(other, 60)}` are both {target}"
-            twice = f"the {word} `{visible(one, 60)}` stands there twice"
+            twice = f"the {word} `{visible(one, 60)}` appears twice"
             parts.append(twice if one == other else both)
-        if columns.unknown:
-            parts.append(f"{_listed(columns.unknown)} no field")
+        if many := len(columns.unknown):
+            parts.append(f"unknown {word}{'s'[: many - 1]} {_listed(columns.unknown)}")
         if columns.left_over:
-            parts.append(f"{_listed(columns.left_over)} left over, because --map reads another")
+            parts.append(f"left over, because --map reads another: {_listed(columns.left_over)}")
         if self.absent:
             parts.append(f"no {word} for {', '.join(self.absent)}")
         return "; ".join(parts)

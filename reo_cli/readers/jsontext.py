@@ -61,7 +61,7 @@ class Decoder:
             left = Counter(name for name, _ in pairs)
             twice = next(name for name in left if left[name] > 1)
             shown = visible(twice, 60)
-            value[twice] = self._unkept("key-twice", f'the key "{shown}" stands there twice')
+            value[twice] = self._unkept("key-twice", f'the key "{shown}" appears twice')
         return value
 
     def _float(self, text: str) -> float | Unkept:

@@ -197,7 +197,7 @@ class Table:
         first = filled[0] if filled else 0
         is_footer = len(filled) == 1 < len(self.header) or reads_as_total(row)
         if is_footer and first < len(self.header):
-            hint = self._skip(row, first, "if it is no event, ")
+            hint = self._skip(row, first, "if it is not an event, ")
         elif len(row) > len(self.header):
             has_more = any(map(as_text, row[len(self.header) :]))
             hint = f"put a cell that holds a {mark} in quotes"

@@ -35,9 +35,8 @@ class Kind:
     def add(self, issue: Issue) -> None:
         """Count one more."""
         self.number += 1
-        self.last = issue.line
-        if len(self.lines) < LINES_NAMED and issue.line not in self.lines:
-            self.lines.append(issue.line)
+        self.last = max(self.last, issue.line)
+        self.lines = sorted({*self.lines, issue.line})[:LINES_NAMED]  # answers come in any order
         if self._options.intersection(issue.options) < self._options:  # fewer mend them all
             self.hint, self._options = issue.hint, self._options.intersection(issue.options)
         quoted = _QUOTED.search(issue.message)

@@ -120,8 +120,8 @@ def content(summary: "Summary", screen: bool) -> Content:
         return Content(facts=counts)
     rows = [_row(each.file, each.counts) for each in summary.inputs]
     total = _row("total", summary.counts) if len(rows) > 1 else None
-    if summary.rolled_up:
-        total = _row("their sums", summary.sums)
+    if summary.rolled_up and (len(rows) > 1 or not screen):
+        total = _row("rolled up", summary.sums)
     grid = Grid(_COLUMNS, rows, total) if total or (rows and not screen) else None
     return Content(grid, _facts(summary, counted=screen and not grid), bodies=summary.bodies)
 
@@ -135,7 +135,9 @@ def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
     if summary.inputs:
         facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
     if counted and not _is_well(summary):
-        facts.append(Fact("events", counts_line(summary.counts)))
+        facts.append(
+            Fact("events", counts_line(summary.sums if summary.rolled_up else summary.counts))
+        )
     if summary.rolled_up is not None and summary.rolled_up.open_bucket:
         facts.append(Fact("rolled up", roll_up_text(summary.rolled_up)))
     if summary.counts.skipped:

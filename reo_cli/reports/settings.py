@@ -44,25 +44,27 @@ def config_lines(settings: "Settings", stream: Stream) -> Iterator[str]:
         rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
         yield from grid_lines(Grid(CONFIG_HEADS, rows), stream)
         return
-    from reo_cli.reports.terminal import fact_lines, table_lines
+    from reo_cli.reports.terminal import fact_lines
 
     path = str(settings.config_path)
-    ordered = sorted(settings.shown(), key=lambda each: each.source == "default")
-    rows = [
-        (
-            each.key,
-            _at_home(value_text(each.value)) or "-",
-            _source(each).replace(path, "config file"),
-        )
-        for each in ordered
-    ]
-    yield from table_lines(Grid(CONFIG_HEADS, rows), stream)
+    ordered = sorted(
+        settings.shown(), key=lambda each: (each.value is None, each.source == "default")
+    )
+    yield from fact_lines([_fact(each, path) for each in ordered], stream)
     there = "" if settings.config_path.exists() else " (does not exist)"
     facts = [Fact("config file", f"{_at_home(path)}{there}")]
     if settings.profile is not None:
         facts.append(Fact("profile", settings.profile))
     yield ""
     yield from fact_lines(facts, stream)
+
+
+def _fact(each: "Value", config_path: str) -> Fact:
+    """A setting in one line, which 80 columns hold also with the endpoint of the API."""
+    if each.value is None:
+        return Fact(each.key, "-", "dim")
+    source = _source(each).replace(config_path, "config file")
+    return Fact(each.key, f"{_at_home(value_text(each.value))}  ({source})")
 
 
 def _at_home(path: str) -> str:

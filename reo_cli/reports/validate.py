@@ -97,7 +97,7 @@ def content(result: "Validation", screen: bool) -> Content:
     sums: Sequence[Cell] = ("total", *(_sum(result, name) for name in _COUNTS))
     total = sums if len(rows) > 1 else None
     grid = None if screen and total is None else Grid(_COLUMNS, rows, total)
-    verdict, facts = Fact("result", _result(result), _tone(result)), _facts(result)
+    verdict, facts = Fact("result", _result(result), _tone(result)), _facts(result, screen)
     if not screen:
         return Content(grid, [verdict, *facts])
     if not _sum(result, "valid"):
@@ -118,12 +118,12 @@ def _name(each: "FileResult") -> str:
     return f"{each.file} (not read{' to its end' if each.read else ''})"
 
 
-def _facts(result: "Validation") -> list[Fact]:
+def _facts(result: "Validation", screen: bool) -> list[Fact]:
     totals = result.totals
+    named = (("domains", totals.domains), ("IPs", totals.ips))
     facts = [
         Fact("count", f"{number(totals.sum_of_count)} in all {_which(result)}"),
-        Fact("domains", _distinct(totals.domains)),
-        Fact("IPs", _distinct(totals.ips)),
+        *(Fact(name, _distinct(each)) for name, each in named if each.number or not screen),
     ]
     if totals.first_event_at is not None and totals.last_event_at is not None:
         span = f"{instant(totals.first_event_at)} to {instant(totals.last_event_at)}"

@@ -288,7 +288,7 @@ def _odd(variables: Mapping[str, str], where: str) -> list[str]:
     warnings = []
     for name, text in variables.items():
         if name not in VARIABLES and (near := nearest(name, VARIABLES)):
-            warnings.append(f"`{name}` in {where} is no setting: did you mean `{near}`?")
+            warnings.append(f"`{name}` in {where} is not a setting: did you mean `{near}`?")
         elif name in VARIABLES and name != "REO_API_KEY" and guard.is_quoted(text):
             warnings.append(f"`{name}` in {where} stands in quotes, which are taken as part of it")
     return warnings

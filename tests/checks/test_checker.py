@@ -97,7 +97,7 @@ def test_a_whole_meta_and_single_keys_go_together() -> None:
     assert payload({**GOOD, "meta": '{"b": 1}'}, a="x")["meta"] == {"a": "x", "b": 1}
     assert payload({**GOOD, "meta": {}})["meta"] == {}
     result = check({**GOOD, "meta": {"a": 1}}, a="x")
-    assert told(result) == [("meta.a", "stands there twice: in `meta` and on its own")]
+    assert told(result) == [("meta.a", "is given twice: in `meta` and on its own")]
 
 
 @pytest.mark.parametrize(

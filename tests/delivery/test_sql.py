@@ -112,7 +112,7 @@ def test_issues_name_the_row_of_the_query(world: World, send: Any) -> None:
     run = send(file, "--sql", "SELECT domain, event_at, 1 AS count, 2 AS extra FROM input")
     assert run.code == 65
     (issue,) = run.json["issues"]
-    assert "`extra` is no field" in issue["message"]
+    assert "unknown key `extra`" in issue["message"]
     assert "--sql" in issue["hint"]
 
 

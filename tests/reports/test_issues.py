@@ -112,6 +112,10 @@ def test_what_makes_a_kind(changes: dict[str, Any], apart: bool) -> None:
     assert ("2 times" not in text) is apart
 
 
+def test_lines_are_named_in_order_whatever_the_order_of_answers() -> None:
+    assert "lines 2, 3, 4, 5, 6 … 9" in screen([thousands(n) for n in (4, 2, 9, 6, 3, 5)])
+
+
 def test_without_a_code_the_words_make_the_kind() -> None:
     found = [Issue("a.csv", n, n, "domain", "error", f'"x{n}" is a URL', f"write x{n}.com")
              for n in (1, 2)]  # fmt: skip

@@ -157,7 +157,7 @@ class Ledger:
                     ExitCode.NO_INPUT,
                     "no_ledger",
                     f"there is no ledger at `{path}`",
-                    "the first `send-file` makes one; `--ledger PATH` names another",
+                    "the first `send-file` creates it; `--ledger PATH` names another",
                 )
             os.close(_regular(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)))
             return cls(path, *_connect(path, int(clock())))
@@ -298,7 +298,9 @@ def _version(connection: "sqlite3.Connection", path: Path) -> int:
         message = f"`{path}` is a database of another program, not a ledger"
         raise refused("not_a_ledger", message, _ANOTHER)
     if version > SCHEMA_VERSION:
-        message = f"the ledger `{path}` was made by a newer reo (schema {version}, this one knows "
+        message = (
+            f"the ledger `{path}` was created by a newer reo (schema {version}, this one knows "
+        )
         hint = f"upgrade reo, or {_ANOTHER}"
         raise refused("ledger_newer", f"{message}{SCHEMA_VERSION})", hint)
     return int(version)
