@@ -33,6 +33,9 @@ from reo_cli.records import Issue, Record
 
 OnChange = Literal["error", "skip", "send"]
 
+FIELDS, SUM = "id-from", "sum"
+"""What an id is made of that is not made of an event's whole content (`Job.derived`)."""
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -40,9 +43,9 @@ class Job:
 
     `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
     tried again, `started` when it was tried last, `failed` when it failed last. `twins` are records
-    with the same identity that wait for its outcome. `derived` is the content (hex) that the id was
-    made for, empty for one of the record's own. `alias` is the id that a record mended in a rejects
-    file has where it came from.
+    with the same identity that wait for its outcome. `derived` says what the id was made of: a
+    content (hex), `FIELDS` or a `SUM`; empty for one of the record's own. `alias` is the id that a
+    record mended in a rejects file has where it came from.
     """
 
     event: Event
@@ -239,12 +242,12 @@ class Decider:
                 where = f"{event.record.file}:{event.record.line}"
                 stop = other_key(where, other.delivered_at)
                 return Decision(job, issues=issues, stop=stop)
-            if is_place_id(job.event_id) or job.derived not in ("", job.content.hex()):
+            made_of_other = job.derived not in ("", FIELDS, SUM, job.content.hex())
+            if made_of_other or is_place_id(job.event_id):
                 job.alias = self._alias(event, job.content, account)
             return Decision(job, issues=issues)
         # An id made of this very content stands for another only where that was mended since.
-        is_mended = job.derived == job.content.hex() and not self._identity.id_from
-        is_settled = is_mended or self._identity.on_change == "skip"
+        is_settled = job.derived == job.content.hex() or self._identity.on_change == "skip"
         if not (known.is_same(job.content) or is_settled):
             if self._identity.on_change == "error":
                 return Decision(job, issues=[*issues, _changed(event, known.delivered_at)])
@@ -255,15 +258,13 @@ class Decider:
         given: str | int | None = event.event_id
         derived = derived_of(event.record) if given is not None else ""
         fields = self._identity.id_from
-        from_fields = fields and (given is None or derived or is_place_id(given))
-        if from_fields:
-            given = id_from_fields(event.payload, fields)
-        if given is None and self._identity.rolled_up:
-            given = id_but_for_count(event)
+        if fields and (given is None or derived or is_place_id(given)):
+            given, derived = id_from_fields(event.payload, fields), FIELDS
+        elif derived == SUM or (given is None and self._identity.rolled_up):
+            given, derived = id_but_for_count(event), SUM
         if given is not None:
             content = content_digest(event, b"")
             key = id_key(given)
-            derived = content.hex() if from_fields else derived
             job = Job(event, self._input, given, key, content, derived=derived)
             return job, self._note(event, key, content)
         content = content_digest(event, self._origin)

@@ -54,8 +54,8 @@ class Reject:
 
     `payload_json` is the payload as JSON text, with the `event_id` it has to have; None when the
     record could not be parsed: `raw` then is the text it was read from. `status` is the
-    HTTP status or None; `line` and `record` count from 1. `derived` is the content (hex) that its
-    id was made for, empty for another id: so a mended line is known again where it came from.
+    HTTP status or None; `line` and `record` count from 1. `derived` says what its id was
+    made of (`decide.Job`): so a mended line is known again where it came from.
     """
 
     file: str

@@ -71,7 +71,8 @@ SELECT * FROM (
 WHERE place <= number
 """
 _BY_INPUT = """
-SELECT input, count(*), sum(same), sum(NOT same AND count < least), min(id)
+SELECT input, count(*), sum(same), sum(NOT same AND count < least),
+    ifnull(min(CASE WHEN NOT same THEN id END), min(id))
 FROM temp.replaced GROUP BY input
 """
 _FIRST = """
@@ -183,7 +184,7 @@ class Watch:
         if not (is_same or is_newer):
             return None
         where = connection.execute(_FIRST, (first,)).fetchone()
-        return Replaced(input_index, number, events, is_same, *where)
+        return Replaced(input_index, number, events, same == number or is_same, *where)
 
     def _write(self, connection: "sqlite3.Connection") -> None:
         rows, self._rows = self._rows, []

@@ -153,6 +153,24 @@ def test_a_mended_rejected_line_and_then_the_mended_source(
     assert len(set(desk.server.accepted)) == len(desk.server.accepted)
 
 
+def test_a_mended_rejected_sum_and_then_the_mended_source(desk: Desk) -> None:
+    """One that mends to a sum which was delivered with another count is not sent beside it."""
+
+    def summed(other: str) -> Run:
+        file = desk.csv([row(1), row(7, domain=other)])
+        options = ["--roll-up", "day", "-o", "json"]
+        return desk.world.run("send-file", str(file), *options, env=desk.environ())
+
+    run = summed("refused.com")
+    assert (run.json["delivered"], run.json["rejected"]) == (1, 1)
+    mend(rejects(run), lambda payload: payload.update(domain=row(1)["domain"]))
+    assert desk.send(*printed_command(run)).code == 65
+    mend(rejects(run), lambda payload: payload.update(domain="mended.com"))
+    assert counts(desk.send(*printed_command(run))) == {"delivered": 1}
+    again = summed("mended.com")
+    assert (again.code, again.json["already_delivered"]) == (0, 2)
+
+
 def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
     """Mended to different counts, they go out together and are known ever after."""
     files = [desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2)]

@@ -104,6 +104,9 @@ def test_one_event_in_ten_may_be_new(desk: Desk) -> None:
 def test_a_count_that_went_on_is_stopped(desk: Desk) -> None:
     rows = [row(n) for n in range(100)]
     desk.send(desk.csv(rows))
+    some = [{**each, "environment": "TEST"} for each in rows[:5]]
+    run = stopped(desk, desk.csv([*some, *rows[5:]]), number=5, events=100)
+    assert "with the same counts" in run.json["error"]["message"]
     rows[17]["count"] = 5000
     run = stopped(desk, desk.csv(rows), number=1, events=100)
     assert run.json["error"]["message"].startswith("1 of 100 events of")
