@@ -7,14 +7,11 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from reo_cli.client.faults import limit_fault
 from reo_cli.client.outcome import Outcome, classify
 from reo_cli.client.target import Target
-
-if TYPE_CHECKING:
-    pass
 
 Token = TypeVar("Token")
 
