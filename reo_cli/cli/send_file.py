@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from reo_cli.delivery.decide import OnChange, Shard
-    from reo_cli.delivery.run import Order
+    from reo_cli.delivery.opening import Order
     from reo_cli.settings import Settings
 
 send_file_app = new_app()
@@ -144,7 +144,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
     from reo_cli.cli import STARTED, orders
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.dispatch import Policy
-    from reo_cli.delivery.run import Order
+    from reo_cli.delivery.opening import Order
 
     reading, rules = orders.reading(options, settings, options.files)
     if not settings.has_key:

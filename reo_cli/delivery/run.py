@@ -6,28 +6,27 @@ the first request, and once to send. A pipe is checked as it flows.
 
 import os
 import random
-import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
-from reo_cli.checks.rollup import Plan, RolledUp, RollUp
+from reo_cli.checks.rollup import RolledUp, RollUp
 from reo_cli.client import Target
 from reo_cli.client.workers import Workers
+from reo_cli.delivery import opening
 from reo_cli.delivery.book import Book, Listener
-from reo_cli.delivery.decide import Decider, Identity, Job, Memory
-from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.folders import allow_open_files, temporary_folder
+from reo_cli.delivery.decide import Decider, Job, Memory
+from reo_cli.delivery.dispatch import Dispatcher
+from reo_cli.delivery.folders import allow_open_files
 from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe, Summing
-from reo_cli.delivery.ledger import Account, Ledger, files_of
+from reo_cli.delivery.ledger import Ledger
 from reo_cli.delivery.ledger.admin import tidy
-from reo_cli.delivery.locks import lock
+from reo_cli.delivery.opening import Order
 from reo_cli.delivery.progress import Meter, Silent, sum_of
-from reo_cli.delivery.rejects import Rejects, Seen, default_path, is_rejects_file
+from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.signals import Signals
 from reo_cli.delivery.stops import (
@@ -40,9 +39,7 @@ from reo_cli.delivery.stops import (
 )
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Summary
 from reo_cli.errors import ExitCode, ReoError, system_limit
-from reo_cli.events import Rules
-from reo_cli.readers import ReadOptions, read
-from reo_cli.readers.given import Given
+from reo_cli.readers import read
 from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import STDIN, Issue
 
@@ -57,50 +54,6 @@ ROLLED_UP = "roll-up"
 
 BODIES_SHOWN = 5
 """Request bodies that a dry run shows."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """All that a run of `send-file` is asked to do.
-
-    `endpoint_source` says where an endpoint that is not the API's comes from.
-    `target` is None for a dry run, `key` None for a dry run without one. `ledger` None is one that
-    lasts for this run only. `state` is the user's state folder, `started` the process's start in
-    monotonic seconds. `command` is the command line that resumes the run, `where` those of its
-    options that say where events go and what is remembered of them. Without `keeps_rejects` only
-    `rejects`, a file that the user named, takes any. `roll_up` None sends the events as they are.
-    `given` are events of a program, in place of inputs to open; `hints` say what to do about a
-    required field that is missing, to those who have no command line.
-    """
-
-    names: Sequence[str]
-    reading: ReadOptions
-    rules: Rules
-    identity: Identity
-    policy: Policy
-    endpoint: str
-    endpoint_source: str
-    target: Target | None
-    key: str | None
-    ledger: Path | None
-    account: str | None
-    key_rotated: bool
-    resend: bool
-    keep_days: int
-    state: Path
-    started: float
-    command: str
-    rejects: Path | None = None
-    keeps_rejects: bool = True
-    lock_name: str | None = None
-    locked: bool = True
-    wait: float = 0.0
-    skip_invalid: bool = False
-    allow_failure: bool = False
-    where: str = ""
-    roll_up: Plan | None = None
-    given: Given | None = None
-    hints: Mapping[str, str] | None = None
 
 
 def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) -> Summary:
@@ -171,9 +124,11 @@ class _Run:
             if self._sum_up(()):
                 self._survey(memory, range(len(self._inputs)))
             return
-        rejects = self._rejects(stack)
+        rejects = opening.rejects(order, self._sources, stack)
         if order.locked:
-            self._lock(stack)
+            began = time.monotonic()
+            opening.lock_all(order, self._sources, self._time_left(), stack)
+            self._waited = time.monotonic() - began
         self._query(stack)
         held = self._open_ledger(stack)
         stack.callback(self._note_ledger)
@@ -191,7 +146,7 @@ class _Run:
             return
         from reo_cli.readers.sql import NAME, queried
 
-        origins = [self._reading.sql.encode(), *map(origin_of, self._sources)]
+        origins = [self._reading.sql.encode(), *map(opening.origin_of, self._sources)]
         rows, self._reading = queried(self._sources, self._reading)
         stack.callback(rows.end)
         rows.origin = b"\0".join(origins)
@@ -235,45 +190,6 @@ class _Run:
                 self._listener.hint(f"to leave that out, `{order.command} {ignored}`")
         return True
 
-    def _rejects(self, stack: ExitStack) -> list[Rejects]:
-        order = self._order
-        seen = Seen()
-        stack.callback(seen.close)
-        if order.rejects is not None:
-            shared = Rejects(order.rejects, seen, explicit=True)
-            taken = [Path(each.path) for each in self._sources if not each.streamed]
-            shared.check([*taken, *files_of(order.ledger)])
-            stack.callback(shared.close)
-            return [shared] * len(self._sources)
-        if not order.keeps_rejects:
-            return []
-        files = [self._rejects_of(Path(each.path), each.streamed, seen) for each in self._sources]
-        for each in files:
-            stack.callback(each.close)
-        return files
-
-    def _rejects_of(self, path: Path, streamed: bool, seen: Seen) -> Rejects:
-        if not streamed and is_rejects_file(path):
-            return Rejects(path, is_input=True)
-        return Rejects(default_path(str(path), self._order.state), seen)
-
-    def _lock(self, stack: ExitStack) -> None:
-        order = self._order
-        paths = [Path(each.path) for each in self._sources if not each.streamed]
-        left = self._time_left()
-        began = time.monotonic()
-        context = lock(
-            paths,
-            folder=order.state,
-            clock=time.monotonic,
-            sleep=time.sleep,
-            name=order.lock_name,
-            share=str(order.identity.shard) if order.identity.shard else None,
-            wait=order.wait if left is None else min(order.wait, left),
-        )
-        stack.enter_context(context)
-        self._waited = time.monotonic() - began
-
     def _time_left(self) -> float | None:
         """Return the seconds left of `--max-time`, None without it; raises ReoError 75."""
         most = self._order.policy.max_time
@@ -286,39 +202,17 @@ class _Run:
 
     def _open_ledger(self, stack: ExitStack) -> Memory:
         """Open the ledger, and one for this run only where the other is not looked into."""
-        order = self._order
-        accounts = []
-        if order.ledger is None or order.resend:
-            folder = stack.enter_context(temporary_folder())
-            own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
-            accounts.append(self._account(own))
-        if order.ledger is not None:
-            self._ledger = stack.enter_context(Ledger.open(order.ledger, clock=time.time))
-            self._note_ledger()
-            if self._ledger.created:
-                self._listener.note(f"created ledger: {self._ledger.path}")
-            accounts.append(self._account(self._ledger))
-            if order.key_rotated:
-                accounts[-1].adopt()
-        return Memory(*accounts)
-
-    def _account(self, ledger: Ledger) -> Account:
-        return Account(ledger, self._order.endpoint, self._order.key, self._order.account)
+        self._ledger = opening.ledger(self._order, stack)
+        self._note_ledger()
+        if self._ledger is not None and self._ledger.created:
+            self._listener.note(f"created ledger: {self._ledger.path}")
+        return opening.memory(self._order, self._ledger, stack)
 
     def _view_ledger(self, stack: ExitStack) -> Memory | None:
         """Open the ledger to look into it only, if there is one."""
-        order = self._order
-        if order.ledger is None or order.resend:
-            return None
-        try:
-            self._ledger = stack.enter_context(Ledger.existing(order.ledger, clock=time.time))
-        except ReoError as error:
-            if error.exit_code is ExitCode.NO_INPUT:
-                return None  # there is none yet
-            raise
+        self._ledger = opening.viewed_ledger(self._order, stack)
         self._note_ledger()
-        account = self._account(self._ledger)
-        return Memory(account.with_others() if order.key_rotated else account)
+        return opening.viewed_memory(self._order, self._ledger) if self._ledger else None
 
     def _note_ledger(self) -> None:
         ledger = self._ledger
@@ -500,7 +394,7 @@ class _Run:
             source.verify_unchanged()
             source.close()
 
-        origin = origin_of(source)
+        origin = opening.origin_of(source)
         path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
         return Input(at, source.name, origin, source.streamed, start, close, path)
 
@@ -565,17 +459,3 @@ class _Run:
         if self.error and (self.error.reason in HOPELESS or self._ended_in_check()):
             return False
         return bool(counts.errored or counts.unsent)
-
-
-def origin_of(source: Source) -> bytes:
-    """Return what stands for an input where its events have no time of their own.
-
-    A regular file's path (links followed), size and modification time; a random id for a pipe.
-    """
-    if source.streamed:
-        return secrets.token_bytes(16)
-    if source.origin:
-        return source.origin
-    _, _, size, mtime = source.snapshot
-    path = os.fsencode(Path(source.path).resolve())
-    return b"\x00".join([path, b"%d" % size, b"%d" % mtime])

@@ -169,7 +169,8 @@ def deliver(
     from reo_cli.checks.issues import IssueLog
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.dispatch import Policy
-    from reo_cli.delivery.run import Order, upload
+    from reo_cli.delivery.opening import Order
+    from reo_cli.delivery.run import upload
     from reo_cli.delivery.signals import Signals
     from reo_cli.readers.given import NAME, Given
 
