@@ -14,8 +14,9 @@ _BLANK = "DATE_FORMAT"
 _COMMANDS = 3
 """Files that get a command of their own."""
 
-_NULLS = 5
-"""Texts proposed for `--null`."""
+_UNITED = ("--null", "--skip")
+_MOST = 5
+"""Values proposed for `--null` and for `--skip`, each of which mends some records."""
 
 
 class IssueLog:
@@ -49,10 +50,10 @@ class IssueLog:
                 issue = issue._replace(severity="error")
             if issue.severity == "error":
                 self.errors += 1
-                if issue.options:
-                    self._note_options(issue)
             else:
                 self.warnings += 1
+            if issue.severity == "error" or "--null" in dict(issue.options):
+                self._note_options(issue)
             self._listen(issue)
             kept = self._kept[issue.severity]
             if len(kept) < self._limit:
@@ -67,7 +68,7 @@ class IssueLog:
             known = mends.setdefault(name, values)
             if name in _ABOUT_VALUES:
                 mends[name] = [value for value in known if value in values]
-            elif name == "--null" and values[0] not in known and len(known) < _NULLS:
+            elif name in _UNITED and values[0] not in known and len(known) < _MOST:
                 known += values
 
     def commands(self, read: ReadOptions) -> list[str]:
@@ -101,7 +102,9 @@ def _words(mends: Mapping[str, list[str]]) -> list[str]:
     for name in _ABOUT_VALUES:
         values = mends.get(name, [])
         words += [name, values[0] if len(values) == 1 else _BLANK] if values else []
-    return words + [word for value in mends.get("--null", ()) for word in ("--null", value)]
+    return words + [
+        word for name in _UNITED for value in mends.get(name, ()) for word in (name, value)
+    ]
 
 
 def _proposed(mends: Mapping[str, Mapping[str, list[str]]], command: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from reo_cli.readers.columns import Plan, as_text, filters, find, missing, plan
 from reo_cli.readers.options import ReadOptions
 from reo_cli.records import EXCERPT, Issue, Record
-from reo_cli.text import visible
+from reo_cli.text import pasted, visible
 
 NO_META: dict[str, Any] = {}
 
@@ -151,9 +151,11 @@ class Table:
         """Return what to say of a row of totals, unless it is an event all the same."""
         at = next(at for at, cell in enumerate(row) if cell)
         what = f"reads as a total, not as an event: `{visible(as_text(row[at]), 60)}`"
-        hint, excerpt = self._skip(row, at), text.partition("\n")[0][:EXCERPT]
-        place = (self.file, line, self._number, "")
-        return Issue(*place, "error", what, hint, excerpt, "total-row")
+        skip = f"{self.header[at].strip()}={as_text(row[at])}"
+        hint = f"add --skip {pasted(skip)}" if self._options.command else ""
+        excerpt = text.partition("\n")[0][:EXCERPT]
+        found = Issue(self.file, line, self._number, "", "error", what, hint, excerpt, "total-row")
+        return found._replace(options=(("--skip", skip),) if hint else ())
 
     def _leaves_out(self, row: Row, is_whole: bool) -> bool:
         """Tell whether `--only` or `--skip` leaves a row out; a torn one only for what it holds."""

@@ -117,3 +117,14 @@ def test_a_missing_time_is_not_now_where_others_have_one(world: World) -> None:
     assert "add --skip event_at= to leave it out" in run.stdout
     assert "now" not in run.stdout + run.stderr
     assert world.run("validate", "x.csv", *REST, "--skip", "event_at=").code == 0
+
+
+def test_rows_and_texts_to_leave_out_are_one_command(world: World) -> None:
+    (world.folder / "x.csv").write_text(
+        "domain,event_at,environment\na.com,2026-09-01,NULL\n,2026-09-01,\nGrand Total,,\n"
+    )
+    run = world.run("validate", "x.csv", *REST)
+    command = run.stderr.partition("hint: try: reo ")[2]
+    assert command.endswith("--null NULL --skip domain= --skip 'domain=Grand Total'\n")
+    run = world.run(*shlex.split(command))
+    assert (run.code, "1 read, 1 valid" in run.stdout, run.stderr) == (0, True, "")
