@@ -363,6 +363,16 @@ def test_a_group_alone_shows_its_page_in_colour(world: World, config: Path) -> N
     assert "error:" not in terminal.screen
 
 
+def test_ctrl_c_leaves_a_line_of_its_own_to_the_shell(world: World, config: Path) -> None:
+    terminal = Terminal("init", world=world, config=config, COLUMNS="60")
+    terminal.expect(Terminal.PROMPT)
+    terminal.type("\x03")
+    assert terminal.finish() == 130
+    assert terminal.screen.endswith("\n")
+    assert "these settings go to\r\n`/" in terminal.screen  # the path stays whole
+    assert not config.exists()
+
+
 def test_list_has_a_line_for_each_setting_on_a_terminal(world: World, config: Path) -> None:
     config.parent.mkdir()
     config.write_text('account = "a\\u001b[31mred\\u202e"\n')

@@ -39,7 +39,7 @@ class Talk:
     def note(self, text: str, *, loud: bool = False) -> None:
         """A line of its own, without a prefix."""
         if loud or not self.quiet:
-            self.err.lines(self.clean(text))
+            self._say("", "", text)
 
     def verbose(self, text: str) -> None:
         """A line that only `-v` shows."""
@@ -54,7 +54,7 @@ class Talk:
         """One line in a pipe; on a terminal as many as it takes to break no word or command."""
         shown = self.clean(text)
         if not self.err.terminal:
-            self.err.lines(f"{self.err.paint(prefix, tone)} {shown}")
+            self.err.lines(" ".join(filter(None, (self.err.paint(prefix, tone), shown))))
             return
         from reo_cli.reports.terminal import labelled
 

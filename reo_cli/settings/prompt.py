@@ -4,7 +4,8 @@ Prompts go to stderr, so that stdout stays free for results; answers come from t
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from reo_cli.errors import ExitCode, ReoError
@@ -40,7 +41,8 @@ def is_interactive() -> bool:
 def _line(prompt: str) -> str:
     sys.stderr.write(visible(prompt))
     sys.stderr.flush()
-    answer = sys.stdin.buffer.readline()
+    with _ends_its_line():
+        answer = sys.stdin.buffer.readline()
     if not answer:
         raise _no_answer()
     return answer.decode("utf-8", "replace").strip()
@@ -50,7 +52,7 @@ def _hidden(prompt: str) -> str:
     import getpass
     import warnings
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ends_its_line():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(prompt, sys.stderr)
@@ -58,6 +60,16 @@ def _hidden(prompt: str) -> str:
             raise _no_answer() from None
         except UnicodeDecodeError:
             return "\N{REPLACEMENT CHARACTER}"  # no key either way, and then it is told so
+
+
+@contextmanager
+def _ends_its_line() -> Iterator[None]:
+    """Let the shell's prompt stand below a question that Ctrl-C ended, not behind it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
 
 
 def _no_answer() -> ReoError:
