@@ -65,17 +65,13 @@ class Commands(Group):
         return words and Command(name=cmd_name, help=words, short_help=words)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the subcommand that is used; raises ReoError 2 with a suggestion."""
+        """Import the subcommand that is used; raises ReoError 2 with the nearest."""
         name, *rest = args
         if name in COMMANDS:
             return name, self.load(ctx, name), rest
         if ctx.resilient_parsing:  # a TAB behind a name that is none
             return name, Command(name=name), []
-        if name.startswith("-"):
-            return super().resolve_command(ctx, args)
-        near = nearest(name, COMMANDS)
-        hint = f"did you mean `reo {near}`?" if near else f"there is {', '.join(COMMANDS)}"
-        raise ReoError(ExitCode.USAGE, "usage", f"no such command: `{name}`", hint)
+        return super().resolve_command(ctx, args)
 
     def load(self, _ctx: Any, name: str) -> Any:
         """Import and return a subcommand, None if there is no such."""
@@ -224,7 +220,11 @@ def _usage(error: Any) -> int:
 
 
 def _advice(error: Any, named: str) -> str:
-    """Return the option that was meant, or how `send` reads a file; empty where neither fits."""
+    """Return what was meant, or how `send` reads a file; empty where neither fits."""
+    choices = getattr(getattr(getattr(error, "param", None), "type", None), "choices", ())
+    if choices and "'" in error.message:
+        value = nearest(error.message.split("'")[1], choices)
+        return f"did you mean `{value}`?" if value else ""
     if hasattr(error, "possibilities") and error.ctx:
         from difflib import get_close_matches
 

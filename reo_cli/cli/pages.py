@@ -13,6 +13,9 @@ from typing import Any
 
 import typer.core
 
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.table import nearest
+
 WIDTH = 80
 NAMES = 26
 """Columns for names; a longer one has a line of its own."""
@@ -68,6 +71,17 @@ class Group(typer.core.TyperGroup):
         parts += self.sections(rows)
         parts.append(section("Options", [_row(each) for each in options]))
         return "\n\n".join([*parts, *([] if _is_short() else _block(self.epilog))])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the subcommand that is used; raises ReoError 2 with the nearest."""
+        name, known = args[0], self.list_commands(ctx)
+        if name in known or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = nearest(name, known)
+        hint = (
+            f"did you mean `{ctx.command_path} {near}`?" if near else f"there is {', '.join(known)}"
+        )
+        raise ReoError(ExitCode.USAGE, "usage", f"no such command: `{name}`", hint)
 
     def sections(self, rows: Rows) -> list[str]:
         """Return the commands as they are grouped."""
