@@ -304,8 +304,8 @@ def test_a_mistyped_variable_is_a_warning(files: Files) -> None:
     files.write_env("REO_PRODUKT_ID=x", "REO_SOMETHING_ELSE=y", "DATABASE=z")
     settings = files.resolve(REO_TIMOUT="3", REO_TEST_SCALE="1")
     assert settings.warnings == (
-        "`REO_TIMOUT` in the environment is no setting: did you mean `REO_TIMEOUT`?",
-        "`REO_PRODUKT_ID` in `.env` is no setting: did you mean `REO_PRODUCT_ID`?",
+        "`REO_TIMOUT` in the environment is not a setting: did you mean `REO_TIMEOUT`?",
+        "`REO_PRODUKT_ID` in `.env` is not a setting: did you mean `REO_PRODUCT_ID`?",
     )
 
 
