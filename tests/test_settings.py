@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import SETTINGS, Settings, Sources, resolve
+from reo_cli.settings.files import user_folder
 from reo_cli.settings.guard import odd_key
 from reo_cli.settings.model import NO_KEY
 from reo_cli.settings.table import BY_KEY, env_example, masked
@@ -767,3 +769,14 @@ def test_resolving_without_files_imports_almost_nothing(tmp_path: Path) -> None:
     assert "reo_cli.settings.resolve" in modules, run.stderr
     heavy = ("dotenv", "tomlkit", "tomllib", "rich", "requests", "ssl", "sqlite3", "difflib")
     assert not modules.intersection({*heavy, "typer", "logging", "getpass", "socket"})
+
+
+@pytest.mark.parametrize("xdg", ["", "/somewhere/else"])
+def test_the_user_folders_are_those_of_platformdirs(
+    xdg: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", xdg)
+    monkeypatch.setenv("XDG_STATE_HOME", xdg)
+    config, state = user_folder("config"), user_folder("state")
+    assert config == Path(platformdirs.user_config_dir("reo", appauthor=False))
+    assert state == Path(platformdirs.user_state_dir("reo", appauthor=False))

@@ -537,8 +537,8 @@ MOUNTS = """\
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 27 0:40 / /home rw,relatime - nfs4 server:/home rw
 31 30 254:1 / /home/local\\040disk rw - xfs /dev/vdb rw
-32 27 0:41 / /work rw - autofs systemd-1 rw
-33 27 0:42 / /work rw - fuse.sshfs host:/ rw
+32 27 0:41 / /data rw - autofs systemd-1 rw
+33 27 0:42 / /data rw - fuse.sshfs host:/ rw
 34 27 0:43 / /box rw - fuse.fuse-overlayfs fuse-overlayfs rw
 35 27 0:44 / /share rw - cifs //server/share rw
 36 27 0:45 / /mnt/c rw - 9p drvfs rw
@@ -553,7 +553,7 @@ SHARED = "virtiofs vboxsf vmhgfs prl_fs drvfs fakeowner smb3 fuse.vmhgfs-fuse fu
         ("/home/me/.local/state/reo/ledger.db", "nfs4"),
         ("/homes/ledger.db", None),
         ("/home/local disk/ledger.db", None),
-        ("/work/ledger.db", "fuse.sshfs"),
+        ("/data/ledger.db", "fuse.sshfs"),
         ("/box/ledger.db", None),
         ("/share/x/../ledger.db", "cifs"),
         ("/mnt/c/ledger.db", "9p"),
