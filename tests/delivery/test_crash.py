@@ -316,7 +316,7 @@ def test_k8_of_twenty_processes_on_one_input_exactly_one_sends(desk: Desk) -> No
 def test_k8_after_a_kill_the_next_one_starts_at_once(desk: Desk) -> None:
     """One that waits takes over in under 100 ms: the kernel frees the lock, the wait is short."""
     desk.server.script = late(0.05)
-    file = desk.csv(rows(60))
+    file = desk.csv(rows(600))
     times: list[float] = []
     while len(times) < 5 and min(times, default=1) >= 0.1:
         first = desk.start(file, "--concurrency", "2", "--no-ledger")
