@@ -29,8 +29,8 @@ CAP = 30.0
 CAP_ONE = 5.0
 """The same in `send`: a person waits."""
 
-WHOLE = 1.0 - 1e-9
-"""A token of `--rate`, but for the rounding of the clock."""
+BURST = 0.05
+"""Seconds of `--rate` that may be made up for at once."""
 
 Random = Callable[[], float]
 """Uniform in [0, 1)."""
@@ -55,10 +55,14 @@ class Limit:
 
     def __init__(self, highest: int, now: float) -> None:
         self._highest = self._ceiling = highest
-        self._changed = now
         self._step = 1
-        self._round, self._strikes = 0, 0.0
-        self.value = 1
+        self._set(1, now)
+
+    def restart(self, now: float, *, anew: bool) -> None:
+        """Start at one again, with what refusals have taught or `anew`."""
+        if anew:
+            self._ceiling = self._highest
+        self._set(1, now)
 
     def well(self, now: float) -> None:
         """Count a request that was not refused; raise the limit after a round of nothing else."""
@@ -75,12 +79,14 @@ class Limit:
         elif now - self._changed >= PROBE_EVERY:
             self._set(min(self.value + self._step, self._highest), now)
 
-    def refused(self, started: float, now: float) -> None:
+    def refused(self, started: float, now: float, *, asked_to_wait: bool = False) -> None:
         """Take note that a request was refused that had `started` then.
 
-        A try of more is over at once. The ceiling is lowered by a quarter, but only after several
-        refusals among few requests that pass: a server that refuses now and then, whatever the
-        limit, must not drive it down. What was under way at the last change counts for nothing.
+        A try of more is over at once. The ceiling is lowered only after several refusals among few
+        requests that pass: a server that refuses now and then, whatever the limit, must not drive
+        it down. By a quarter; to a quarter where the server asks for a wait, because it counts what
+        comes in a second, and would refuse as many again after each wait. What was under way at the
+        last change counts for nothing.
         """
         self._round = 0
         if started < self._changed:
@@ -89,15 +95,10 @@ class Limit:
         if self.value <= self._ceiling:
             if self._strikes <= STRIKES:
                 return
-            self._ceiling = max(1, self.value * 3 // 4)
+            quarter = max(1, self.value // 4)
+            self._ceiling = quarter if asked_to_wait else max(1, self.value - quarter)
         self._step = 1
         self._set(self._ceiling, now)
-
-    def restart(self, now: float, *, anew: bool) -> None:
-        """Start at one again, with what refusals have taught or `anew`."""
-        if anew:
-            self._ceiling = self._highest
-        self._set(1, now)
 
     def _set(self, value: int, now: float) -> None:
         self.value = value
@@ -113,23 +114,22 @@ class Pace:
     ) -> None:
         self._limit = Limit(concurrency, now)
         self._random = random
-        self._rate = rate
-        self._tokens = 1.0
-        self._tokens_at = now
-        self._failures = 0
-        self._refusing = False
-        self._outage_failures = 0
-        self._gate = now
+        self._interval = 1.0 / rate if rate else 0.0
+        self._next_at = self._gate = self._probe_at = now
         self._gate_reason = ""
-        self._probe_at = now
-        self._progress_at = now
-        self._asked_to_wait = 0.0
+        self._failures = self._probes = 0
+        self._refusing = False
+        self._counts_from = now
+        """Since when the time without progress counts; waits that are asked for put it off."""
         self.proven = False
         """True once a request of this run had a definite answer."""
-        self.outage = False
-        """True while nothing gets through and single requests probe for the end of it."""
         self.throttled = rate is not None
         """True once more than the limit has held requests back."""
+
+    @property
+    def outage(self) -> bool:
+        """True while nothing gets through and single requests probe for the end of it."""
+        return self._probes > 0
 
     @property
     def limit(self) -> int:
@@ -138,37 +138,21 @@ class Pace:
 
     def may_start(self, under_way: int, now: float) -> bool:
         """Tell whether one more request may start."""
-        if under_way >= self.limit or now < self._gate:
-            return False
-        if self.outage and now < self._probe_at:
-            return False
-        return self._rate is None or self._refilled(now) >= WHOLE
+        return under_way < self.limit and self.wake_at(now) is None
+
+    def wake_at(self, now: float) -> float | None:
+        """Return when `may_start` may change by time alone; None when only an answer changes it."""
+        opens = max(self._gate, self._probe_at, self._next_at)
+        return opens if opens > now else None
 
     def is_closed(self, now: float) -> bool:
         """Tell whether the server has asked for a wait that is not over."""
         return now < self._gate
 
-    def wake_at(self, now: float) -> float | None:
-        """Return when `may_start` may change by time alone; None when only an answer changes it."""
-        times = [self._gate]
-        if self.outage:
-            times.append(self._probe_at)
-        if self._rate is not None and self._refilled(now) < WHOLE:
-            times.append(now + (1.0 - self._tokens) / self._rate)
-        latest = max(times)
-        return latest if latest > now else None
-
-    def _refilled(self, now: float) -> float:
-        rate = self._rate or 0.0
-        burst = max(1.0, rate / 20)
-        self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
-        self._tokens_at = now
-        return self._tokens
-
     def started(self, now: float) -> None:
         """Take note of a request that starts now."""
-        if self._rate is not None:
-            self._tokens = self._refilled(now) - 1.0
+        made_up_for = max(0.0, BURST - self._interval)
+        self._next_at = max(self._next_at, now - made_up_for) + self._interval
 
     def ended(
         self, outcome: Outcome, verdict: Verdict, under_way: int, started: float, now: float
@@ -180,50 +164,45 @@ class Pace:
         if verdict is not Verdict.TRANSIENT:
             self._well(now)
             return
-        if outcome.retry_after is not None:
-            self._close_gate(outcome.retry_after, outcome, now)
-        if outcome.retry_after:  # none at all, or a date that is past, is a refusal like others
-            self._limit.refused(started, now)
-            return  # the server is there and says when to come back
+        asked = outcome.retry_after
+        if asked is not None:
+            self._close_gate(asked, outcome, now)
+        self.throttled |= outcome.throttled
+        if outcome.throttled or outcome.unreachable:
+            self._limit.refused(started, now, asked_to_wait=bool(asked))
+        if asked:  # the server is there; a wait of no time, or a date that is past, is no wait
+            return
         self._failures += 1
         self._refusing = outcome.throttled
-        if outcome.throttled or (outcome.unreachable and not self.outage):
-            self.throttled |= outcome.throttled
-            self._limit.refused(started, now)
         if self.outage and under_way:
             return  # a straggler from before the outage, not a probe
         if self._failures >= max(OUTAGE_AFTER, under_way + 1) or not self.proven:
-            self.outage = True
-            self._outage_failures += 1
-            self._probe_at = now + delay(self._outage_failures, self._random)
+            self._probes += 1
+            self._probe_at = now + delay(self._probes, self._random)
 
     def _well(self, now: float) -> None:
         if self.outage:  # a server that has just come back is met as carefully as a new one
             self._limit.restart(now, anew=not self._refusing)
+            self._probe_at = now
         self._limit.well(now)
         self.proven = True
-        self._failures = 0
-        self.outage = False
-        self._outage_failures = 0
+        self._failures = self._probes = 0
         self.rested(now)
 
-    def rested(self, now: float) -> None:
-        """Take note that there is nothing to be delivered just now, so that nothing is amiss."""
-        self._progress_at = now
-        self._asked_to_wait = max(0.0, self._gate - now)
-
     def _close_gate(self, seconds: float, outcome: Outcome, now: float) -> None:
-        self.throttled = True
         until = now + seconds
         if until > self._gate:
-            self._asked_to_wait += until - max(self._gate, now)
+            self._counts_from += until - max(self._gate, now)
             self._gate = until
             self._gate_reason = str(outcome.http_status or outcome.reason)
 
+    def rested(self, now: float) -> None:
+        """Take note that there is nothing to be delivered just now, so that nothing is amiss."""
+        self._counts_from = max(now, self._gate)
+
     def idle(self, now: float) -> float:
         """Return seconds without progress; waits that the server asked for are not counted."""
-        still_asked = max(0.0, self._gate - now)
-        return now - self._progress_at - (self._asked_to_wait - still_asked)
+        return now - self._counts_from
 
     def waiting(self, now: float) -> str:
         """Return what the run waits for, such as `waiting 12 s (429)`, or nothing."""
