@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
@@ -22,18 +22,12 @@ from reo_cli.errors import ExitCode, ReoError
 PAUSE = 0.05
 """Seconds between two looks at a lock that another run holds."""
 
-TRIES = 5
-"""Times to start over when an input was replaced meanwhile; some file systems keep no inode."""
-
 FILE = "locks"
 """The name of the lock file: a byte of it, by a digest, stands for an input, a share or a name."""
 
-_FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"
-"""The system's `struct flock`, to ask who holds a lock."""
-
 
 class _Target(NamedTuple):
-    """What is to be locked: the file itself, if `inode` names one, and the byte `offset`.
+    """What is to be locked: the byte `offset`, and the input at `path` itself, if it is one.
 
     A `shared` lock keeps out runs over the whole input, but not those over another share of it.
     """
@@ -41,21 +35,20 @@ class _Target(NamedTuple):
     shown: str
     offset: int
     path: Path | None = None
-    inode: tuple[int, int] | None = None
     shared: bool = False
+
+    @property
+    def how(self) -> int:
+        """The operation that locks it, or fails at once."""
+        return fcntl.LOCK_NB | (fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX)
 
 
 class _Held(Exception):
-    """Another process, called `holder`, holds a lock."""
+    """Another process holds a lock."""
 
     def __init__(self, target: _Target, holder: str = "another process") -> None:
-        super().__init__()
-        self.shown = target.shown
-        self.holder = holder
-
-
-class _Moved(Exception):
-    """Another file has taken the place of the one that was to be locked."""
+        super().__init__(target, holder)
+        self.shown, self.holder = target.shown, holder
 
 
 @contextmanager
@@ -79,44 +72,21 @@ def lock(
     deadline = clock() + wait
     while True:
         try:
-            held = _take_all(inputs, folder, name, share)
+            with ExitStack() as held:
+                _take(_targets(inputs, name, share), folder, held)
+                all_held = held.pop_all()
             break
         except _Held as other:
             left = deadline - clock()
             if left <= 0:
-                raise _busy(other, wait) from None
+                waited = f", after {wait:g} s still" if wait else ""
+                message = f"{other.shown} is locked by another run{waited}: {other.holder}"
+                way_out = "" if wait else ", or wait for it with `--wait SECONDS`"
+                hint = f"try again when it is done{way_out}"
+                raise ReoError(ExitCode.TRY_LATER, "locked", message, hint) from None
         sleep(min(PAUSE, left))
-    try:
+    with all_held:
         yield
-    finally:
-        _release(held)
-
-
-def _take_all(
-    inputs: Sequence[Path], folder: Path, name: str | None, share: str | None
-) -> list[int]:
-    """Take all locks at once, or none, and return their descriptors.
-
-    Raises _Held and ReoError 73.
-    """
-    held: list[int] = []
-    for attempt in range(TRIES):
-        try:
-            targets = _targets(inputs, name, share)
-            if targets:
-                _take(targets, folder, held, settled=attempt == TRIES - 1)
-            break
-        except _Moved:
-            _release(held)
-        except BaseException:
-            _release(held)
-            raise
-    return held
-
-
-def _release(held: list[int]) -> None:
-    while held:
-        os.close(held.pop())
 
 
 def _targets(inputs: Sequence[Path], name: str | None, share: str | None) -> list[_Target]:
@@ -134,10 +104,9 @@ def _targets(inputs: Sequence[Path], name: str | None, share: str | None) -> lis
             files.setdefault((status.st_dev, status.st_ino), path)
     targets = []
     for inode, path in sorted(files.items()):
-        shown = f"`{path}`"
-        targets.append(_Target(shown, _offset(*inode), path, inode, share is not None))
+        targets.append(_Target(f"`{path}`", _offset(*inode), path, share is not None))
         if share is not None:
-            targets.append(_Target(f"share {share} of {shown}", _offset(*inode, share)))
+            targets.append(_Target(f"share {share} of `{path}`", _offset(*inode, share)))
     if name is not None:
         targets.append(_Target(f"the lock `{name}`", _offset(name)))
     return targets
@@ -148,15 +117,17 @@ def _offset(*words: object) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest()) >> 2  # an offset has 63 bits
 
 
-def _take(targets: Sequence[_Target], folder: Path, held: list[int], *, settled: bool) -> None:
-    """Lock all targets; what is opened for it is appended to `held` at once.
+def _take(targets: Sequence[_Target], folder: Path, held: ExitStack) -> None:
+    """Lock all targets until `held` is closed; raises _Held and ReoError 73."""
+    import resource
 
-    Raises _Held, ReoError 73, and _Moved unless `settled`.
-    """
-    fault = _take_bytes(targets, folder, held)
-    spare = _spare_descriptors()
-    for target in targets:
-        locked = target.path is not None and len(held) < spare and _take_itself(target, held)
+    if not targets:
+        return
+    fault = _lock_bytes(targets, folder, held)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    spare = limit // 4 if limit != resource.RLIM_INFINITY else len(targets)
+    for number, target in enumerate(targets):
+        locked = number < spare and _lock_itself(target, held)
         if fault is not None and not locked:
             raise ReoError(
                 ExitCode.CANT_CREATE,
@@ -164,35 +135,32 @@ def _take(targets: Sequence[_Target], folder: Path, held: list[int], *, settled:
                 f"cannot lock {target.shown}: the lock file `{folder / FILE}` {fault}",
                 "make the folder of reo's state writable, or allow more open files (ulimit -n)",
             )
-        if target.inode and not settled and _inode_at(target.path) != target.inode:
-            raise _Moved
 
 
-def _take_bytes(targets: Sequence[_Target], folder: Path, held: list[int]) -> str | None:
+def _lock_bytes(targets: Sequence[_Target], folder: Path, held: ExitStack) -> str | None:
     """Lock each target's byte of the lock file; returns why that cannot be. Raises _Held."""
     try:
         make_folder(folder)
-        held.append(open_private(folder / FILE, os.O_RDWR | os.O_NOFOLLOW))
+        fd = open_private(folder / FILE, os.O_RDWR | os.O_NOFOLLOW)
+        held.callback(os.close, fd)
         for target in targets:
-            how = fcntl.LOCK_SH if target.shared else fcntl.LOCK_EX
             try:
-                fcntl.lockf(held[-1], how | fcntl.LOCK_NB, 1, target.offset)
+                fcntl.lockf(fd, target.how, 1, target.offset)
             except (BlockingIOError, PermissionError):
-                raise _Held(target, _holder(held[-1], target.offset)) from None
+                raise _Held(target, _holder(fd, target.offset)) from None
     except OSError as error:
         return f"cannot be used: {error.strerror or error}"
     return None
 
 
-def _take_itself(target: _Target, held: list[int]) -> bool:
+def _lock_itself(target: _Target, held: ExitStack) -> bool:
     """Lock an input itself; False where it cannot be opened or has no such locks. Raises _Held."""
-    try:
-        fd = os.open(str(target.path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
+    if target.path is None:
         return False
-    held.append(fd)
     try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if target.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fd = os.open(target.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        held.callback(os.close, fd)
+        fcntl.flock(fd, target.how)
     except BlockingIOError:
         raise _Held(target) from None
     except OSError:
@@ -200,40 +168,14 @@ def _take_itself(target: _Target, held: list[int]) -> bool:
     return True
 
 
-def _spare_descriptors() -> int:
-    """Return how many descriptors locks may take: a quarter of what the process may have."""
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return limit // 4 if limit != resource.RLIM_INFINITY else 2**31
-
-
-def _inode_at(path: Path | None) -> tuple[int, int] | None:
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return (status.st_dev, status.st_ino) if status else None
-
-
 def _holder(fd: int, offset: int) -> str:
     """Return the process that holds a byte of the lock file, as the kernel tells it."""
-    at = (offset, 1, 0, fcntl.F_WRLCK, os.SEEK_SET)
-    if sys.platform != "darwin":
-        at = (fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0)
+    on_mac = sys.platform == "darwin"
+    layout = "qqihh" if on_mac else "hhqqi"  # of the system's `struct flock`
+    values = (offset, 1, 0, fcntl.F_WRLCK, 0) if on_mac else (fcntl.F_WRLCK, 0, offset, 1, 0)
     try:
-        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, *at)))
+        found = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(layout, *values))
     except OSError:
         return "another process"
-    process = found[2] if sys.platform == "darwin" else found[4]
+    process = struct.unpack(layout, found)[2 if on_mac else 4]
     return f"process {process}" if process > 0 else "another process"
-
-
-def _busy(held: _Held, wait: float) -> ReoError:
-    waited = f", after {wait:g} s still" if wait else ""
-    return ReoError(
-        ExitCode.TRY_LATER,
-        "locked",
-        f"{held.shown} is locked by another run{waited}: {held.holder}",
-        "try again when it is done" + ("" if wait else ", or wait for it with `--wait SECONDS`"),
-    )

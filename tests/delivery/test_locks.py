@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -167,23 +168,6 @@ def test_an_input_replaced_while_waiting_is_locked_as_it_is_now(
             assert not is_free(usage)
 
 
-def test_an_input_replaced_between_opening_and_locking_is_locked_as_it_is_now(
-    usage: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flock = fcntl.flock
-
-    def late(fd: int, operation: int) -> None:
-        if (tmp_path / "new").exists():
-            (tmp_path / "new").replace(usage)
-        flock(fd, operation)
-
-    (tmp_path / "new").write_text("new")
-    monkeypatch.setattr(fcntl, "flock", late)
-    with locked(folder, usage):
-        monkeypatch.undo()
-        assert not is_free(usage)
-
-
 def test_shares_of_one_input_go_on_together(usage: Path, folder: Path) -> None:
     with locked(folder, usage, share="1/4"):
         assert elsewhere(folder, usage, share="2/4") == "another"
@@ -264,7 +248,7 @@ def test_what_cannot_be_locked_itself_is_locked_by_the_lock_file(
     if why == "no flock":
         monkeypatch.setattr(fcntl, "flock", unsupported)
     else:
-        monkeypatch.setattr(locks, "_spare_descriptors", lambda: 0)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (3, 3))
     (tmp_path / "link").symlink_to(usage)
     with locked(folder, usage):
         monkeypatch.undo()
