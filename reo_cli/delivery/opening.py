@@ -7,9 +7,10 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
 from reo_cli.checks.rollup import Plan
 from reo_cli.client import Target
@@ -18,7 +19,7 @@ from reo_cli.delivery.dispatch import Policy
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.locks import lock
-from reo_cli.delivery.rejects import Rejects, Seen, default_path, is_rejects_file
+from reo_cli.delivery.rejects import Rejects, default_path, is_rejects_file, seen
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions
@@ -72,26 +73,25 @@ class Order:
 
 def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[Rejects]:
     """Return the rejects file of each input; none for a program that keeps its own."""
-    seen = Seen()
-    stack.callback(seen.close)
+    lines = stack.enter_context(closing(seen()))
     if order.rejects is not None:
-        shared = Rejects(order.rejects, seen, explicit=True)
+        shared = Rejects(order.rejects, lines, explicit=True)
         taken = [Path(each.path) for each in sources if not each.streamed]
         shared.check([*taken, *files_of(order.ledger)])
         stack.callback(shared.close)
         return [shared] * len(sources)
     if not order.keeps_rejects:
         return []
-    files = [_rejects_of(order, Path(each.path), each.streamed, seen) for each in sources]
+    files = [_rejects_of(order, Path(each.path), each.streamed, lines) for each in sources]
     for each in files:
         stack.callback(each.close)
     return files
 
 
-def _rejects_of(order: Order, path: Path, streamed: bool, seen: Seen) -> Rejects:
+def _rejects_of(order: Order, path: Path, streamed: bool, lines: Connection) -> Rejects:
     if not streamed and is_rejects_file(path):
-        return Rejects(path, is_input=True)
-    return Rejects(default_path(str(path), order.state), seen)
+        return Rejects(path, lines, is_input=True)
+    return Rejects(default_path(str(path), order.state), lines)
 
 
 def lock_all(order: Order, sources: Sequence[Source], left: float | None, stack: ExitStack) -> None:

@@ -55,8 +55,10 @@ class Limit:
 
     def __init__(self, highest: int, now: float) -> None:
         self._highest = self._ceiling = highest
+        self._changed = now
         self._step = 1
-        self._set(1, now)
+        self._round, self._strikes = 0, 0.0
+        self.value = 1
 
     def restart(self, now: float, *, anew: bool) -> None:
         """Start at one again, with what refusals have taught or `anew`."""

@@ -4,19 +4,19 @@ It is only ever appended to, and it is its own memory: what stands in it already
 second time, whichever run wrote it and however that run ended.
 """
 
+import codecs
 import errno
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from reo_cli.checks.scratch import scratch
+from reo_cli.checks.scratch import on_disk, scratch
 from reo_cli.delivery.folders import make_folder, open_private
 from reo_cli.delivery.identity import is_place_id
 from reo_cli.errors import ExitCode, ReoError
@@ -33,19 +33,11 @@ RAW_LIMIT = 4096
 NAME_LIMIT = 255
 """Bytes a file's name may have."""
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW
-
-_NAMELESS: int = getattr(os, "O_TMPFILE", 0)  # Linux only
-
-
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that can be ours: a record of 1 MiB, every character escaped."""
 
-_SCHEMA = """
-CREATE TABLE reject (key BLOB PRIMARY KEY, found INTEGER, met INTEGER) WITHOUT ROWID
-"""
-_FOUND = "INSERT INTO reject VALUES (?, 1, 0) ON CONFLICT (key) DO UPDATE SET found = found + 1"
-_MET = "INSERT INTO reject VALUES (?, 0, 1) ON CONFLICT (key) DO UPDATE SET met = met + 1"
+_BEGINS = b'{"payload": '
+_ERROR = b', "error": {"file": '
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +58,16 @@ class Reject:
     payload_json: str | None = None
     raw: str = ""
     derived: str = ""
+
+    @property
+    def json_line(self) -> bytes:
+        """The line that stands for it; half a surrogate pair, which UTF-8 has not, is escaped."""
+        names = ("file", "line", "record", "status", "reason")
+        error = json.dumps({name: getattr(self, name) for name in names})
+        kept = self.payload_json or f'null, "raw": {json.dumps(_cut(self.raw))}'
+        derived = f', "derived": "{self.derived}"' if self.derived else ""
+        line = f'{{"payload": {kept}, "error": {error}{derived}}}\n'
+        return line.encode("utf-8", "backslashreplace")
 
 
 def derived_of(record: Record) -> str:
@@ -100,11 +102,7 @@ def is_rejects_file(path: Path) -> bool:
             first = file.readline(LONGEST_LINE) if file.read(len(_BEGINS)) == _BEGINS else b""
     except OSError:
         return False  # the reader says what is wrong with it
-    return _ERROR.encode() in first
-
-
-_BEGINS = b'{"payload": '
-_ERROR = ', "error": {"file": '
+    return _ERROR in first
 
 
 def _can_append(path: Path) -> bool:
@@ -115,59 +113,34 @@ def _can_append(path: Path) -> bool:
     return os.access(path.parent, os.W_OK | os.X_OK)
 
 
-class Seen:
-    """What stands in the rejects files of a run, so that no line is written twice.
+_SEEN = "CREATE TABLE reject (key BLOB PRIMARY KEY, found INTEGER, met INTEGER) WITHOUT ROWID"
+_FOUND = "INSERT INTO reject VALUES (?, 1, 0) ON CONFLICT (key) DO UPDATE SET found = found + 1"
+_MET = (
+    "INSERT INTO reject VALUES (?, 0, 1) ON CONFLICT (key) DO UPDATE SET met = met + 1"
+    " RETURNING found, met"
+)
 
-    An event is known by its `event_id` and content: one line. What could not be parsed is known by
-    its text, and stands there as often as it occurs in the input: the n-th of equal ones is new
-    when the file held fewer than n. All is counted in a scratch database, so memory does not grow.
+
+def seen() -> "sqlite3.Connection":
+    """Return what the rejects files of a run share: what stands in them, found and met again.
+
+    A scratch database, so memory does not grow.
     """
-
-    def __init__(self) -> None:
-        self._database: sqlite3.Connection | None = None
-
-    def load(self, file: BinaryIO, path: Path, by_file: bool) -> None:
-        """Take in the lines that stand in the file at `path`; lines of others count for nothing.
-
-        `by_file` keeps equal records of different inputs apart.
-        """
-        self._opened().executemany(_FOUND, ((key,) for key in _keys(file, path, by_file)))
-
-    def is_new(self, reject: Reject, path: Path, by_file: bool) -> bool:
-        """Whether this reject still has to be written; each call counts as an occurrence."""
-        payload = None if reject.payload_json is None else _decoded(reject.payload_json)
-        place = [str(path), reject.file if by_file else None]
-        key, is_event = _key(place, payload, _cut(reject.raw))
-        database = self._opened()
-        row = database.execute("SELECT found, met FROM reject WHERE key = ?", (key,)).fetchone()
-        found, met = row or (0, 0)
-        database.execute(_MET, (key,))
-        return not (found or met) if is_event else met >= found
-
-    def _opened(self) -> "sqlite3.Connection":
-        if self._database is None:
-            self._database = scratch(_SCHEMA)
-        return self._database
-
-    def close(self) -> None:
-        """Drop all that is known."""
-        if self._database is not None:
-            self._database.close()
+    return scratch(_SEEN)
 
 
 class Rejects:
     """One rejects file, for one input or (`explicit`: named by the user) for all of a run.
 
-    One that is an input itself takes nothing: what fails again stands in it already.
-
-    Nothing is created before the first reject, and it is open only while lines are written: a run
-    may have as many as it has inputs.
+    One that is an input itself takes nothing: what fails again stands in it already. Nothing is
+    created before the first reject, and it is open only while lines are written: a run may have as
+    many as it has inputs.
     """
 
     def __init__(
         self,
         path: Path,
-        seen: Seen | None = None,
+        seen: "sqlite3.Connection",
         *,
         explicit: bool = False,
         is_input: bool = False,
@@ -175,9 +148,8 @@ class Rejects:
         self.path = path
         self._is_input = is_input
         self._explicit = explicit
-        self._seen = seen or Seen()
-        self._written: bool | None = None
-        """Whether this run has written to it; None while what stands in it is not known."""
+        self._seen = seen
+        self._is_loaded = self._has_written = False
 
     def check(self, others: Sequence[Path] = ()) -> None:
         """Make sure, before the first request, that a file named by the user can be written.
@@ -186,17 +158,21 @@ class Rejects:
         """
         if not self._explicit:
             return
-        if any(self.path.resolve() == each.resolve() for each in others):
-            raise self._taken()
+        is_new = not os.path.lexists(self.path)
         try:
-            if self.path.is_symlink() or self.path.exists():
-                os.close(_checked(os.open(self.path, _FLAGS | os.O_NONBLOCK | os.O_CLOEXEC)))
-                if any(self.path.samefile(each) for each in others if each.exists()):
-                    raise self._taken()
-            else:
-                _probe(self.path)
+            if any(_is_same(self.path, each) for each in others):
+                message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
+                raise ReoError(ExitCode.USAGE, "rejects_is_input", message)
+            fd = _opened(self.path)
+            try:
+                os.write(fd, b"\n" * is_new)
+            finally:
+                os.close(fd)
+                if is_new:
+                    self.path.unlink()
         except OSError as error:
-            raise self._fault(error, ExitCode.CANT_CREATE) from None
+            hint = "name another one with `--rejects FILE`"
+            raise self._fault(error, ExitCode.CANT_CREATE, hint) from None
 
     def add(self, rejects: Sequence[Reject]) -> int:
         """Append those that are not in the file yet; returns how many lines were written.
@@ -204,70 +180,95 @@ class Rejects:
         On return the lines are in the file, and a kill cannot undo that. Raises ReoError 74 when
         the file cannot be written; no cut line of ours is left in it then.
         """
-        import sqlite3
-
         if not rejects or self._is_input:
             return 0
-        try:
-            with self._open() as fd:
-                is_new, where = self._seen.is_new, (self.path, self._explicit)
-                fresh = [_line(each) for each in rejects if is_new(each, *where)]
-                _append(fd, b"".join(fresh))
-        except OSError as error:
-            raise self._fault(error, ExitCode.IO) from None
-        except sqlite3.Error as error:
-            raise ReoError(
-                ExitCode.IO,
-                "scratch_failed",
-                f"counting what stands in `{self.path}` failed: {error}",
-                "make room in the folder for temporary files (TMPDIR), then run it again",
-            ) from None
-        self._written = self._written or bool(fresh)
+        with self._open() as fd, on_disk():
+            if not self._is_loaded and stat.S_ISREG(os.fstat(fd).st_mode):
+                self._load(fd)
+            self._is_loaded = True
+            fresh = [each.json_line for each in rejects if self._is_new(each)]
+            _append(fd, b"".join(fresh))
+        self._has_written |= bool(fresh)
         return len(fresh)
 
     def close(self) -> None:
         """See that what was written is on the disk. Raises ReoError 74."""
-        try:
-            if self._written and self.path.is_file():
-                with self._open() as fd:
-                    os.fsync(fd)
-        except OSError as error:
-            raise self._fault(error, ExitCode.IO) from None
+        if self._has_written and self.path.is_file():
+            with self._open() as fd:
+                os.fsync(fd)
+
+    def _load(self, fd: int) -> None:
+        """Take in the lines that stand in the file; those of others count for nothing."""
+        with open(fd, "rb", closefd=False) as file:
+            while line := file.readline(LONGEST_LINE):
+                entry = _decoded(line.decode("utf-8", "surrogateescape"))
+                if isinstance(entry, dict) and "payload" in entry:
+                    error = entry.get("error")
+                    source = error.get("file") if isinstance(error, dict) else None
+                    key, _ = self._key(source, entry["payload"], entry.get("raw"))
+                    self._seen.execute(_FOUND, (key,))
+
+    def _is_new(self, reject: Reject) -> bool:
+        """Tell whether a reject still has to be written; each call counts as an occurrence.
+
+        An event is one line. What could not be parsed stands there as often as it occurs in the
+        input: the n-th of equal ones is new when the file held fewer than n.
+        """
+        parsed = reject.payload_json is not None
+        payload, raw = (
+            (_decoded(reject.payload_json or ""), None) if parsed else (None, _cut(reject.raw))
+        )
+        key, is_event = self._key(reject.file, payload, raw)
+        found, met = self._seen.execute(_MET, (key,)).fetchone()
+        return bool(found + met == 1 if is_event else met > found)
+
+    def _key(self, source: Any, payload: Any, raw: Any) -> tuple[bytes, bool]:
+        """Return what a line is known by, and whether that is an event's id and content.
+
+        The time counts for nothing beside an id: `now` differs from run to run. An id that stands
+        for a record's place says all. Of what has no id, equal records of different inputs are kept
+        apart in a file that these share.
+        """
+        event_id = str(payload.get("event_id") or "") if isinstance(payload, dict) else ""
+        is_event = bool(event_id.strip(f"{_NUMBER} "))
+        if is_place_id(event_id):
+            payload = {}
+        elif is_event:
+            payload = {k: v for k, v in payload.items() if k not in ("event_id", "event_at")}
+        of = event_id.lstrip(_NUMBER) if is_event else [source if self._explicit else None, raw]
+        text = json.dumps([str(self.path), of, payload], sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).digest(), is_event
 
     @contextmanager
     def _open(self) -> Iterator[int]:
-        """Lend the open file, made if need be, once what stands in it is known."""
-        if not self._explicit:
-            make_folder(self.path.parent)
-        fd = _checked(open_private(self.path, _FLAGS))
+        """Lend the open file, made if need be."""
         try:
-            if self._written is None:
-                if stat.S_ISREG(os.fstat(fd).st_mode):
-                    with open(fd, "rb", closefd=False) as file:
-                        self._seen.load(file, self.path, self._explicit)
-                self._written = False
-            yield fd
-        finally:
-            os.close(fd)
+            if not self._explicit:
+                make_folder(self.path.parent)
+            fd = _opened(self.path)
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        except OSError as error:
+            hint = "make room or name another one with `--rejects FILE`, then run it again"
+            raise self._fault(error, ExitCode.IO, hint) from None
 
-    def _taken(self) -> ReoError:
-        message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
-        return ReoError(ExitCode.USAGE, "rejects_is_input", message)
-
-    def _fault(self, error: OSError, code: ExitCode) -> ReoError:
+    def _fault(self, error: OSError, code: ExitCode, hint: str) -> ReoError:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        return ReoError(
-            code,
-            "rejects_not_written",
-            f"cannot write the rejects file `{self.path}`: {why}",
-            "name another one with `--rejects FILE`"
-            if code is ExitCode.CANT_CREATE
-            else "make room or name another one with `--rejects FILE`, then run it again",
-        )
+        message = f"cannot write the rejects file `{self.path}`: {why}"
+        return ReoError(code, "rejects_not_written", message, hint)
 
 
-def _checked(fd: int) -> int:
-    """Return `fd` if it is a file, or a device such as /dev/null; else close it, raise OSError."""
+def _is_same(path: Path, other: Path) -> bool:
+    """Tell whether two names are of one file, or will be."""
+    is_there = path.exists() and other.exists()
+    return path.samefile(other) if is_there else path.resolve() == other.resolve()
+
+
+def _opened(path: Path) -> int:
+    """Open a file, or a device such as /dev/null, to append to it; no link is followed."""
+    fd = open_private(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode) or stat.S_ISCHR(mode):
         return fd
@@ -275,28 +276,10 @@ def _checked(fd: int) -> int:
     raise OSError(errno.EINVAL, "it is not a regular file")
 
 
-def _probe(path: Path) -> None:
-    """Raise OSError unless a file can be made and written at `path`; leaves nothing there."""
-    flags = os.O_WRONLY | os.O_CLOEXEC
-    try:
-        fd = os.open(path.parent, flags | _NAMELESS, 0o600)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
-            raise
-        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)  # no nameless files there
-        path.unlink()
-    try:
-        os.write(fd, b"\n")
-    finally:
-        os.close(fd)
-
-
 def _append(fd: int, data: bytes) -> None:
     """Append whole lines with one write; when the disk takes only a part, leave no cut line."""
-    if not data:
-        return
     size = os.fstat(fd).st_size
-    if size and os.pread(fd, 1, size - 1) != b"\n":
+    if data and size and os.pread(fd, 1, size - 1) != b"\n":
         data = b"\n" + data  # a kill cut the last line of an earlier run
     done = 0
     try:
@@ -308,81 +291,20 @@ def _append(fd: int, data: bytes) -> None:
         raise
 
 
-def _line(reject: Reject) -> bytes:
-    error = json.dumps(
-        {
-            "file": reject.file,
-            "line": reject.line,
-            "record": reject.record,
-            "status": reject.status,
-            "reason": reject.reason,
-        }
-    )
-    if reject.payload_json is None:
-        raw = json.dumps(_cut(reject.raw))
-        return f'{{"payload": null, "raw": {raw}, "error": {error}}}\n'.encode()
-    payload = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", reject.payload_json)
-    payload = payload.replace("\r", " ").replace("\n", " ")
-    derived = f', "derived": "{reject.derived}"' if reject.derived else ""
-    return f'{{"payload": {payload}, "error": {error}{derived}}}\n'.encode()
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Characters that UTF-8 cannot hold: they become escapes."""
-
-
 def _cut(raw: str) -> str:
     """Return the first `RAW_LIMIT` bytes of a text, less the part of a character at the end."""
-    if len(raw) * 4 <= RAW_LIMIT:
-        return raw
-    data = raw[:RAW_LIMIT].encode("utf-8", "surrogatepass")
-    end = min(RAW_LIMIT, len(data))
-    while end < len(data) and data[end] & 0xC0 == 0x80:
-        end -= 1
-    return data[:end].decode("utf-8", "surrogatepass")
-
-
-def _keys(file: BinaryIO, path: Path, by_file: bool) -> Iterator[bytes]:
-    while line := file.readline(LONGEST_LINE):
-        entry = _decoded(line.decode("utf-8", "surrogateescape"))
-        if isinstance(entry, dict) and "payload" in entry:
-            error = entry.get("error")
-            name = str(error.get("file")) if by_file and isinstance(error, dict) else None
-            yield _key([str(path), name], entry["payload"], str(entry.get("raw", "")))[0]
-
-
-def _key(place: Sequence[str | None], payload: Any, raw: str) -> tuple[bytes, bool]:
-    """Return what a reject is known by, and whether that is an `event_id`.
-
-    `place` is the rejects file, and the input where that counts. The time counts for nothing beside
-    an id: `now` differs from run to run. An id that stands for a record's place says all.
-    """
-    event_id = payload.get("event_id") if isinstance(payload, dict) else None
-    if isinstance(event_id, str) and event_id.strip(f"{_NUMBER} "):
-        said = {k: v for k, v in payload.items() if k not in ("event_id", "event_at")}
-        said = {} if is_place_id(event_id) else said
-        return _digest([place[0], event_id.lstrip(_NUMBER), said]), True
-    return _digest([*place, payload, raw if payload is None else None]), False
+    data = raw[:RAW_LIMIT].encode("utf-8", "surrogatepass")[:RAW_LIMIT]
+    return codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(data)
 
 
 _NUMBER = "\0"
 """Stands before the text of a JSON number, which so differs from the same text in quotes."""
 
 
-def _number(text: str) -> str:
-    return _NUMBER + text
-
-
 def _decoded(text: str) -> Any:
     """Return the JSON value, numbers as text whatever their size; other text as it is."""
+    number = _NUMBER.__add__
     try:
-        return json.loads(
-            text, parse_int=_number, parse_float=_number, parse_constant=_number, strict=False
-        )
+        return json.loads(text, parse_int=number, parse_float=number, parse_constant=number)
     except (ValueError, RecursionError):
         return text
-
-
-def _digest(value: Any) -> bytes:
-    text = json.dumps(value, sort_keys=True)
-    return blake2b(text.encode(), digest_size=16).digest()

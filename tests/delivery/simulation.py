@@ -20,7 +20,7 @@ from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Identity, Job, Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.intake import Feed, Input, Intake
-from reo_cli.delivery.rejects import Rejects
+from reo_cli.delivery.rejects import Rejects, seen
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
 from reo_cli.records import Issue, Progress, Record
@@ -164,7 +164,7 @@ class Simulation:
             IssueLog(100),
             self.ears,
             memory=self.memory,
-            rejects=[] if self.rejects is None else [Rejects(self.rejects)],
+            rejects=[] if self.rejects is None else [Rejects(self.rejects, seen())],
             streams={0} if self.feed else (),
             checked={0: self.earlier} if self.earlier else None,
             clock=lambda: NOW + self.transport.time,
