@@ -149,13 +149,14 @@ def _ledger_check(settings: Settings) -> Check:
 
 def _is_under_another_key(settings: Settings, path: Path) -> bool:
     """Tell whether a run would find its events delivered under another key; raises ReoError."""
-    from reo_cli.delivery.ledger.admin import is_known_under_another_key
+    from reo_cli.delivery.ledger import Account, Ledger
 
     try:
         endpoint, key = settings.require_endpoint(), settings.require_key()
     except ReoError:
         return False  # that has a line of its own
-    return is_known_under_another_key(path, endpoint, key, settings.account)
+    with Ledger.existing(path) as ledger:
+        return Account(ledger, endpoint, key, settings.account).is_only_elsewhere()
 
 
 def _size_of_ledger(path: Path) -> int | None:

@@ -51,7 +51,7 @@ def info(options: Shared) -> int:
     def look(settings: "Settings") -> "LedgerResult":
         from reo_cli.delivery.ledger.admin import LedgerResult, describe
 
-        return LedgerResult("info", settings.ledger, describe(settings.ledger))
+        return LedgerResult("info", describe(settings.ledger))
 
     return _report("info", look, options)
 

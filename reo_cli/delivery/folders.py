@@ -74,7 +74,7 @@ def shared_file_system(path: Path) -> str | None:
     try:
         table = MOUNTS.read_bytes().decode("utf-8", "surrogateescape")
         target = str(path.resolve())
-    except (OSError, RuntimeError):  # no such table, or a loop of links: opening it will tell
+    except (OSError, RuntimeError, ValueError):  # no such table, or no path: opening will tell
         return None
     best, kind = -1, ""
     for line in table.splitlines():

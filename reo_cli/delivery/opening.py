@@ -112,7 +112,7 @@ def ledger(order: Order, stack: ExitStack) -> Ledger | None:
     """Open the ledger, made if need be; None for a run without. Raises ReoError 73."""
     if order.ledger is None:
         return None
-    return stack.enter_context(Ledger.open(order.ledger, clock=time.time))
+    return stack.enter_context(Ledger.open(order.ledger))
 
 
 def memory(order: Order, ledger: Ledger | None, stack: ExitStack) -> Memory:
@@ -123,7 +123,7 @@ def memory(order: Order, ledger: Ledger | None, stack: ExitStack) -> Memory:
     accounts = []
     if ledger is None or order.resend:
         folder = stack.enter_context(temporary_folder())
-        own = stack.enter_context(Ledger.open(Path(folder, "ledger.db"), clock=time.time))
+        own = stack.enter_context(Ledger.open(Path(folder, "ledger.db")))
         accounts.append(_account(order, own))
     if ledger is not None:
         accounts.append(_account(order, ledger))
@@ -137,7 +137,7 @@ def viewed_ledger(order: Order, stack: ExitStack) -> Ledger | None:
     if order.ledger is None or order.resend:
         return None
     try:
-        return stack.enter_context(Ledger.existing(order.ledger, clock=time.time))
+        return stack.enter_context(Ledger.existing(order.ledger))
     except ReoError as error:
         if error.exit_code is ExitCode.NO_INPUT:
             return None  # there is none yet

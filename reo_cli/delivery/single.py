@@ -131,7 +131,7 @@ class OneMemory:
         path = self._path()
         if path is None or event.event_id is None:
             return False
-        self._ledger = Ledger.open(path, clock=time.time)
+        self._ledger = Ledger.open(path)
         self._account = Account(self._ledger, *self._who)
         known = self._account.find(event.event_id)
         if known is None:

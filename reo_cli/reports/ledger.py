@@ -52,7 +52,7 @@ def shape(result: "LedgerResult") -> Shape:
         "action": result.action,
         "status": "failed" if result.error else "success",
         "exit_code": int(result.exit_code),
-        "path": result.path,
+        "path": info.path if info else None,
         "size": info.size if info else None,
         "schema_version": info.schema_version if info else None,
         "created_at": info.created if info else None,
@@ -81,11 +81,7 @@ def _deed(result: "LedgerResult") -> Shape:
     if result.action == "prune":
         return {"removed": result.removed, "dry_run": result.dry_run}
     if result.action == "merge":
-        merged = result.merged
-        return {
-            "read": merged.read if merged else None,
-            "taken": merged.taken if merged else None,
-        }
+        return {"read": result.read, "taken": result.taken}
     return {}
 
 
@@ -104,9 +100,9 @@ def content(result: "LedgerResult", screen: bool) -> Content:
 
 
 def _done(result: "LedgerResult") -> str:
-    if result.merged is not None:
-        read = count_of(result.merged.read, "event")
-        return f"{number(result.merged.taken)} of {read} were new here and are taken over"
+    if result.taken is not None:
+        read = count_of(result.read or 0, "event")
+        return f"{number(result.taken)} of {read} were new here and are taken over"
     would = "would be " * result.dry_run
     return f"{count_of(result.removed or 0, 'event')} {would}removed"
 

@@ -135,25 +135,6 @@ def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path)
         assert ledger.events() == 1
 
 
-def test_threads_share_a_ledger(ledger: Ledger) -> None:
-    who = account(ledger)
-    wrong: list[str] = []
-
-    def work(name: int) -> None:
-        for number in range(200):
-            record(who, f"{name}-{number}")
-            if who.find(f"{name}-{number}") is None:
-                wrong.append(f"{name}-{number}")
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert ledger.events() == 800
-
-
 @pytest.mark.parametrize(
     ("newest", "now", "stamp"),
     [
@@ -591,10 +572,3 @@ def test_without_a_table_of_mounts_all_is_local(
 ) -> None:
     monkeypatch.setattr(folders, "MOUNTS", tmp_path / "missing")
     opened(path).close()
-
-
-def test_without_sqlite_one_line_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sqlite3", None)
-    with pytest.raises(ReoError) as caught:
-        opened(path)
-    assert (caught.value.exit_code, caught.value.reason) == (73, "no_sqlite")

@@ -4,14 +4,12 @@ A key's fingerprint is an HMAC under the salt that stands beside it, so the key 
 `Account` is the place to look up an event and to record one.
 """
 
+import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger.ledger import DAY, Ledger
-
-if TYPE_CHECKING:
-    import sqlite3
 
 CONTENT_SIZE = 8
 """Bytes kept of a content digest: it only tells whether one event has changed."""
@@ -69,22 +67,30 @@ class Account:
 
     def __init__(self, ledger: Ledger, endpoint: str, key: str | None, name: str | None) -> None:
         self._ledger = ledger
-        self._endpoint, self._key, self._name = endpoint, key, _text(name or "")
-        with ledger.reading() as connection:
-            self._own, self._others = self._resolved(connection)
+        # SQLite holds no half of a surrogate pair; a name from the environment may be any bytes.
+        name = (name or "").encode("utf-8", "backslashreplace").decode()
+        self._endpoint, self._key, self._name = endpoint, key, name
+        self.snapshot, self.reading, self.writing = ledger.snapshot, ledger.reading, ledger.writing
+        self._resolve()
 
-        self.snapshot = ledger.snapshot
-        self.reading = ledger.reading
-        self.writing = ledger.writing
-
-    @property
-    def scopes(self) -> Sequence[int]:
-        """The scopes of its entries in the ledger."""
-        return self._own
+    def _resolve(self) -> None:
+        """Look up its scopes in the ledger, none if it is new, and those of other unnamed keys."""
+        with self.reading() as connection:
+            asked = "SELECT id, name, salt, fingerprint FROM account WHERE endpoint = ?"
+            rows = connection.execute(asked, (self._endpoint,)).fetchall()
+        name, key = self._name, self._key
+        self.scopes: Sequence[int] = [
+            scope
+            for scope, other, salt, mark in rows
+            if other == name and (name or not key or fingerprint(salt, key) == mark)
+        ]
+        self._others = [
+            scope for scope, *other in rows if not other[0] and scope not in self.scopes
+        ]
 
     def find(self, event_id: str | int) -> Known | None:
         """Return what is known of an event of this account; raises ReoError (73 to 75)."""
-        return self._newest(self._own, event_id)
+        return self._newest(self.scopes, event_id)
 
     def find_elsewhere(self, event_id: str | int) -> Known | None:
         """Return what another key without an account name has delivered under this id, or None.
@@ -95,11 +101,11 @@ class Account:
 
     def has_subjects(self) -> bool:
         """Tell whether it is known what any of its delivered events counted."""
-        return self._holds("subject", self._own)
+        return self._holds("subject", self.scopes)
 
     def is_only_elsewhere(self) -> bool:
         """Tell whether other keys without a name have had events delivered, and this one none."""
-        own, others = self._holds("event", self._own), self._holds("event", self._others)
+        own, others = self._holds("event", self.scopes), self._holds("event", self._others)
         return not self._name and others and not own
 
     def record(self, acknowledged: Iterable[Acknowledged]) -> None:
@@ -108,8 +114,8 @@ class Account:
         The entry takes the place of an earlier one of the same id. Raises ReoError: 74 when the
         disk is full or failing, 75 when others keep the ledger busy for 30 s.
         """
-        with self._ledger.writing() as connection:
-            own = self._made(connection)
+        with self.writing() as connection:
+            own = self._scope(connection)
             for each in acknowledged:
                 at = self._ledger.stamp(connection, each.at)
                 key = id_key(each.event_id)
@@ -117,8 +123,7 @@ class Account:
                 if each.subject is not None:
                     row = (own, each.subject, key[:4], min(each.amount, 2**62), at // DAY)
                     connection.execute(_RECORD_SUBJECT, row)
-        if not self._own:
-            self._own = (own,)
+        self.scopes = self.scopes or [own]
 
     def adopt(self) -> None:
         """Take over what other keys without a name have delivered (--key-rotated).
@@ -126,67 +131,51 @@ class Account:
         Their entries move to this account, once; whoever goes on with an old key is told so.
         Raises ReoError (73 to 75).
         """
-        with self._ledger.writing(opening=True) as connection:
-            _, others = self._resolved(connection)
-            for other in others:
+        with self.writing() as connection:
+            self._resolve()  # as of now: another process may have recorded something
+            for other in self._others:
                 self.take(connection, "main", other)
                 for table in ("event", "subject"):
                     connection.execute(f"DELETE FROM {table} WHERE scope = ?", (other,))  # noqa: S608
-        with self._ledger.reading() as connection:
-            self._own, self._others = self._resolved(connection)
+            self._resolve()
 
-    def take(self, connection: "sqlite3.Connection", database: str, other: int) -> int:
+    def take(self, connection: sqlite3.Connection, database: str, other: int) -> int:
         """Take the entries of a scope of `database` too, in the caller's transaction.
 
         Returns how many were new or newer.
         """
-        values = {"own": self._made(connection), "other": other}
+        values = {"own": self._scope(connection), "other": other}
         changed = [connection.execute(sql.format(database), values).rowcount for sql in _TAKE]
         return changed[0]
 
     def with_others(self) -> "Account":
         """Return what `adopt` would make of this account, and change nothing: for a dry run."""
         seen = Account(self._ledger, self._endpoint, self._key, self._name)
-        seen._own, seen._others = (*self._own, *self._others), ()
+        seen.scopes, seen._others = [*self.scopes, *self._others], []
         return seen
 
-    def _resolved(self, connection: "sqlite3.Connection") -> tuple[Sequence[int], Sequence[int]]:
-        """Return this account's scopes, none if it is new, and those of other unnamed keys."""
-        rows = connection.execute(
-            "SELECT id, name, salt, fingerprint FROM account WHERE endpoint = ?", (self._endpoint,)
-        ).fetchall()
-        own = [
-            scope
-            for scope, name, salt, mark in rows
-            if name == self._name
-            and (name or not self._key or fingerprint(salt, self._key) == mark)
-        ]
-        return own, [scope for scope, name, *_ in rows if not name and scope not in own]
-
-    def _made(self, connection: "sqlite3.Connection") -> int:
+    def _scope(self, connection: sqlite3.Connection) -> int:
         """Return the scope that new entries go to, made if there is none yet."""
-        if not self._own:
-            own, _ = self._resolved(connection)  # another process may just have made it
-            return own[0] if own else self._add(connection)
-        return self._own[0]
-
-    def _add(self, connection: "sqlite3.Connection") -> int:
+        if not self.scopes:
+            self._resolve()  # another process may just have made it
+        if self.scopes:
+            return self.scopes[0]
         salt = mark = b""
         if self._key and not self._name:
-            salt = connection.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()[0]
+            salt = self._ledger.fact("salt")
             mark = fingerprint(salt, self._key)
         row = (self._endpoint, self._name, salt, mark)
         made = connection.execute("INSERT INTO account VALUES (NULL, ?, ?, ?, ?) RETURNING id", row)
         return int(made.fetchone()[0])
 
     def _holds(self, table: str, scopes: Sequence[int]) -> bool:
-        with self._ledger.reading() as connection:
-            asked = f"SELECT 1 FROM {table} WHERE scope = ? LIMIT 1"  # noqa: S608
+        asked = f"SELECT 1 FROM {table} WHERE scope = ? LIMIT 1"  # noqa: S608
+        with self.reading() as connection:
             return any(connection.execute(asked, (scope,)).fetchone() for scope in scopes)
 
     def _newest(self, scopes: Sequence[int], event_id: str | int) -> Known | None:
         digest = id_key(event_id)
-        with self._ledger.reading() as connection:
+        with self.reading() as connection:
             rows = [connection.execute(_FIND, (scope, digest)).fetchone() for scope in scopes]
         found = [Known(*row) for row in rows if row]
         return max(found, key=lambda known: known.delivered_at, default=None)
@@ -197,8 +186,3 @@ def fingerprint(salt: bytes, key: str) -> bytes:
     import hmac
 
     return hmac.digest(salt, key.encode("utf-8", "surrogatepass"), "sha256")[:16]
-
-
-def _text(account: str) -> str:
-    """Return the name as SQLite can hold it; from the environment it may be any bytes."""
-    return account.encode("utf-8", "backslashreplace").decode()

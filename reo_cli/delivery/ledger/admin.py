@@ -3,31 +3,20 @@
 The three commands of `reo ledger` as plain functions, and the forgetting that a run does itself.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.ledger.accounts import Account, fingerprint
 from reo_cli.delivery.ledger.ledger import DAY, FIRST_TIME, Ledger, files_of
 from reo_cli.errors import ExitCode, ReoError
 
-if TYPE_CHECKING:
-    import sqlite3
-
 JUMP = 31 * DAY
 """Seconds that a clock may be ahead of the newest entry and still decide what is old."""
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merge did: entries in the other ledger, and how many of them were new or newer."""
-
-    read: int
-    taken: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +66,16 @@ class LedgerInfo:
 class LedgerResult:
     """The end of a `reo ledger` command: what the ledger holds now, and what was done to it.
 
-    `removed` is set by `prune` (with `dry_run`: what it would remove), `merged` by `merge`.
+    `removed` is set by `prune` (with `dry_run`: what it would remove); `read` and `taken` by
+    `merge`: entries in the other ledger, and how many of them were new or newer.
     """
 
     action: Literal["info", "prune", "merge"]
-    path: Path | None = None
     info: LedgerInfo | None = None
     removed: int | None = None
     dry_run: bool = False
-    merged: Merged | None = None
+    read: int | None = None
+    taken: int | None = None
     error: ReoError | None = None
 
     @property
@@ -105,7 +95,7 @@ def describe(path: Path) -> LedgerInfo:
 
     Raises ReoError: 66 when there is none, 73 or 74 when it cannot be read.
     """
-    with Ledger.existing(path, clock=time.time) as ledger, ledger.reading() as connection:
+    with Ledger.existing(path) as ledger, ledger.reading() as connection:
         holdings = [
             Holding(scope, endpoint, name or None, None if name else mark.hex()[:8], *numbers)
             for scope, endpoint, name, mark, *numbers in connection.execute(_INFO)
@@ -121,16 +111,15 @@ def tidy(ledger: Ledger, keep_days: int, now: float) -> str:
     `now` is epoch seconds. When the clock is far ahead of the entries there were before the run,
     nothing is forgotten by it for a month: it may be wrong. Raises ReoError (74, 75).
     """
-    if _has_jumped(ledger.newest_before, now):
+    today, ahead = int(now) // DAY, _days_ahead(ledger, now)
+    doubtful = 0 <= now - int(ledger.fact("jumped") or 0) < JUMP
+    if ahead:
         with ledger.writing() as connection:
             connection.execute("REPLACE INTO meta VALUES ('jumped', ?)", (int(now),))
         return (
-            f"the clock is {_days_ahead(ledger.newest_before, now)} days ahead of the last delivery"
-            " that the ledger knows: if it is right, nothing else is to be done; nothing is "
-            "forgotten for a month"
+            f"the clock is {ahead} days ahead of the last delivery that the ledger knows: if it is "
+            "right, nothing else is to be done; nothing is forgotten for a month"
         )
-    today = int(now) // DAY
-    doubtful = 0 <= now - int(ledger.fact("jumped") or 0) < JUMP
     if not doubtful and ledger.fact("pruned") != today:
         with ledger.writing() as connection:
             connection.execute("REPLACE INTO meta VALUES ('pruned', ?)", (today,))
@@ -147,10 +136,9 @@ def pruned(
     73 to 75 when it cannot be used, 78 when the clock is far ahead of all its entries.
     """
     now = clock()
-    with Ledger.existing(path, clock=clock) as ledger:
-        if _has_jumped(ledger.newest_before, now):
-            days = _days_ahead(ledger.newest_before, now)
-            message = f"the clock is {days} days ahead of the newest entry of the ledger"
+    with Ledger.existing(path, clock) as ledger:
+        if ahead := _days_ahead(ledger, now):
+            message = f"the clock is {ahead} days ahead of the newest entry of the ledger"
             hint = "nothing was removed; see whether the clock is right, then deliver something"
             raise ReoError(ExitCode.CONFIG, "clock_jumped", message, hint)
         cutoff = _cutoff(keep_days, now)
@@ -160,7 +148,7 @@ def pruned(
         if removed and not dry_run:
             with ledger.writing() as connection:
                 removed = _forget(connection, cutoff)
-    return LedgerResult("prune", path, describe(path), removed, dry_run)
+    return LedgerResult("prune", describe(path), removed, dry_run)
 
 
 def merged(
@@ -179,35 +167,26 @@ def merged(
     """
     if other.exists() and path.exists() and other.samefile(path):
         raise ReoError(ExitCode.USAGE, "same_ledger", f"`{other}` is the ledger itself")
-    with _copy_of(other) as copy:
+    with temporary_folder() as folder:
+        copy = Path(folder, "ledger.db")
+        _copy(other, copy)
         holdings = describe(copy).holdings
-        with Ledger.open(path, clock=clock) as ledger, ledger.reading() as connection:
+        with Ledger.open(path, clock) as ledger, ledger.reading() as connection:
             connection.execute("ATTACH ? AS other", (str(copy),))
             with ledger.writing():
                 taken = 0
                 for each in holdings:
-                    name = each.account or _name(connection, each, other, key, account)
-                    own = Account(ledger, each.endpoint, key, name)
+                    if not (each.account or account or _is_of(connection, each, key)):
+                        raise _whose(other)
+                    own = Account(ledger, each.endpoint, key, each.account or account)
                     taken += own.take(connection, "other", each.id)
-                newest = max((each.newest for each in holdings), default=0)
-                if newest:
-                    ledger.stamp(connection, newest)
-    result = Merged(sum(each.events for each in holdings), taken)
-    return LedgerResult("merge", path, describe(path), merged=result)
+                if holdings:
+                    ledger.stamp(connection, max(each.newest for each in holdings))
+    read = sum(each.events for each in holdings)
+    return LedgerResult("merge", describe(path), read=read, taken=taken)
 
 
-def is_known_under_another_key(
-    path: Path, endpoint: str, key: str | None, account: str | None
-) -> bool:
-    """Tell whether the ledger knows an endpoint under other keys only: a run would stop with 78.
-
-    Raises ReoError: 66 when there is no ledger, 73 when it cannot be used.
-    """
-    with Ledger.existing(path, clock=time.time) as ledger:
-        return Account(ledger, endpoint, key, account).is_only_elsewhere()
-
-
-def _forget(connection: "sqlite3.Connection", cutoff: int) -> int:
+def _forget(connection: sqlite3.Connection, cutoff: int) -> int:
     connection.execute("DELETE FROM subject WHERE day < ?", (cutoff // DAY,))
     return connection.execute("DELETE FROM event WHERE at < ?", (cutoff,)).rowcount
 
@@ -216,55 +195,40 @@ def _cutoff(keep_days: int, now: float) -> int:
     return max(0, int(now) - keep_days * DAY)
 
 
-def _has_jumped(newest: int, now: float) -> bool:
-    return bool(newest) and now > max(newest, FIRST_TIME) + JUMP
+def _days_ahead(ledger: Ledger, now: float) -> int:
+    """Return how many days the clock has jumped ahead of what the ledger held; 0 for no jump."""
+    newest = ledger.newest_before
+    return int(now - newest) // DAY if newest and now > max(newest, FIRST_TIME) + JUMP else 0
 
 
-def _days_ahead(newest: int, now: float) -> int:
-    return int(now - newest) // DAY
+def _copy(other: Path, copy: Path) -> None:
+    """Copy another ledger, which is only read, and bring the copy to today's form."""
+    try:
+        for source, target in zip(files_of(other)[:2], files_of(copy), strict=False):
+            if source == other or source.exists():
+                shutil.copyfile(source, target)
+        with Ledger.existing(copy) as ledger:
+            ledger.require_sound()
+    except FileNotFoundError:
+        message = f"there is no ledger at `{other}`"
+        hint = "check the path; FILE is the other ledger"
+        raise ReoError(ExitCode.NO_INPUT, "no_ledger", message, hint) from None
+    except OSError as error:
+        message = f"cannot read `{other}`: {error.strerror or error}"
+        raise ReoError(ExitCode.INVALID, "ledger_not_opened", message) from None
+    except ReoError as error:
+        message = error.message.replace(str(copy), str(other))
+        raise error.changed(exit_code=ExitCode.INVALID, message=message) from None
 
 
-@contextmanager
-def _copy_of(other: Path) -> Iterator[Path]:
-    """Give a copy of another ledger in today's form: the ledger itself is only read."""
-    import shutil
-
-    with temporary_folder() as folder:
-        copy = Path(folder, "ledger.db")
-        try:
-            for source, target in zip(files_of(other)[:2], files_of(copy), strict=False):
-                if source == other or source.exists():
-                    shutil.copyfile(source, target)
-            with Ledger.existing(copy, clock=time.time) as ledger:
-                ledger.require_sound()
-        except FileNotFoundError:
-            message = f"there is no ledger at `{other}`"
-            hint = "check the path; FILE is the other ledger"
-            raise ReoError(ExitCode.NO_INPUT, "no_ledger", message, hint) from None
-        except OSError as error:
-            message = f"cannot read `{other}`: {error.strerror or error}"
-            raise ReoError(ExitCode.INVALID, "ledger_not_opened", message) from None
-        except ReoError as error:
-            message = error.message.replace(str(copy), str(other))
-            raise error.changed(exit_code=ExitCode.INVALID, message=message) from None
-        yield copy
-
-
-def _name(
-    connection: "sqlite3.Connection",
-    each: Holding,
-    other: Path,
-    key: str | None,
-    account: str | None,
-) -> str | None:
-    """Return the name under which a key's holding of the attached ledger is known here."""
+def _is_of(connection: sqlite3.Connection, each: Holding, key: str | None) -> bool:
+    """Tell whether this key has had delivered what the attached ledger holds for one."""
     row = "SELECT salt, fingerprint FROM other.account WHERE id = ?"
     salt, mark = connection.execute(row, (each.id,)).fetchone()
-    if not account and not (key and fingerprint(salt, key) == mark):
-        raise ReoError(
-            ExitCode.USAGE,
-            "whose_entries",
-            f"`{other}` holds events that were delivered with another key than yours",
-            "say whose they are with `--account NAME`, or merge with that key set",
-        )
-    return account
+    return key is not None and fingerprint(salt, key) == mark
+
+
+def _whose(other: Path) -> ReoError:
+    message = f"`{other}` holds events that were delivered with another key than yours"
+    hint = "say whose they are with `--account NAME`, or merge with that key set"
+    return ReoError(ExitCode.USAGE, "whose_entries", message, hint)

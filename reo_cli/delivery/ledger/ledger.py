@@ -6,18 +6,16 @@ again with the same ids. Nothing here deletes or replaces a file.
 """
 
 import os
+import sqlite3
 import stat
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from reo_cli.delivery.folders import make_folder, open_private, shared_file_system
 from reo_cli.errors import ExitCode, ReoError
-
-if TYPE_CHECKING:
-    import sqlite3
 
 APPLICATION_ID = 0x52654C31
 SCHEMA_VERSION = 2
@@ -100,67 +98,44 @@ _FAULTS = {
 
 def files_of(path: Path | None) -> list[Path]:
     """Return the files of a ledger: its own, and those that SQLite keeps beside it."""
-    ends = ("", "-wal", "-shm", "-journal") if path is not None else ()
-    return [path.with_name(path.name + end) for end in ends if path is not None]
+    ends = ("", "-wal", "-shm", "-journal")
+    return [path.with_name(path.name + end) for end in ends] if path is not None else []
 
 
 class Ledger:
-    """An open ledger file. Threads may share it: each call waits for its turn.
+    """An open ledger file, for one thread.
 
     A process opens a ledger once: POSIX drops all its locks on a file when it closes any of them.
     """
 
-    def __init__(self, path: Path, connection: "sqlite3.Connection", created: bool = False) -> None:
+    def __init__(self, path: Path, now: int, *, opened: bool) -> None:
         self.path = path
-        self.created = created
-        """Whether opening made the file."""
-        self._connection = connection
-        self._turn = threading.RLock()
+        with _explained(path, opening=True):
+            self._connection, self.created = _connect(path, now, opened)
         self._newest = int(self.fact("newest") or 0)
         self.newest_before = self._newest
         """The time of the newest entry (epoch seconds) when it was opened; 0 for none."""
 
     @classmethod
-    def open(cls, path: Path, *, clock: Callable[[], float]) -> "Ledger":
-        """Open the ledger to record in it, and make it when there is none.
+    def open(cls, path: Path, clock: Callable[[], float] = time.time) -> Self:
+        """Open the ledger to record in it, and make it when there is none: `created` tells.
 
         `clock` gives epoch seconds. That it can be written is proved by writing to it. Raises
         ReoError: 73 when the file cannot be made or written, is no ledger, is damaged, comes from
         a newer reo or would be on a file system shared between kernels; 75 when others keep it
         busy.
         """
-        now = int(clock())
-        with _told(path):
-            _refuse_shared(path)
-            make_folder(path.parent)
-            os.close(_regular(open_private(path, os.O_RDWR)))
-            _require_room(path)
-            ledger = cls(path, *_connect(path, now))
-        try:
-            with ledger.writing(opening=True) as connection:
-                connection.execute("REPLACE INTO meta VALUES ('opened', ?)", (now,))
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
+        _require_file(path, make=True)
+        return cls(path, int(clock()), opened=True)
 
     @classmethod
-    def existing(cls, path: Path, *, clock: Callable[[], float]) -> "Ledger":
+    def existing(cls, path: Path, clock: Callable[[], float] = time.time) -> Self:
         """Open a ledger to look things up; one of an older reo is brought to today's form.
 
         Raises ReoError: 66 when there is none, 73 when it cannot be used.
         """
-        with _told(path):
-            _refuse_shared(path)
-            if (path.is_file() and not path.stat().st_size) or not os.path.lexists(path):
-                raise ReoError(
-                    ExitCode.NO_INPUT,
-                    "no_ledger",
-                    f"there is no ledger at `{path}`",
-                    "the first `send-file` creates it; `--ledger PATH` names another",
-                )
-            os.close(_regular(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)))
-            return cls(path, *_connect(path, int(clock())))
+        _require_file(path, make=False)
+        return cls(path, int(clock()), opened=False)
 
     def fact(self, name: str) -> Any:
         """Return a fact about the ledger as a whole, such as when it was made; None if unknown."""
@@ -187,108 +162,104 @@ class Ledger:
     def require_sound(self) -> None:
         """Read it as a whole; raises ReoError 73 when it is damaged."""
         with self.reading() as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found[0] != "ok":
-            raise refused("ledger_damaged", f"the ledger `{self.path}` is damaged", _WAY_OUT)
+            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise _damaged(self.path)
 
-    def close(self) -> None:
-        """Close the file; what was recorded is in it already."""
-        with self._turn:
-            self._connection.close()
-
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    @contextmanager
-    def reading(self) -> Iterator["sqlite3.Connection"]:
-        """Lend the connection for queries; faults of SQLite come out as ReoError."""
-        import sqlite3
+    def close(self) -> None:
+        """Close the file; what was recorded is in it already."""
+        self._connection.close()
 
-        with self._turn:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise _explained(error, self.path, opening=False) from None
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for queries; faults of SQLite come out as ReoError."""
+        with _explained(self.path):
+            yield self._connection
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Look things up as of one moment: a third of the time that each look takes by itself."""
         with self.reading() as connection:
             connection.execute("BEGIN")
-            try:
+            with connection:
                 yield
-            finally:
-                connection.execute("COMMIT")
 
     @contextmanager
-    def writing(self, *, opening: bool = False) -> Iterator["sqlite3.Connection"]:
-        """Lend the connection for one transaction: committed at the end, or nothing of it stays.
-
-        `opening` tells ReoError 73 (nothing was sent yet) from 74.
-        """
-        import sqlite3
-
-        with self._turn:
-            try:
-                with _transaction(self._connection):
-                    yield self._connection
-            except sqlite3.Error as error:
-                raise _explained(error, self.path, opening=opening) from None
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for one transaction: committed at the end, or nothing of it stays."""
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
 
 
-def refused(reason: str, message: str, hint: str) -> ReoError:
-    """Return the error for a ledger that cannot be used (73)."""
+def _refused(reason: str, message: str, hint: str = _ANOTHER) -> ReoError:
     return ReoError(ExitCode.CANT_CREATE, reason, message, hint)
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what keeps a ledger from being opened into ReoError (73, 75)."""
+def _damaged(path: Path) -> ReoError:
+    return _refused("ledger_damaged", f"the ledger `{path}` is damaged", _WAY_OUT)
+
+
+def _require_file(path: Path, *, make: bool) -> None:
+    """See to it that `path` is a regular file on a local disk with room; raises ReoError (66, 73).
+
+    A run on a full disk would deliver its first events and forget them, every time.
+    """
+    kind = shared_file_system(path)
+    if kind is not None:
+        message = f"the ledger `{path}` would be on a file system that machines share ({kind})"
+        hint = "name a place on a local disk with `--ledger PATH`"
+        raise _refused("ledger_on_network", f"{message}, where SQLite can lose entries", hint)
     try:
-        import sqlite3
-    except ImportError as error:
-        message = f"this Python has no SQLite, which the ledger needs: {error}"
-        raise refused("no_sqlite", message, "use a Python that was built with it") from None
-    try:
-        yield
+        if make:
+            make_folder(path.parent)
+        fd = open_private(path, os.O_RDWR) if make else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status, disk = os.fstat(fd), os.statvfs(path)
+        finally:
+            os.close(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if not (make or status.st_size):
+            raise FileNotFoundError
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise refused(
-            "ledger_not_opened", f"cannot open the ledger `{path}`: {why}", _ANOTHER
-        ) from None
-    except sqlite3.Error as error:
-        raise _explained(error, path, opening=True) from None
+        if isinstance(error, FileNotFoundError) and not make:
+            message = f"there is no ledger at `{path}`"
+            hint = "the first `send-file` creates it; `--ledger PATH` names another"
+            raise ReoError(ExitCode.NO_INPUT, "no_ledger", message, hint) from None
+        why = getattr(error, "strerror", None) or error
+        raise _refused("ledger_not_opened", f"cannot open the ledger `{path}`: {why}") from None
+    if make and disk.f_bavail * disk.f_frsize < ROOM:
+        message, hint = f"the disk of the ledger `{path}` is full", f"make room, or {_ANOTHER}"
+        raise _refused("ledger_full", message, hint)
 
 
-def _connect(path: Path, now: int) -> "tuple[sqlite3.Connection, bool]":
+def _connect(path: Path, now: int, opened: bool) -> tuple[sqlite3.Connection, bool]:
     """Connect to a file and make it a ledger of today's schema; returns whether it was empty."""
-    import sqlite3
-
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, BUSY_SECONDS, isolation_level=None, uri=True)
     try:
         found = _version(connection, path)
         for setting in _SETTINGS:
             connection.execute(setting)
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-            message = f"the file system of `{path}` has no WAL mode"
-            raise refused("ledger_no_wal", message, _ANOTHER)
+            raise _refused("ledger_no_wal", f"the file system of `{path}` has no WAL mode")
         created = found < SCHEMA_VERSION and _bring_up(connection, path, now) == 0
+        if opened:
+            connection.execute("REPLACE INTO meta VALUES ('opened', ?)", (now,))
     except BaseException:
         connection.close()
         raise
     return connection, created
 
 
-def _version(connection: "sqlite3.Connection", path: Path) -> int:
+def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema version of a ledger, 0 for an empty file; raises ReoError 73 for others."""
     application, version, tables = connection.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
@@ -296,19 +267,18 @@ def _version(connection: "sqlite3.Connection", path: Path) -> int:
     ).fetchone()
     if application != APPLICATION_ID and (application or version or tables):
         message = f"`{path}` is a database of another program, not a ledger"
-        raise refused("not_a_ledger", message, _ANOTHER)
+        raise _refused("not_a_ledger", message)
     if version > SCHEMA_VERSION:
-        message = (
-            f"the ledger `{path}` was created by a newer reo (schema {version}, this one knows "
-        )
+        message = f"the ledger `{path}` was created by a newer reo (schema {version}, this one"
         hint = f"upgrade reo, or {_ANOTHER}"
-        raise refused("ledger_newer", f"{message}{SCHEMA_VERSION})", hint)
+        raise _refused("ledger_newer", f"{message} knows {SCHEMA_VERSION})", hint)
     return int(version)
 
 
-def _bring_up(connection: "sqlite3.Connection", path: Path, now: int) -> int:
+def _bring_up(connection: sqlite3.Connection, path: Path, now: int) -> int:
     """Write today's schema in one transaction, unless another process does; returns what it was."""
-    with _transaction(connection):
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
         found = _version(connection, path)  # as of now: another process may have been here
         if found == 0:
             facts = {"salt": os.urandom(32), "created": now}
@@ -324,77 +294,26 @@ def _bring_up(connection: "sqlite3.Connection", path: Path, now: int) -> int:
 
 
 @contextmanager
-def _transaction(connection: "sqlite3.Connection") -> Iterator[None]:
-    import sqlite3
-    from contextlib import suppress
+def _explained(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn what SQLite raises into what users should know of it.
 
-    connection.execute("BEGIN IMMEDIATE")
+    73 while `opening`, when nothing was sent yet, and for a damaged file; 75 when others kept the
+    ledger busy, else 74.
+    """
     try:
         yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # What cannot be rolled back is gone all the same when the file is closed.
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _regular(fd: int) -> int:
-    """Return a descriptor of a regular file; else close it and raise OSError."""
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ValueError("not a regular file")
-    return fd
-
-
-def _require_room(path: Path) -> None:
-    """Raise ReoError 73 unless the disk has room for more than a few acknowledgements.
-
-    A run on a full disk would deliver its first events and forget them, every time.
-    """
-    try:
-        disk = os.statvfs(path)
-    except OSError:  # a file system that does not tell
-        return
-    if disk.f_bavail * disk.f_frsize < ROOM:
-        message = f"the disk of the ledger `{path}` is full"
-        raise refused("ledger_full", message, f"make room, or {_ANOTHER}")
-
-
-def _refuse_shared(path: Path) -> None:
-    kind = shared_file_system(path)
-    if kind is not None:
-        raise refused(
-            "ledger_on_network",
-            f"the ledger `{path}` would be on a file system that machines share ({kind}), where "
-            "SQLite can lose entries",
-            "name a place on a local disk with `--ledger PATH`",
-        )
-
-
-def _explained(error: "sqlite3.Error", path: Path, *, opening: bool) -> ReoError:
-    """Return what users should know of a fault of SQLite.
-
-    73 while `opening` and for a damaged file, 75 when others kept the ledger busy, else 74.
-    """
-    import sqlite3
-
-    code = int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
-    if code == sqlite3.SQLITE_NOTADB:
-        return refused("not_a_ledger", f"`{path}` is not a ledger, or is damaged", _WAY_OUT)
-    if code == sqlite3.SQLITE_CORRUPT:
-        return refused("ledger_damaged", f"the ledger `{path}` is damaged", _WAY_OUT)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return ReoError(
-            ExitCode.TRY_LATER,
-            "ledger_busy",
-            f"other processes kept the ledger `{path}` busy for {BUSY_SECONDS:.0f} s",
-            "run it again when they are done",
-        )
-    reason, what, hint = _FAULTS.get(code, ("ledger_failed", f"failed: {error}", _ANOTHER))
-    return ReoError(
-        ExitCode.CANT_CREATE if opening else ExitCode.IO,
-        reason,
-        f"the ledger `{path}` {what}",
-        hint if opening else f"{hint}; then run it again: what it holds is not sent twice",
-    )
+    except sqlite3.Error as error:
+        code = int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            message = f"`{path}` is not a ledger, or is damaged"
+            raise _refused("not_a_ledger", message, _WAY_OUT) from None
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(path) from None
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            message = f"other processes kept the ledger `{path}` busy for {BUSY_SECONDS:.0f} s"
+            hint = "run it again when they are done"
+            raise ReoError(ExitCode.TRY_LATER, "ledger_busy", message, hint) from None
+        reason, what, hint = _FAULTS.get(code, ("ledger_failed", f"failed: {error}", _ANOTHER))
+        again = "" if opening else "; then run it again: what it holds is not sent twice"
+        exit_code = ExitCode.CANT_CREATE if opening else ExitCode.IO
+        raise ReoError(exit_code, reason, f"the ledger `{path}` {what}", hint + again) from None
