@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.delivery.pace import LONGEST_WAIT
-from reo_cli.delivery.replaced import Replaced
 from reo_cli.errors import ExitCode, ReoError
+
+if TYPE_CHECKING:
+    from reo_cli.delivery.replaced import Replaced
 
 
 def fatal(verdict: Verdict, outcome: Outcome) -> ReoError:
@@ -78,7 +81,7 @@ def all_rejected(file: str, rejected: int, reason: str, delivered: bool) -> ReoE
     return ReoError(code, "all_rejected", message, hint)
 
 
-def replaced(found: Replaced, file: str) -> str:
+def replaced(found: "Replaced", file: str) -> str:
     """Say what the events of an input do to those that were delivered before."""
     of = f"{found.number:,} of {found.events:,} event{'s' * (found.events != 1)} of {file}"
     was, replace = ("was", "replaces") if found.number == 1 else ("were", "replace")
@@ -88,7 +91,7 @@ def replaced(found: Replaced, file: str) -> str:
     return f"{of} {replace} what was delivered before with other counts: {first}"
 
 
-def would_count_twice(found: Replaced, file: str) -> ReoError:
+def would_count_twice(found: "Replaced", file: str) -> ReoError:
     """Return the error for an input whose events would count a second time."""
     before = "send them with the options and settings that they were sent with"
     keeps = "--id-from FIELD,… keeps the id of an event whose count goes on"
