@@ -16,7 +16,6 @@ import typer
 from reo_cli.cli.app import USAGE_ERROR
 from reo_cli.cli.help import FOLDER, titles
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import env_example
 from tests import tables
 from tests.conftest import CANARY, Run, World
 from tests.screen import Player, console, picture, settled
@@ -74,10 +73,6 @@ def test_every_option_that_is_named_exists() -> None:
     known = {name for path in ("reo", *tables.all_commands()) for name in tables.option_names(path)}
     named = {each for text in TEXTS.values() for each in re.findall(r"--[a-z][a-z-]+", text)}
     assert named - known - FOREIGN == {"--help"}
-
-
-def test_the_example_env_file_is_that_of_the_settings() -> None:
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example()
 
 
 @pytest.mark.parametrize("place", ["README", "page", "help"])

@@ -13,7 +13,8 @@ import typer
 from reo_cli.cli.pages import Command, Group
 from reo_cli.cli.parsing import usage
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import BY_KEY, ENDPOINT
+from reo_cli.settings.guard import ENDPOINT
+from reo_cli.settings.table import BY_KEY
 
 Read = Callable[[str, Any], Any]
 """From the name of an option and what was typed to its value; raises ReoError 2."""

@@ -71,13 +71,13 @@ def settings(_incomplete: str) -> list[Offer]:
 def profiles(_incomplete: str) -> list[Offer]:
     """Offer the profiles of the config file; none when it cannot be read."""
     from reo_cli.errors import ReoError
-    from reo_cli.settings.configfile import config_path, load
+    from reo_cli.settings.files import config_path, load
 
     try:
-        config = load(config_path(os.environ, Path()))
+        tables = load(config_path(os.environ.get("REO_CONFIG"), Path()))
     except ReoError:
         return []
-    return _plain(config.profiles) if config else []
+    return _plain(filter(None, tables))
 
 
 def topics(_incomplete: str) -> list[Offer]:

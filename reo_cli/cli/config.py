@@ -95,16 +95,23 @@ def get_setting(options: KeyShown) -> None:
 @command(config_app, "set", KeyAndValue, "Write one setting to the config file, comments kept.")
 def set_setting(options: KeyAndValue) -> None:
     """Write one setting."""
+    from reo_cli.errors import ExitCode, ReoError
     from reo_cli.settings import edit, prompt
 
     _, talk = _streams()
     path, profile = _target(options.profile)
-    key, text = edit.pair(options.key, options.value)
-    keys = edit.place(key, profile)
+    key, text = options.key, options.value
+    if text is None and "=" in key:
+        key, _, text = key.partition("=")
+    edit.require_known(key, profile)
     if key == "api_key":
-        text = prompt.new_key(text, talk.note)
-    edit.set_values(path, {keys: edit.given(key, text)}, Path())
-    talk.note(f"`{'.'.join(keys)}` is set in `{path}`")
+        text = prompt.new_key(text)
+    if text is None:
+        hint = f"reo config set {key} VALUE"
+        raise ReoError(ExitCode.USAGE, "setting", f"`{key}` needs a value", hint)
+    edit.set_values(path, profile, {key: text}, Path())
+    where = "" if profile is None else f"profiles.{profile}."
+    talk.note(f"`{where}{key}` is set in `{path}`")
     _warn_if_hidden(key, talk)
 
 
@@ -115,7 +122,7 @@ def unset_setting(options: Key) -> None:
 
     _, talk = _streams()
     path, profile = _target(options.profile)
-    removed = edit.unset(path, options.key, profile)
+    removed = edit.unset(path, profile, options.key)
     state = "is removed from" if removed else "was not set in"
     talk.note(f"`{options.key}` {state} `{path}`")
     _warn_if_hidden(options.key, talk)
@@ -141,8 +148,8 @@ def init(options: Profile) -> None:
     streams, talk = _streams()
     path, profile = _target(options.profile)
     answers = prompt.interview(path, profile, talk.note)
-    streams.mask.hide(answers.get(edit.place("api_key", profile), ""))
-    edit.set_values(path, answers, Path())
+    streams.mask.hide(answers.get("api_key", ""))
+    edit.set_values(path, profile, answers, Path())
     talk.note(f"`{path}` is written; only you can read it")
     talk.hint("`reo config doctor` checks the way to the API without sending an event")
 
@@ -177,11 +184,10 @@ def _target(profile: str | None) -> tuple[Path, str | None]:
     """Return the config file to write, and the profile in it; raises ReoError 78."""
     import os
 
-    from reo_cli.settings.configfile import config_path
-    from reo_cli.settings.resolve import cleaned
+    from reo_cli.settings.files import cleaned, config_path
 
-    environ = cleaned(os.environ, "the environment")
-    return config_path(environ, Path()), profile or environ.get("REO_PROFILE")
+    variables = cleaned(os.environ, "the environment", [])
+    return config_path(variables.get("config"), Path()), profile or variables.get("profile")
 
 
 def _prepare(settings: "Settings", streams: "Streams", talk: "Talk") -> None:

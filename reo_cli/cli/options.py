@@ -196,7 +196,7 @@ class Reading(Options):
         from reo_cli.settings.edit import write
 
         values = self.in_use(settings.reading)
-        write(path, {("profiles", name, *keys): value for keys, value in values.items()})
+        write(path, name, {".".join(keys): value for keys, value in values.items()})
         talk.note(f"`--profile {name}` reads so from now on: it is in `{path}`")
 
 
@@ -204,7 +204,10 @@ class Where(Options):
     """Where settings are read from, beside flags and environment."""
 
     profile: str | None = where(
-        "--profile NAME", "Profile in the config file.", offers=completion.profiles
+        "--profile NAME",
+        "Profile in the config file.",
+        read=parsing.given,
+        offers=completion.profiles,
     )
     env_file: Path | None = where(
         "--env-file PATH", "Read this in place of ./.env; it is trusted.", read=parsing.path

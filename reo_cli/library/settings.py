@@ -61,19 +61,18 @@ class Settings:
             found = resolve(sources)
         for warning in found.warnings:
             log().warning(warning)
-        values = {each.key: getattr(found, each.key) for each in SETTINGS if each.key != "ledger"}
-        return cls(**values, ledger=found.given_ledger)
+        given = [each.key for each in found.values.values() if each.source != "default"]
+        return cls(**{key: getattr(found, key) for key in given})
 
     def key(self) -> str:
         """Return the key, read from its file if that is how it is given; raises `Misconfigured`."""
-        from reo_cli.settings.guard import check_key
-        from reo_cli.settings.model import read_key_file
+        from reo_cli.settings.guard import key_in
 
         with typed():
             if self.api_key is not None:
                 return self.api_key
             if self.api_key_file is not None:
-                return check_key(read_key_file(Path(self.api_key_file)))
+                return key_in(Path(self.api_key_file))
             hint = "give Settings an `api_key` or an `api_key_file`"
             raise ReoError(ExitCode.CONFIG, "no_key", "there is no API key", hint)
 

@@ -1,11 +1,10 @@
 """Settings: flags > environment > `.env` > profile > config file > default, with their sources.
 
-`table` says which settings exist, `files` and `configfile` read files, `resolve` chooses, `model`
-holds the result, `guard` checks keys and endpoints, `edit` and `prompt` change the config file.
+`table` says which settings exist, `files` reads files, `resolve` chooses, `guard` checks keys and
+endpoints, `edit` and `prompt` change the config file.
 """
 
-from reo_cli.settings.model import Settings, Value
 from reo_cli.settings.resolve import Sources, resolve
-from reo_cli.settings.table import SETTINGS, Setting
+from reo_cli.settings.table import SETTINGS, Setting, Settings, Value
 
 __all__ = ["SETTINGS", "Setting", "Settings", "Sources", "Value", "resolve"]

@@ -1,18 +1,21 @@
-"""Where settings are kept: the user's own folders, and the `.env` file as read.
+"""The files that settings come from, as read: the user's folders, `.env` and the config file.
 
-The `.env` of the working folder is found without being asked for and may belong to a stranger, so
-it gets less trust than one named with `--env-file` (reliability.md 5.8). No variable of the process
-is ever changed, and `${…}` is never expanded.
+A `.env` that is found in the working folder may belong to a stranger, and gets less trust than one
+named with `--env-file` (reliability.md 5.8). In the config file nothing is passed over: an unknown
+key and a bad value are errors with file, line and key, also in profiles that are not in use.
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.guard import QUOTED
+from reo_cli.settings.table import BY_KEY, CHOICES, READING, VARIABLES, Setting, nearest, parse
 
 FILE_LIMIT = 1024 * 1024
 """The largest settings file in bytes."""
@@ -22,12 +25,7 @@ NOT_FROM_A_FOUND_FILE = frozenset(
 )
 """What a `.env` that nobody named cannot choose: files, and settings for a key from elsewhere."""
 
-NEVER_FROM_A_FILE = frozenset(
-    {
-        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
-        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-    }
-)
+NEVER_FROM_A_FILE = r"(?i)(https?|all|no)_proxy|(requests|curl)_ca_bundle|ssl_cert_(file|dir)"
 """Proxies and certificates come from the real environment only."""
 
 _XDG = {
@@ -51,6 +49,12 @@ def user_folder(kind: Literal["config", "state"]) -> Path | None:
     return folder if folder.is_absolute() else None
 
 
+def default_ledger() -> Path | None:
+    """Return where the ledger is unless a setting says so, None without a home."""
+    folder = user_folder("state")
+    return folder and folder / "ledger.db"
+
+
 def expanded(base: Path, text: str) -> Path:
     """Return a path as it was meant: `~` opened, and relative to `base`."""
     try:
@@ -59,84 +63,272 @@ def expanded(base: Path, text: str) -> Path:
         return base / text
 
 
-class EnvFile(NamedTuple):
-    """What a `.env` file says; `found` tells that nobody named it."""
+def cleaned(variables: Mapping[str, str], where: str, warnings: list[str]) -> dict[str, str]:
+    """Return the variables of reo by setting, as they are meant; likely mistakes are warnings.
 
-    path: Path
-    name: str
-    found: bool
-    values: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"EnvFile({self.name})"  # never the key
-
-
-def load_env(cwd: Path, named: Path | None) -> EnvFile | None:
-    """Read the file given with `--env-file`, else `./.env` unless it is a folder.
-
-    Raises ReoError 78 when it cannot be read.
+    Blanks around a value are dropped, since `docker --env-file`, `$(cat …)` and Windows leave line
+    ends there, and a blank variable is absent. A key is cleaned and checked as one. Raises
+    ReoError 78 for a control character that is left, and for what is not UTF-8.
     """
-    path, name = cwd / (named or ".env"), str(named or ".env")
+    found = {}
+    for name, text in variables.items():
+        bare = text.strip()
+        if not name.startswith("REO_") or not bare:
+            continue
+        if name in VARIABLES:
+            found[name.removeprefix("REO_").lower()] = text if name == "REO_API_KEY" else bare
+        elif near := nearest(name, VARIABLES):
+            warnings.append(f"`{name}` in {where} is not a setting: did you mean `{near}`?")
+        if name == "REO_API_KEY":
+            continue
+        if re.search(r"[\0-\x1f\x7f-\x9f\ud800-\udfff]", bare):
+            message = f"`{name}` in {where} holds a control character or is not UTF-8"
+            raise ReoError(ExitCode.CONFIG, "control_character", message, "write it anew")
+        if name in VARIABLES and re.fullmatch(QUOTED, bare):
+            warnings.append(f"`{name}` in {where} stands in quotes, which are taken as part of it")
+    return found
+
+
+def load_env(path: Path, name: str, *, found: bool, warnings: list[str]) -> dict[str, str]:
+    """Return the variables of a `.env` file, which nobody named if it was `found`.
+
+    A folder, as some projects have, counts as no file, and `${…}` is not expanded. Raises
+    ReoError 78 when the file cannot be read.
+    """
     try:
-        if named is None and not _is_worth_reading(path):
-            return None
+        mode = path.stat().st_mode
+        if found and S_ISDIR(mode):
+            return {}
+        if found and not S_ISREG(mode):  # a pipe would be waited for
+            raise _env_fault(name, "is not a regular file", "name it with --env-file to trust it")
         with path.open("rb") as file:
             raw = file.read(FILE_LIMIT + 1)
     except OSError as error:
-        if named is None and not os.access(path, os.F_OK):
-            return None  # nobody can tell what a closed folder holds, and nobody asked for it
-        hint = "--no-env-file runs without it" if named is None else "check --env-file"
-        raise _fault(name, f"cannot be read: {error.strerror}", hint) from None
+        if found and not os.access(path, os.F_OK):
+            return {}  # nobody can tell what a closed folder holds, and nobody asked for it
+        hint = "--no-env-file runs without it" if found else "check --env-file"
+        raise _env_fault(name, f"cannot be read: {error.strerror}", hint) from None
     if len(raw) > FILE_LIMIT:
-        raise _fault(name, "is larger than 1 MiB", "--no-env-file runs without it")
+        raise _env_fault(name, "is larger than 1 MiB", "--no-env-file runs without it")
     is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if is_utf16 and (named or "REO_" in raw.decode("utf-16", "replace")):
-        raise _fault(name, "is UTF-16", "save it as UTF-8, or give --no-env-file")
-    return _parsed(path, name, named is None, raw)
+    if is_utf16 and (not found or "REO_" in raw.decode("utf-16", "replace")):
+        raise _env_fault(name, "is UTF-16", "save it as UTF-8, or give --no-env-file")
+    values = _bindings(name, raw.decode("utf-8-sig", "surrogateescape"), found, warnings)
+    return cleaned(values, f"`{name}`", warnings)
 
 
-def _is_worth_reading(path: Path) -> bool:
-    """Tell a file from a folder, as some projects have; a pipe would be waited for."""
-    mode = path.stat().st_mode
-    if not S_ISREG(mode) and not S_ISDIR(mode):
-        raise _fault(".env", "is not a regular file", "name it with --env-file if you trust it")
-    return S_ISREG(mode)
-
-
-def _parsed(path: Path, name: str, found: bool, raw: bytes) -> EnvFile:
+def _bindings(name: str, text: str, found: bool, warnings: list[str]) -> dict[str, str]:
+    """Return the variables in the text; what has no effect is a warning."""
     import io
 
     from dotenv.parser import parse_stream
 
-    # A stranger's file may hold any bytes; they matter only inside a variable of reo.
-    text = raw.decode("utf-8", "surrogateescape")
     values: dict[str, str] = {}
-    warnings = []
     for binding in parse_stream(io.StringIO(text)):
-        line = binding.original.line + _lines_before(binding.original.string)
-        key, value = binding.key or "", binding.value or ""
-        if binding.error and "REO_" in binding.original.string:
+        key, value, original = binding.key or "", binding.value or "", binding.original
+        if binding.error and "REO_" in original.string:
+            lead = original.string[: -len(original.string.lstrip())]  # the blank lines above
+            line = original.line + lead.count("\n")
             warnings.append(f"`{name}`, line {line} is not understood and has no effect")
-        if value and key.upper() in NEVER_FROM_A_FILE:
+        why = ""
+        if re.fullmatch(NEVER_FROM_A_FILE, key):
             why = "reo takes proxies and certificates from the environment only"
-            warnings.append(f"`{key}` in `{name}` has no effect: {why}")
-        elif value and found and key in NOT_FROM_A_FOUND_FILE:
+        elif found and key in NOT_FROM_A_FOUND_FILE:
             why = "set it in the environment, or name the file with --env-file"
-            warnings.append(f"`{key}` in `{name}` has no effect: {why}")
-        elif key.startswith("REO_"):
-            if any("\ud800" <= char <= "\udfff" for char in value):
-                problem = f"line {line}: `{key}` is not UTF-8"
-                raise _fault(name, problem, "save the file as UTF-8")
+        if not why:
             values[key] = value
-    return EnvFile(path, name, found, values, tuple(warnings))
+        elif value:
+            warnings.append(f"`{key}` in `{name}` has no effect: {why}")
+    return values
 
 
-def _lines_before(original: str) -> int:
-    """Count the blank lines that the parser adds in front of a binding."""
-    lead = original[: len(original) - len(original.lstrip())]
-    return lead.count("\n") + lead.replace("\r\n", "").count("\r")
-
-
-def _fault(name: str, problem: str, hint: str) -> ReoError:
+def _env_fault(name: str, problem: str, hint: str) -> ReoError:
     return ReoError(ExitCode.CONFIG, "env_file", f"`{name}` {problem}", hint)
+
+
+Tables = Mapping[str | None, dict[str, Any]]
+"""The config file: what its profiles hold by name, and under None the top level. A setting is its
+text, an option that says how files are read a text, a tuple of texts or texts by field."""
+
+
+class Fault(Exception):
+    """What is wrong with an entry of a config file: its dotted name, the problem, and a hint."""
+
+
+def config_path(given: str | None, cwd: Path) -> Path:
+    """Return the path that `REO_CONFIG` gives, else `config.toml` in the user config folder.
+
+    It is not absolute when the system knows no home for this user: there is no config file then.
+    """
+    if given:
+        return expanded(cwd, given).absolute()
+    return (user_folder("config") or Path("~/.config/reo")) / "config.toml"
+
+
+def load(path: Path) -> Tables:
+    """Read and check the config file; empty when there is none. Raises ReoError 78."""
+    text = read(path)
+    return {} if text is None else check(path, text)
+
+
+def read(path: Path) -> str | None:
+    """Return the text of the config file, None when there is none.
+
+    Raises ReoError 78, `config_closed` where it or its folder is closed to this user.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(FILE_LIMIT + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        message = f"`{path}`: cannot read the config file: {error.strerror}"
+        reason = "config_closed" if isinstance(error, PermissionError) else "config_file"
+        raise ReoError(ExitCode.CONFIG, reason, message) from None
+    if len(raw) > FILE_LIMIT:
+        raise _broken(str(path), "is larger than 1 MiB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _broken(f"{path}:{line}", "is not UTF-8") from None
+
+
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """Return the TOML document, floats as text; ReoError 78 names the line of a syntax error."""
+    import tomllib
+
+    try:
+        return tomllib.loads(text, parse_float=str)  # `nan` meets the same parser as in a flag
+    except tomllib.TOMLDecodeError as error:
+        problem, _, place = str(error).rpartition(" (at ")
+        found = re.match(r"line ([0-9]+)", place)  # none at the end of the document
+        line = found[1] if found else text.rstrip("\n").count("\n") + 1
+        what = f"is not valid TOML: {problem[:1].lower()}{problem[1:]}"
+        raise _broken(f"{path}:{line}", what) from None
+    except RecursionError:
+        raise _broken(str(path), "is not valid TOML: nested too deeply") from None
+
+
+def _broken(place: str, problem: str) -> ReoError:
+    message = f"{place}: the config file {problem}"
+    return ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand; reo changes nothing")
+
+
+def check(path: Path, text: str) -> Tables:
+    """Check every key and value of the file. Raises ReoError 78 with file, line and key."""
+    try:
+        return tables_of(parsed(path, text))
+    except Fault as fault:
+        name, problem, hint = fault.args
+        line = line_of(text, name)
+        place = f"{path}:{line}" if line else path
+        message = f"{place}: `{name}`: {problem}"
+        raise ReoError(ExitCode.CONFIG, "config_value", message, hint) from None
+
+
+def tables_of(document: Mapping[str, Any]) -> Tables:
+    """Return the top level and the profiles of a document. Raises Fault."""
+    profiles = _mapping("profiles", document.get("profiles", {}), "`[profiles.NAME]`")
+    top = {key: value for key, value in document.items() if key != "profiles"}
+    tables: dict[str | None, dict[str, Any]] = {None: _table("", top)}
+    for name, value in profiles.items():
+        own = _mapping(f"profiles.{name}", value, f"`[profiles.{name}]`")
+        tables[name] = _table(f"profiles.{name}.", own)
+    return tables
+
+
+def _mapping(name: str, value: Any, form: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Fault(name, "is not a table", f"write {form}")
+    return value
+
+
+def _table(prefix: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Check one table, whose names begin with `prefix`; what is blank is left out."""
+    checked: dict[str, Any] = {}
+    for key, value in table.items():
+        name = prefix + key
+        if key in BY_KEY:
+            checked[key] = _setting(name, BY_KEY[key], value)
+        elif key in READING and prefix:
+            checked[key] = _reading(name, key, value)
+        elif key in READING:
+            hint = f"write it below `[profiles.NAME]`, not as `{key}`"
+            raise Fault(name, "belongs in a profile", hint)
+        else:
+            near = nearest(key, [*BY_KEY, *(READING if prefix else ["profiles"])])
+            hint = f"did you mean `{near}`?" if near else f"the settings are {', '.join(BY_KEY)}"
+            raise Fault(name, "is not a setting", hint)
+    return {key: value for key, value in checked.items() if value}
+
+
+def _text(name: str, value: Any) -> str:
+    if type(value) not in (str, int, float):
+        raise Fault(name, "is neither text nor a number", "put it in quotes")
+    return str(value)
+
+
+def _setting(name: str, setting: Setting, value: Any) -> str:
+    text = _text(name, value)
+    if not text.strip():
+        return ""
+    try:
+        parse(setting, text)
+    except ValueError as error:
+        raise Fault(name, str(error), "") from None
+    return text
+
+
+def _reading(name: str, key: str, value: Any) -> Any:
+    """Return what a profile says of an option; the option looks closer when it is used."""
+    if READING[key] == "table":
+        return _fields(name, _mapping(name, value, "FIELD = VALUE lines below its header"))
+    if READING[key] == "text":
+        text = _text(name, value)
+        if text and text not in CHOICES.get(key, [text]):
+            raise Fault(name, "is unknown", f"it is one of {', '.join(CHOICES[key])}")
+        return text
+    texts = [value] if type(value) is str else value
+    if type(texts) is not list or any(type(text) is not str for text in texts):
+        raise Fault(name, "is not a list of texts", 'write ["one", "other"]')
+    if key == "id_from":
+        for field in ",".join(texts).split(","):
+            _require_field(name, field.strip())
+    return tuple(texts)
+
+
+def _fields(name: str, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return a table by field; `meta.NAME` may stand in a table of its own."""
+    found: dict[str, str] = {}
+    for key, value in table.items():
+        field, where = prefix + key, f"{name}.{key}"
+        if isinstance(value, dict):
+            found |= _fields(where, value, f"{field}.")
+            continue
+        _require_field(where, field)
+        found[field] = _text(where, value)
+    return found
+
+
+def _require_field(name: str, field: str) -> None:
+    from reo_cli.events import NAMES, is_field
+
+    if not is_field(field):
+        near = nearest(field, NAMES)
+        hint = f"did you mean `{near}`?" if near else f"the fields are {', '.join(NAMES)}"
+        raise Fault(name, f"names the unknown field `{field}`", hint)
+
+
+def line_of(text: str, name: str) -> int:
+    """Return the line (from 1) on which an entry is written, 0 when it cannot be told.
+
+    Each part of its dotted name is looked for from where the part before was found.
+    """
+    lines, number = text.split("\n"), 0
+    for part in name.split("."):
+        is_named = re.compile(rf"[^#]*(?<![\w-]){re.escape(part)}[\"']?\s*[=.\]]").match
+        number = next((n for n in range(number, len(lines)) if is_named(lines[n])), -1)
+        if number < 0:
+            return 0
+    return number + 1

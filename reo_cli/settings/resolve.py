@@ -1,34 +1,33 @@
 """Flags > environment > `.env` > profile > config file > default: the value of every setting.
 
-Each source that names a setting is a candidate for it; `resolve` is the only place where one is
-chosen. The key file is not read here but when the key is asked for (`Settings.require_key`).
+Each level that names a setting is a candidate for it; `resolve` is the only place where one is
+chosen. A key file is not read here but when the key is asked for (`Settings.require_key`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings import configfile, guard
-from reo_cli.settings.configfile import ConfigFile, config_path
-from reo_cli.settings.files import EnvFile, expanded, load_env
-from reo_cli.settings.model import Settings, Value
+from reo_cli.settings import files
 from reo_cli.settings.table import (
     BY_KEY,
+    EMPTY_KEY,
+    NO_KEY,
+    READING,
     SETTINGS,
-    VARIABLES,
     Scalar,
     Setting,
+    Settings,
+    Value,
     masked,
-    nearest,
     parse,
 )
 
 KEYS = ("api_key", "api_key_file")
-"""The two ways to give a key; of one source the first comes first."""
-FLAG, ENVIRONMENT, ENV_FILE, PROFILE, TOP = range(5)
-"""The ranks of the sources."""
+"""The two ways to give a key; of one level the first comes first."""
+ENV_FILE, PROFILE = 2, 3
+"""Their places among the levels."""
 
 
 class Sources(NamedTuple):
@@ -52,41 +51,41 @@ class Sources(NamedTuple):
         return "Sources(…)"  # never the key
 
 
-class Candidate(NamedTuple):
-    """What one source says of a setting: its text, and the folder where a relative path starts."""
+class Level(NamedTuple):
+    """What one source says, as text by key, and the folder where its relative paths start."""
 
-    key: str
-    text: str
-    rank: int
-    source: str
+    name: str
+    texts: dict[str, Any]
     base: Path
     file: Path | None = None
 
     def __repr__(self) -> str:
-        return f"Candidate({self.key} from {self.source})"  # never the key
+        return f"Level({self.name})"  # never the key
 
-    def value(self) -> Scalar | Path:
+    def source(self, key: str) -> str:
+        """Say where a setting comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file."""
+        setting = BY_KEY[key]
+        if self.file is not None:
+            return self.name
+        return f"{self.name} {setting.flag if self.name == 'flag' else setting.variable}"
+
+    def value(self, key: str) -> Scalar | Path:
         """Parse the text. Raises ReoError naming the source (2 for flags, else 78)."""
-        setting = BY_KEY[self.key]
+        text = self.texts[key]
         try:
-            value = parse(setting, self.text)
+            value = parse(BY_KEY[key], text)
+            if BY_KEY[key].kind != "path":
+                return value
+            path = files.expanded(self.base, text)
+            is_like_a_key = len(text) >= 20 and "/" not in text and "." not in text
+            if key == "api_key_file" and is_like_a_key and not path.exists():
+                raise ValueError("names no file, and looks like a key, so it is not shown")
+            return path
         except ValueError as error:
-            raise self._fault(str(error)) from None
-        if setting.kind != "path":
-            return value
-        path = expanded(self.base, self.text)
-        if self.key == "api_key_file" and _looks_like_a_key(self.text) and not path.exists():
-            raise self._fault("names no file, and looks like a key, so it is not shown")
-        return path
-
-    def _fault(self, problem: str) -> ReoError:
-        code = ExitCode.USAGE if self.rank == FLAG else ExitCode.CONFIG
-        message = f"`{self.key}` from {self.source}: {problem}"
-        return ReoError(code, "setting_value", message)
-
-
-def _looks_like_a_key(text: str) -> bool:
-    return len(text) >= 20 and "/" not in text and "." not in text
+            is_flag = self.file is None and self.name == "flag"
+            code = ExitCode.USAGE if is_flag else ExitCode.CONFIG
+            message = f"`{key}` from {self.source(key)}: {error}"
+            raise ReoError(code, "setting_value", message) from None
 
 
 def resolve(sources: Sources) -> Settings:
@@ -95,221 +94,146 @@ def resolve(sources: Sources) -> Settings:
     Raises ReoError: 2 for a flag's bad value, 78 for any other, for a broken file, an unknown
     profile, and an endpoint from `.env` without its key (design.md, Settings).
     """
-    if sources.env_file is not None and not sources.use_env_file:
-        message = "`--env-file` and `--no-env-file` exclude each other"
-        raise ReoError(ExitCode.USAGE, "env_file", message)
-    env_file = load_env(sources.cwd, sources.env_file) if sources.use_env_file else None
-    own = cleaned(sources.environ, "the environment")
-    environ = own
-    if env_file:
-        env_file = env_file._replace(values=cleaned(env_file.values, f"`{env_file.name}`"))
-        environ = own if env_file.found else {**env_file.values, **own}
-    path = config_path(environ, sources.cwd)
-    warnings = _variable_warnings(own, env_file)
-    config = _config(path, named="REO_CONFIG" in environ, warnings=warnings)
-    profile = _profile_name(sources, environ)
-    candidates = list(_candidates(sources, own, env_file, config, path, profile))
-    empty_key = not sources.environ.get("REO_API_KEY", "x").strip()
-    candidates = _without_foreign_endpoint(candidates, env_file, sources, warnings, empty_key)
-    key = _first(candidates, KEYS)
+    warnings: list[str] = []
+    own = files.cleaned(sources.environ, "the environment", warnings)
+    env_file = _env_file(sources, warnings)
+    variables = own if sources.env_file is None else {**env_file.texts, **own}
+    path = files.config_path(variables.get("config"), sources.cwd)
+    tables = _tables(path, "config" in variables, warnings)
+    profile = _profile(sources.profile, variables, path, tables)
+    table = {} if profile is None else tables[profile]
+    levels = (
+        Level("flag", {k: v for k, v in sources.flags.items() if v is not None}, sources.cwd),
+        Level("environment", own, sources.cwd),
+        env_file,
+        Level(f"profile {profile} in {path}", table, path.parent, path),
+        Level(str(path), tables.get(None, {}), path.parent, path),
+    )
+    is_empty = not sources.environ.get("REO_API_KEY", "x").strip()
+    if sources.env_file is None:
+        _hold_back_endpoint(levels, is_empty, sources.offline, warnings)
     typed: dict[str, Any] = {}
     values = {}
     for setting in SETTINGS:
-        typed[setting.key], values[setting.key] = _chosen(setting, candidates, key)
-    typed["given_ledger"] = typed.pop("ledger")
+        typed[setting.key], values[setting.key] = _chosen(setting, levels)
+    typed["ledger_path"] = typed.pop("ledger")
+    notes = _about_the_key(levels, warnings)
     return Settings(
         **typed,
-        reading=config.profiles[profile].reading if config and profile else MappingProxyType({}),
+        reading={key: value for key, value in table.items() if key in READING},
         values=values,
-        warnings=(*warnings, *_key_warnings(candidates, key)),
-        notes=tuple(_key_notes(candidates, key)),
+        warnings=tuple(warnings),
+        notes=tuple(notes),
         profile=profile,
         config_path=path,
-        empty_key=empty_key,
+        no_key=EMPTY_KEY if is_empty else NO_KEY,
     )
 
 
-def cleaned(variables: Mapping[str, str], where: str) -> dict[str, str]:
-    """Return the variables of reo as they are meant: without blanks around them, blank ones absent.
-
-    `docker --env-file`, `$(cat …)` and Windows leave line ends there. Raises ReoError 78 for a
-    control character in a value; a key is cleaned and checked as one.
-    """
-    found = {}
-    for name, text in variables.items():
-        if not name.startswith("REO_"):
-            continue
-        bare = text.strip()
-        if bare and name == "REO_API_KEY":
-            found[name] = text
-        elif bare:
-            if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in bare):
-                message = f"`{name}` in {where} holds a control character"
-                raise ReoError(ExitCode.CONFIG, "control_character", message, "write it anew")
-            found[name] = bare
-    return found
+def _env_file(sources: Sources, warnings: list[str]) -> Level:
+    name, is_found = str(sources.env_file or ".env"), sources.env_file is None
+    path = sources.cwd / name
+    texts: dict[str, str] = {}
+    if sources.use_env_file:
+        texts = files.load_env(path, name, found=is_found, warnings=warnings)
+    elif not is_found:
+        message = "`--env-file` and `--no-env-file` exclude each other"
+        raise ReoError(ExitCode.USAGE, "env_file", message)
+    return Level(name, texts, path.parent, path)
 
 
-def _config(path: Path, *, named: bool, warnings: list[str]) -> ConfigFile | None:
+def _tables(path: Path, is_named: bool, warnings: list[str]) -> files.Tables:
     """Read the config file; one by default that is closed to this user counts as absent."""
     try:
-        config = configfile.load(path) if path.is_absolute() else None
+        tables = files.load(path) if path.is_absolute() else {}
     except ReoError as error:
-        if named or error.reason != "config_closed":
+        if is_named or error.reason != "config_closed":
             raise
         warnings.append(f"{error.message}: it counts as absent (is HOME another user's?)")
-        return None
-    if config is None and named:
+        return {}
+    if is_named and not tables:
         warnings.append(f"`REO_CONFIG` names `{path}`, which does not exist")
-    if config is not None and config.is_exposed:
+    if any("api_key" in table for table in tables.values()) and path.stat().st_mode & 0o077:
         warnings.append(
             f"`{path}` holds a key, and others can read it: `chmod 600 {path}` ends that"
         )
-    return config
+    return tables
 
 
-def _profile_name(sources: Sources, environ: Mapping[str, str]) -> str | None:
-    if sources.profile == "":
-        raise ReoError(ExitCode.USAGE, "profile", "`--profile` is empty")
-    return sources.profile or environ.get("REO_PROFILE")
-
-
-def _candidates(
-    sources: Sources,
-    environ: Mapping[str, str],
-    env_file: EnvFile | None,
-    config: ConfigFile | None,
-    path: Path,
-    profile: str | None,
-) -> Iterator[Candidate]:
-    """Give what each source says, the highest first. Raises ReoError 78 for an unknown profile."""
-    cwd = sources.cwd
-    for key, typed in sources.flags.items():
-        if typed is not None:
-            yield Candidate(key, typed, FLAG, f"flag {BY_KEY[key].flag}", cwd)
-    for key, text in _by_setting(environ):
-        yield Candidate(key, text, ENVIRONMENT, f"environment {BY_KEY[key].variable}", cwd)
-    if env_file:
-        for key, text in _by_setting(env_file.values):
-            path_of = env_file.path
-            yield Candidate(key, text, ENV_FILE, env_file.name, path_of.parent, path_of)
-    if profile is not None:
-        if config is None or profile not in config.profiles:
-            raise _unknown_profile(config, path, profile)
-        source = f"profile {profile} in {path}"
-        for key, text in config.profiles[profile].texts.items():
-            yield Candidate(key, text, PROFILE, source, path.parent, path)
-    if config:
-        for key, text in config.texts.items():
-            yield Candidate(key, text, TOP, str(path), path.parent, path)
-
-
-def _by_setting(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for each in SETTINGS:
-        if each.variable in variables:
-            yield each.key, variables[each.variable]
-
-
-def _unknown_profile(config: ConfigFile | None, path: Path, name: str) -> ReoError:
-    known = ", ".join(f"`{each}`" for each in sorted(config.profiles)) if config else ""
-    if known:
+def _profile(
+    given: str | None, variables: Mapping[str, str], path: Path, tables: files.Tables
+) -> str | None:
+    name = given or variables.get("profile")
+    if name is None or name in tables:
+        return name
+    hint = "it has no profiles" if tables else "the file does not exist; see `reo config init`"
+    if known := ", ".join(f"`{each}`" for each in sorted(filter(None, tables))):
         hint = f"the profiles there are {known}"
-    else:
-        hint = "it has no profiles" if config else "the file does not exist; see `reo config init`"
     message = f"there is no profile `{name}` in `{path}`"
-    return ReoError(ExitCode.CONFIG, "profile", message, hint)
+    raise ReoError(ExitCode.CONFIG, "profile", message, hint)
 
 
-def _first(candidates: Iterable[Candidate], keys: tuple[str, ...]) -> Candidate | None:
-    """Return the highest candidate for any of `keys`; of one source the earlier key."""
-    of_keys = [each for each in candidates if each.key in keys]
-    return min(of_keys, key=lambda each: (each.rank, keys.index(each.key)), default=None)
+def _first(levels: Sequence[Level], *keys: str) -> tuple[Level, str] | None:
+    """Return the highest level that says something of one of `keys`, and of which."""
+    found = ((level, key) for level in levels for key in keys if key in level.texts)
+    return next(found, None)
 
 
-def _without_foreign_endpoint(
-    candidates: list[Candidate],
-    env_file: EnvFile | None,
-    sources: Sources,
-    warnings: list[str],
-    empty_key: bool,
-) -> list[Candidate]:
+def _hold_back_endpoint(
+    levels: Sequence[Level], is_empty: bool, offline: bool, warnings: list[str]
+) -> None:
     """Let the endpoint of a `.env` that nobody named count only with the key beside it.
 
     Raises ReoError 78 when the key comes from elsewhere, or was meant to: a stranger's folder must
     not choose where the user's key is sent (reliability.md 5.8), nor take the place of a secret
     that a job may not see.
     """
-    endpoint, key = _first(candidates, ("endpoint",)), _first(candidates, KEYS)
-    if env_file is None or not env_file.found or endpoint is None or endpoint.rank != ENV_FILE:
-        return candidates
-    is_own = key is not None and key.rank == ENV_FILE and key.key == "api_key"
-    if is_own and not empty_key:
-        return candidates
-    message = f"the endpoint comes from `{env_file.path}`"
+    endpoint, key = _first(levels, "endpoint"), _first(levels, *KEYS)
+    if endpoint is None or endpoint[0] is not levels[ENV_FILE]:
+        return
+    env_file, _ = endpoint
+    message = f"the endpoint comes from `{env_file.file}`"
     if key is None:
         message += ", which holds no key: it has no effect"
+    elif key[0] is not env_file:
+        message += f", but the key from {key[0].source(key[1])}"
+    elif is_empty:
+        message = f"endpoint and key come from `{env_file.file}`: `REO_API_KEY` is set, but empty"
     else:
-        message += f", but the key from {key.source}"
-        if is_own:
-            message = (
-                f"endpoint and key come from `{env_file.path}`: `REO_API_KEY` is set, but empty"
-            )
-        if not sources.offline:
-            hint = "name the file with --env-file if you trust it, or give --no-env-file"
-            raise ReoError(ExitCode.CONFIG, "foreign_endpoint", message, hint)
-        message += ": nothing would be sent"
-    warnings.append(message)
-    return [each for each in candidates if each != endpoint]
-
-
-def _chosen(
-    setting: Setting, candidates: list[Candidate], key: Candidate | None
-) -> tuple[Scalar | Path | None, Value]:
-    """Return the value of a setting, and what is shown of it."""
-    best = _first(candidates, (setting.key,))
-    if best is None:
-        return setting.default, Value(setting.key, setting.default, "default")
-    value = best.value()
-    shown = masked(str(value)) if setting.is_secret else value
-    used = setting.key not in KEYS or best is key
-    return (value if used else None), Value(setting.key, shown, best.source, best.file, used)
-
-
-def _variable_warnings(environ: Mapping[str, str], env_file: EnvFile | None) -> list[str]:
-    """Say what looks like a mistake in the environment and in a `.env`."""
-    warnings = _odd(environ, "the environment")
-    if env_file:
-        warnings += [*env_file.warnings, *_odd(env_file.values, f"`{env_file.name}`")]
-    return warnings
-
-
-def _odd(variables: Mapping[str, str], where: str) -> list[str]:
-    """Name variables that look like a mistyped setting, and quotes that became part of a value."""
-    warnings = []
-    for name, text in variables.items():
-        if name not in VARIABLES and (near := nearest(name, VARIABLES)):
-            warnings.append(f"`{name}` in {where} is not a setting: did you mean `{near}`?")
-        elif name in VARIABLES and name != "REO_API_KEY" and guard.is_quoted(text):
-            warnings.append(f"`{name}` in {where} stands in quotes, which are taken as part of it")
-    return warnings
-
-
-def _key_warnings(candidates: list[Candidate], key: Candidate | None) -> Iterator[str]:
-    if key is None:
         return
-    for each in candidates:
-        if each.key in KEYS and each.rank == key.rank and each is not key:
-            yield f"`{key.key}` from {key.source} is used, not `{each.key}` from {each.source}"
-    if key.key == "api_key" and key.text != key.value():
-        yield f"blanks around the key from {key.source} were removed"
-    own = _first([each for each in candidates if each.rank == PROFILE], KEYS)
-    if own is not None and own.rank != key.rank:
-        yield f"the key comes from {key.source}, not from {own.source}"
+    if key is not None and not offline:
+        hint = "name the file with --env-file if you trust it, or give --no-env-file"
+        raise ReoError(ExitCode.CONFIG, "foreign_endpoint", message, hint)
+    warnings.append(message if key is None else f"{message}: nothing would be sent")
+    del env_file.texts["endpoint"]
 
 
-def _key_notes(candidates: list[Candidate], key: Candidate | None) -> Iterator[str]:
-    """Say where the key comes from, and which others it hides."""
-    for each in candidates:
-        if each.key in KEYS:
-            state = "is used" if each is key else "is not used"
-            yield f"`{each.key}` from {each.source} {state}"
+def _chosen(setting: Setting, levels: Sequence[Level]) -> tuple[Scalar | Path | None, Value]:
+    """Return the value of a setting, None for a key that is not used, and what is shown of it."""
+    key = setting.key
+    best = _first(levels, key)
+    if best is None:
+        default = files.default_ledger() if key == "ledger" else setting.default
+        return default, Value(key, default)
+    level, value = best[0], best[0].value(key)
+    is_used = key not in KEYS or best == _first(levels, *KEYS)
+    shown = masked(str(value)) if key == "api_key" else value
+    return value if is_used else None, Value(key, shown, level.source(key), level.file, is_used)
+
+
+def _about_the_key(levels: Sequence[Level], warnings: list[str]) -> list[str]:
+    """Warn of what may be a mistake, and return notes on which key is used and which are not."""
+    found = [(level, key) for level in levels for key in KEYS if key in level.texts]
+    if not found:
+        return []
+    (best, name), *others = found
+    used = f"`{name}` from {best.source(name)} is used"
+    for level, key in others:
+        if level is best:
+            warnings.append(f"{used}, not `{key}` from {level.source(key)}")
+    if name == "api_key" and best.texts[name] != best.value(name):
+        warnings.append(f"blanks around the key from {best.source(name)} were removed")
+    if any(level is levels[PROFILE] is not best for level, _ in others):
+        name_of = levels[PROFILE].name
+        warnings.append(f"the key comes from {best.source(name)}, not from {name_of}")
+    return [used, *(f"`{key}` from {level.source(key)} is not used" for level, key in others)]

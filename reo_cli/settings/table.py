@@ -1,19 +1,29 @@
-"""The settings, in one table: key, kind, limits, default, help.
+"""The settings, in one table (key, kind, limits, default, help), and as resolved values.
 
-Resolution, `config list`, `.env.example` and the README all come from `SETTINGS`. The parsers take
+Resolution, `config list`, `.env.example` and the help all come from `SETTINGS`. The parser takes
 text, whatever the source, so that a number means the same in a flag, a variable and a file.
+Values are named tuples: they are made at every start and cost a tenth of the time of a class.
 """
 
 import re
-from collections.abc import Collection
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.guard import BLANKS, ENDPOINT, KEY_PLACE, check_endpoint, check_key, key_in
 
 Kind = Literal["secret", "text", "url", "path", "whole", "decimal"]
 Scalar = str | int | float
 
-ENDPOINT = "https://ingest.reo.dev/api/product/aggregateusage"
-KEY_PLACE = "Settings → Integrations → API Keys → Product Usage API"
-"""Where the Reo.Dev UI shows the key (api.md)."""
+NO_KEY = (
+    "there is no API key: set `REO_API_KEY`, or give `--api-key-file FILE`, or put it in `.env`, "
+    f"or run `reo config set api_key`; Reo.Dev shows it under {KEY_PLACE}"
+)
+EMPTY_KEY = (
+    "there is no API key: `REO_API_KEY` is set but empty: a secret that this job may not see, or a "
+    "misspelt name?"
+)
 
 
 class Setting(NamedTuple):
@@ -34,12 +44,7 @@ class Setting(NamedTuple):
     @property
     def flag(self) -> str:
         """The flag, `--ca-bundle`; empty for a secret, which no flag takes."""
-        return "" if self.is_secret else "--" + self.key.replace("_", "-")
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether the value is shown masked only."""
-        return self.kind == "secret"
+        return "" if self.kind == "secret" else "--" + self.key.replace("_", "-")
 
     @property
     def default_text(self) -> str:
@@ -74,16 +79,15 @@ VARIABLES = frozenset(each.variable for each in SETTINGS) | {
 }
 """Every variable that reo reads from the environment."""
 
-READING: dict[str, Literal["table", "fields", "list", "text"]] = {
+READING: dict[str, Literal["table", "list", "text"]] = {
     **dict.fromkeys(("map", "set", "default"), "table"),
-    "id_from": "fields",
-    **dict.fromkeys(("ignore", "columns", "null", "only", "skip"), "list"),
+    **dict.fromkeys(("id_from", "ignore", "columns", "null", "only", "skip"), "list"),
     **dict.fromkeys(("format", "encoding", "delimiter", "extra", "date_format"), "text"),
     **dict.fromkeys(("thousands", "domain_of", "records", "sheet", "skip_lines"), "text"),
     **dict.fromkeys(("roll_up", "timezone", "until", "sql", "on_change"), "text"),
 }
 """What a profile may hold besides settings: the options that say how one kind of export is read,
-and in which form (`fields` is a list of fields)."""
+and in which form (a table is by field)."""
 CHOICES = {
     "format": ("auto", "json", "ndjson", "csv", "tsv", "xlsx", "parquet", "accesslog"),
     "roll_up": ("hour", "day", "week", "month"),
@@ -96,33 +100,29 @@ CHOICES = {
 
 def parse(setting: Setting, text: str) -> Scalar:
     """Return the value of `text`; ValueError says what is wrong with it, never with a secret."""
-    match setting.kind:
-        case "whole":
-            return int(_in_limits(setting, text, r"-?[0-9]+", "a whole number"))
-        case "decimal":
-            return _in_limits(setting, text, r"-?[0-9]+(\.[0-9]+)?", "a plain number, as 10 or 2.5")
-        case "secret":
-            from reo_cli.settings.guard import BLANKS
-
-            return text.strip(BLANKS)
-        case _:
-            if not text.strip():
-                raise ValueError("is empty")
-            if "\0" in text:
-                raise ValueError("holds a NUL byte")
-            return text
+    if setting.kind == "secret":
+        return text.strip(BLANKS)
+    if setting.kind in ("whole", "decimal"):
+        return _number(setting, text)
+    if not text.strip():
+        raise ValueError("is empty")
+    if "\0" in text:
+        raise ValueError("holds a NUL byte")
+    return text
 
 
-def _in_limits(setting: Setting, text: str, pattern: str, kind: str) -> float:
+def _number(setting: Setting, text: str) -> int | float:
     from reo_cli.text import shown
 
-    if not re.fullmatch(pattern, text):
+    is_whole = setting.kind == "whole"
+    if not re.fullmatch(r"-?[0-9]+" if is_whole else r"-?[0-9]+(\.[0-9]+)?", text):
+        kind = "a whole number" if is_whole else "a plain number, as 10 or 2.5"
         raise ValueError(f"{shown(text)} is not {kind}")
-    number = float(text) if len(text) <= 30 else float("inf")
+    number = float(text)
     if not setting.low <= number <= setting.high:
         limits = f"{setting.low:g} to {setting.high:.0f}"
         raise ValueError(f"{shown(text)} is outside {limits}")
-    return number
+    return int(number) if is_whole else number
 
 
 def masked(key: str) -> str:
@@ -140,16 +140,108 @@ def nearest(name: str, known: Collection[str]) -> str:
     return folded[near[0]] if near else ""
 
 
-def env_example() -> str:
-    """Return the content of `.env.example`."""
-    lines = [
-        "# Copy this file to .env and give what you need; flags and real variables come first.",
-        "# reo reads the .env of the working folder only. There, REO_API_KEY_FILE, REO_LEDGER and",
-        "# REO_CA_BUNDLE have no effect, and REO_ENDPOINT needs REO_API_KEY beside it: give such",
-        "# values in the environment or name the file with --env-file.",
-    ]
-    for each in SETTINGS:
-        default = each.default_text or "none"
-        value = "" if each.key == "ledger" else each.default_text
-        lines += ["", f"# {each.help} Default: {default}", f"# {each.variable}={value}"]
-    return "\n".join(lines) + "\n"
+class Value(NamedTuple):
+    """What is shown of one setting.
+
+    `value` is masked for a secret and None for what is not set. `source` is words such as
+    `flag --timeout` or `default`, `file` the file it stands in. `used` is false for a way to give
+    the key that another one comes before.
+    """
+
+    key: str
+    value: Scalar | Path | None
+    source: str = "default"
+    file: Path | None = None
+    used: bool = True
+
+
+class Settings(NamedTuple):
+    """Every setting, resolved; see `table.SETTINGS` for what they mean.
+
+    `timeout` is in seconds, `rate` in events a second. At most one of `api_key` and `api_key_file`
+    is set: the one in use; `no_key` says what is wrong when there is none. `reading` is what the
+    profile says about files. `warnings` are for everyone, `notes` for `-v`.
+    """
+
+    api_key: str | None
+    api_key_file: Path | None
+    account: str | None
+    endpoint: str
+    product_id: str | None
+    activity_type: str | None
+    environment: str | None
+    timeout: float
+    retries: int
+    concurrency: int
+    rate: float | None
+    ledger_path: Path | None
+    ledger_keep_days: int
+    ca_bundle: Path | None
+    reading: Mapping[str, Any]
+    values: Mapping[str, Value]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    profile: str | None
+    config_path: Path
+    no_key: str
+
+    def __repr__(self) -> str:
+        return "Settings(…)"  # never the key
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's path, by default in the user state folder.
+
+        Raises ReoError 78 when the system knows no home for this user.
+        """
+        if self.ledger_path is None:
+            message = "there is no home folder to keep the ledger in"
+            hint = "set HOME, or give --ledger PATH or --no-ledger"
+            raise ReoError(ExitCode.CONFIG, "no_home", message, hint)
+        return self.ledger_path
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key is given, in whatever way."""
+        return self.api_key is not None or self.api_key_file is not None
+
+    @property
+    def foreign_endpoint(self) -> str:
+        """Where an endpoint that is not the API's comes from; empty for the API's own."""
+        is_own = self.endpoint == BY_KEY["endpoint"].default
+        return "" if is_own else self.values["endpoint"].source
+
+    def require_key(self) -> str:
+        """Return the checked key, read from its file if that is how it is given.
+
+        Raises ReoError 78: `no_key`, `key_file`, or what `check_key` finds wrong with it.
+        """
+        if not self.has_key:
+            raise ReoError(ExitCode.CONFIG, "no_key", self.no_key)
+        try:
+            return key_in(self.api_key_file) if self.api_key_file else check_key(self.api_key or "")
+        except ReoError as error:
+            raise self._located(error, "api_key_file" if self.api_key_file else "api_key") from None
+
+    def require_endpoint(self) -> str:
+        """Return the endpoint in its normal form. Raises ReoError 78 naming its source."""
+        try:
+            return check_endpoint(self.endpoint)
+        except ReoError as error:
+            raise self._located(error, "endpoint") from None
+
+    def _located(self, error: ReoError, key: str) -> ReoError:
+        """Return the error with the source of the value it is about."""
+        message = f"{error.message} (`{key}` from {self.values[key].source})"
+        return error.changed(message=message)
+
+    def shown(self) -> Iterator[Value]:
+        """Give what is shown of every setting, in the order of the table, then of the profile."""
+        yield from self.values.values()
+        source = f"profile {self.profile} in {self.config_path}"
+        for key, own in self.reading.items():
+            texts = own if isinstance(own, Mapping) else {"": own}
+            for field, text in texts.items():
+                name = f"{key}.{field}" if field else key
+                joined = ",".join(text) if isinstance(text, tuple) else text
+                yield Value(name, joined, source, self.config_path)
