@@ -15,89 +15,66 @@ Kind = Literal["text", "count", "ip", "domain", "id", "time", "enum", "meta"]
 class Field(NamedTuple):
     """One field of the API's payload.
 
-    `default` is what an absent field becomes. `documented` and `tolerated` are the values of an
-    enumeration. `also` are the words under which exports often carry the field.
+    `required` is said of what an event must bring along. `values` are those of an enumeration: the
+    first is documented and what an absent one becomes, the others pass with a warning. `also` are
+    words under which exports often carry the field.
     """
 
     name: str
     kind: Kind
     help: str
     required: bool = False
-    default: str | None = None
-    documented: tuple[str, ...] = ()
-    tolerated: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    also: str = ""
+
+    @property
+    def default(self) -> str | None:
+        """What an absent field becomes."""
+        return self.values[0] if self.values else None
 
 
 FIELDS: tuple[Field, ...] = (
+    Field("mode", "enum", "How the events are attributed.", values=("DOMAIN", "USER")),
+    Field("source", "enum", "Where the events come from.", values=("TELEMETRY", "PRODUCT_CLOUD")),
     Field(
-        "mode",
-        "enum",
-        "How the events are attributed.",
-        required=True,
-        default="DOMAIN",
-        documented=("DOMAIN",),
-        tolerated=("USER",),
-    ),
-    Field(
-        "source",
-        "enum",
-        "Where the events come from.",
-        required=True,
-        default="TELEMETRY",
-        documented=("TELEMETRY",),
-        tolerated=("PRODUCT_CLOUD",),
-    ),
-    Field(
-        "activity_type",
-        "text",
+        *("activity_type", "text"),
         "Metric key as defined in the Reo.Dev settings; case and spaces count.",
         required=True,
-        also=("activity", "metric", "event", "event type", "event name", "type", "action"),
+        also="activity metric event event_type event_name type action",
     ),
-    Field("environment", "text", "Environment, e.g. PRODUCTION.", also=("env", "stage")),
+    Field("environment", "text", "Environment, e.g. PRODUCTION.", also="env stage"),
     Field(
-        "count",
-        "count",
+        *("count", "count"),
         "How many events this one stands for: a whole number.",
         required=True,
-        also=(
-            *("downloads", "hits", "events", "total", "quantity", "usage", "requests", "calls"),
-            *("number", "amount", "event count", "installs", "views", "num", "n"),
-        ),
+        also="downloads hits events total quantity usage requests calls number amount event_count"
+        " installs views num n",
     ),
     Field(
-        "ip_addr",
-        "ip",
+        *("ip_addr", "ip"),
         "IP address that the telemetry came from, v4 or v6.",
-        also=("ip", "ip address", "address", "client ip", "remote addr", "remote ip", "source ip"),
+        also="ip ip_address address client_ip remote_addr remote_ip source_ip",
     ),
     Field(
-        "domain",
-        "domain",
+        *("domain", "domain"),
         "Company domain, such as reo.dev.",
-        also=("company domain", "company", "website", "email domain"),
+        also="company_domain company website email_domain",
     ),
-    Field("event_id", "id", "Your own unique id of the event.", also=("id", "uuid", "event key")),
+    Field("event_id", "id", "Your own unique id of the event.", also="id uuid event_key"),
     Field(
-        "event_at",
-        "time",
+        *("event_at", "time"),
         "When it happened: epoch seconds, ISO 8601 (UTC unless it says otherwise) or `now`.",
         required=True,
-        also=(
-            *("date", "time", "timestamp", "day", "datetime", "ts"),
-            *("created", "created at", "event time"),
-        ),
+        also="date time timestamp day datetime ts created created_at event_time",
     ),
     Field(
-        "product_id",
-        "text",
+        *("product_id", "text"),
         "Identifier of the product, such as reoWebApp.",
         required=True,
-        also=("product", "app", "package", "sku", "product name"),
+        also="product app package sku product_name",
     ),
-    Field("user_agent", "text", "Browser properties.", also=("ua", "agent", "browser")),
-    Field("meta", "meta", "Anything else: a JSON object.", also=("metadata", "properties")),
+    Field("user_agent", "text", "Browser properties.", also="ua agent browser"),
+    Field("meta", "meta", "Anything else: a JSON object.", also="metadata properties"),
 )
 
 NAMES = tuple(each.name for each in FIELDS)

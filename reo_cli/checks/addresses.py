@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from reo_cli.checks.values import ABSENT, Checked, error, not_a, nothing, stands_for_nothing, warned
+from reo_cli.checks.values import Checked, error, from_text, warned
 from reo_cli.text import shown
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -30,30 +30,28 @@ _KINDS = {
 """What the standard library knows of an address, and what that means; the first one counts."""
 
 _CARRIER = "a carrier's shared address (CGNAT), used by many customers"
+_PUBLIC = "send the public address"
 
 
 def ip_addr(raw: Any) -> Checked:
     """Check an IP address, v4 or v6; special-purpose ranges are warnings."""
-    if raw.__class__ is not str:
-        return not_a("a string", raw)
-    if _is_plain()(raw):
+    if raw.__class__ is str and _is_plain()(raw):
         return raw, ()
-    return _other(raw)
+    return from_text(raw, "an IP address", "not-an-ip", _written)
 
 
 @lru_cache(maxsize=1024)
-def _other(raw: str) -> Checked:
-    text = raw.strip()
+def _written(text: str) -> Checked:
     address = parsed(text)
     if address is None:
-        return _not_an_ip(text) if text else ABSENT
+        return _not_an_ip(text)
     inner = address if isinstance(address, IPv4Address) else _inside(address)
     if inner is not address and inner.is_global:
         return warned(text, "mapped-ip", f"{text} is an IPv4 address as IPv6", f"write {inner}")
-    why = special(inner)
+    why = _special(inner)
     if why is None:
         return text, ()
-    hint = "it cannot be mapped to a company: send the public address"
+    hint = f"it cannot be mapped to a company: {_PUBLIC}"
     return warned(text, "special-ip", f"{text} is {why}", hint)
 
 
@@ -64,7 +62,7 @@ def _inside(address: IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def special(address: IPv4Address | IPv6Address) -> str | None:
+def _special(address: IPv4Address | IPv6Address) -> str | None:
     """Say why an address stands for no company's machine, or None."""
     why = next((words for name, words in _KINDS.items() if getattr(address, name, False)), None)
     return why or (None if address.is_global else _CARRIER)
@@ -78,43 +76,35 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
+_PORT = r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+"
+_NETWORK = "is a network, not an address"
+_AROUND = (
+    (_PORT, "ip-port", "has a port or brackets", "write"),
+    ("(.+)/(?:32|128)", "ip-network", _NETWORK, "write"),
+    ("(.+)/.*", "ip-network", _NETWORK, "write one address of it, such as"),
+    ("(.+)%.*", "ip-network", "is an address with a zone id", "write"),
+)
+"""What may stand around an address: a pattern that holds it, code, what that is, what to do."""
+
+
 def _not_an_ip(text: str) -> Checked:
-    port = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+", text)
-    if port and parsed(bare := port[1] or port[2]):
-        return error("ip-port", f"{shown(text)} has a port or brackets", _written(bare))
-    for mark, name in (("/", "a network, not an address"), ("%", "an address with a zone id")):
-        head, found, tail = text.partition(mark)
-        address = parsed(head)
-        if found and address:
-            single = mark == "%" or tail in ("32", "128") or special(address)
-            hint = _written(head) if single else f"write one address of it, such as {head}"
-            return error("ip-network", f"{shown(text)} is {name}", hint)
-    several = [each for each in re.split("[,; ]+", text[:1000]) if parsed(each)]
-    if len(several) > 1:
-        public = [each for each in several if (known := parsed(each)) and not special(known)]
-        hint = f"keep one, such as {(public or several)[0]}"
+    for pattern, code, what, advice in _AROUND:
+        around = re.fullmatch(pattern, text)
+        if around and (address := parsed(inner := around[around.lastindex or 1])):
+            why = _special(address)
+            hint = f"{inner} is {why}: {_PUBLIC}" if why else f"{advice} {inner}"
+            return error(code, f"{shown(text)} {what}", hint)
+    found = [address for each in re.split("[,; ]+", text[:1000]) if (address := parsed(each))]
+    if len(found) > 1:
+        hint = f"keep one, such as {next((each for each in found if not _special(each)), found[0])}"
         return error("several-ips", f"{shown(text)} holds several addresses", hint)
+    hint = "such as 156.59.87.83 or 2a00:1450::8a"
     if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9}){3}", text):
-        return _not_four_numbers(text)
-    what = f"{shown(text)} is not an IP address"
-    if stands_for_nothing(text):
-        return nothing("not-an-ip", what, text)
-    if re.fullmatch(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", text):
-        return error("not-an-ip", what, "a name belongs in `domain`")
-    return error("not-an-ip", what, "such as 156.59.87.83 or 2a00:1450::8a")
-
-
-def _written(text: str) -> str:
-    """Return the hint to write an address, or why that would not help."""
-    address = parsed(text)
-    why = address and special(address)
-    return f"{text} is {why}: send the public address" if why else f"write {text}"
-
-
-def _not_four_numbers(text: str) -> Checked:
-    plain = ".".join(str(int(part)) for part in text.split("."))
-    if plain != text and parsed(plain):
-        hint = f"some programs read them as octal; write {plain} if that is meant"
-        return error("leading-zeros", f"{shown(text)} has leading zeros", hint)
-    what = f"{shown(text)} is not an IP address"
-    return error("not-an-ip", what, "each of its four numbers is 0 to 255")
+        plain = ".".join(str(int(part)) for part in text.split("."))
+        if parsed(plain):
+            hint = f"some programs read them as octal; write {plain} if that is meant"
+            return error("leading-zeros", f"{shown(text)} has leading zeros", hint)
+        hint = "each of its four numbers is 0 to 255"
+    elif re.fullmatch(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", text):
+        hint = "a name belongs in `domain`"
+    return error("not-an-ip", f"{shown(text)} is not an IP address", hint)

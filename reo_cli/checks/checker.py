@@ -12,7 +12,7 @@ from reo_cli.checks.domains import domain_of, domains
 from reo_cli.checks.meta import meta_object, normal
 from reo_cli.checks.numbers import counts
 from reo_cli.checks.texts import given_identifier, identifier, one_of, text
-from reo_cli.checks.times import moment
+from reo_cli.checks.times import Now, moment
 from reo_cli.checks.values import Parser, issue, with_options
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import FIELDS, NAMES, Event, Rules
@@ -26,8 +26,6 @@ class Result(NamedTuple):
     issues: Sequence[Issue] = ()
 
 
-_REQUIRED = frozenset(each.name for each in FIELDS if each.required)
-
 MISSING: Mapping[str, tuple[str, str]] = {
     "mode": ("leave it out of --set to get DOMAIN", ""),
     "source": ("leave it out of --set to get TELEMETRY", ""),
@@ -37,6 +35,8 @@ MISSING: Mapping[str, tuple[str, str]] = {
     "product_id": ("", "product_id=PRODUCT_ID"),
 }
 """What to do about a required field that no column, key or setting gives: hint and `--default`."""
+
+_REQUIRED = MISSING.keys()
 
 
 def parsers(rules: Rules) -> dict[str, Parser]:
@@ -60,8 +60,7 @@ def require_good(rules: Rules) -> None:
     given = (("--set", rules.always), ("--default", rules.absent), ("setting", rules.fallback))
     for source, fields in given:
         for name, raw in fields.items():
-            found = by_name[name](raw)[1] if name in by_name else ()
-            for each in filter(_is_error, found):
+            for each in filter(_is_error, by_name[name](raw)[1] if name in by_name else ()):
                 message = f"{source} {name}: {each.message}"
                 raise ReoError(ExitCode.INVALID, "bad_value", message, each.hint)
 
@@ -74,45 +73,31 @@ class Checker:
     """
 
     def __init__(self, rules: Rules, hints: Mapping[str, str] | None = None) -> None:
-        self._hints = MISSING if hints is None else {name: (hints[name], "") for name in hints}
-        self._has_options = hints is None
-        self._emptied = {name for name, raw in rules.always.items() if not raw.strip()}
-        self._now = rules.now
         self._parsers = parsers(rules)
+        self._hints = MISSING
+        self._has_options = hints is None
         if hints is not None:
+            self._hints = {name: (hint, "") for name, hint in hints.items()}
             self._parsers["event_id"] = given_identifier
         self._always = rules.always
-        self._default = {each.name: each.default for each in FIELDS if each.default}
-        self._default |= {**rules.fallback, **rules.absent}
+        self._is_always = rules.always.keys() & self._parsers.keys()
+        self._keys_absent = _meta_keys({**rules.fallback, **rules.absent})
+        self._keys_always = _meta_keys(rules.always)
         self._template: dict[str, Any] = dict.fromkeys(NAMES)
         self._given: dict[str, Sequence[Issue]] = {}
-        for name, raw in {**self._default, **self._always}.items():
-            if name in self._parsers:
-                self._template[name], found = self._parsers[name](raw)
-                if found:
-                    self._given[name] = [each._replace(field=name) for each in found]
-        self._is_always = self._always.keys() & self._parsers.keys()
-        self._keys_absent = _meta_keys(self._default)
-        self._keys_always = _meta_keys(self._always)
+        defaults = {each.name: each.default for each in FIELDS if each.default}
+        given = {**defaults, **rules.fallback, **rules.absent, **rules.always}
+        for name in given.keys() & self._parsers.keys():
+            self._template[name], found = self._parsers[name](given[name])
+            if found:
+                self._given[name] = [each._replace(field=name) for each in found]
         self._has_times = self._has_domains = False
 
     def check(self, record: Record) -> Result:
         """Check every field; the event is None when any issue is an error."""
         if record.fields is None:
             return Result(None, record.faults)
-        draft = self._template.copy()
-        read = self._parsers
-        found: list[Issue] = []
-        for name, raw in record.fields.items():
-            if name in self._is_always:
-                continue
-            value, issues = read[name](raw)
-            if value is not None:
-                draft[name] = value
-            if issues:
-                found += [each._replace(field=name) for each in issues]
-        if self._given:
-            found += self._of_given(record.fields)
+        draft, found = self._read(record.fields)
         if draft["meta"] is not None or record.meta or self._keys_absent or self._keys_always:
             self._add_meta(record.meta, draft, found)
         payload = {name: value for name, value in draft.items() if value is not None}
@@ -129,45 +114,54 @@ class Checker:
             if any(map(_is_error, issues)):
                 return Result(None, issues if record.doubt is None else (record.doubt,))
             found = issues
-        timeless = payload["event_at"] == self._now and self._is_now(record.fields.get("event_at"))
+        timeless = payload["event_at"].__class__ is Now
         return Result(Event(record, payload, content, event_id, timeless), found)
 
-    def _placed(self, record: Record, found: Sequence[Issue]) -> list[Issue]:
-        """Return issues with their places, in the order of the field table, missing ones last."""
-        placed = []
+    def _read(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
+        """Return the value of each field, of options and settings too, and what is odd about it."""
+        draft = self._template.copy()
+        read = self._parsers
+        found: list[Issue] = []
+        for name, raw in fields.items():
+            if name in self._is_always:
+                continue
+            value, issues = read[name](raw)
+            if value is not None:
+                draft[name] = value
+            if issues:
+                found += [each._replace(field=name) for each in issues]
+        for name, issues in self._given.items():
+            raw = fields.get(name)
+            if name in self._is_always or raw is None or (raw.__class__ is str and not raw.strip()):
+                found += issues
+        return draft, found
+
+    def _placed(self, record: Record, found: Sequence[Issue]) -> Iterator[Issue]:
+        """Yield issues with their places, in the order of the field table, missing ones last."""
         for each in sorted(found, key=_order):
             options = [it for it in each.options if self._has_options or it[0] == "--date-format"]
-            placed.append(
-                each._replace(
-                    file=record.file,
-                    line=record.line,
-                    record=record.number,
-                    hint=with_options(each.hint, options),
-                    excerpt=record.excerpt,
-                )
+            yield each._replace(
+                file=record.file,
+                line=record.line,
+                record=record.number,
+                hint=with_options(each.hint, options),
+                excerpt=record.excerpt,
             )
-        return placed
-
-    def _of_given(self, fields: Mapping[str, Any]) -> Iterator[Issue]:
-        """Yield what is odd about values that options and settings give, where they are used."""
-        for name, issues in self._given.items():
-            raw = None if name in self._is_always else fields.get(name)
-            if raw is None or (isinstance(raw, str) and not raw.strip()):
-                yield from issues
 
     def _add_meta(
         self, single: Mapping[str, Any], draft: dict[str, Any], found: list[Issue]
     ) -> None:
         """Put together the keys of `meta` from all places that give some."""
         whole = draft["meta"] or {}
-        for name in single:
-            if name in whole:
-                what = "is given twice: in `meta` and on its own"
-                twice = issue("error", "given-twice", what, "remove one of them")
-                found.append(twice._replace(field=f"meta.{name}"))
-        keys = {**self._keys_absent, **whole, **single, **self._keys_always}
-        draft["meta"], odd = normal(keys)
+        for name in (each for each in single if each in whole):
+            what = "is given twice: in `meta` and on its own"
+            twice = issue("error", "given-twice", what, "remove one of them")
+            found.append(twice._replace(field=f"meta.{name}"))
+        draft["meta"], odd = normal(self._keys(whole, single))
         found += [each._replace(field="meta") for each in odd]
+
+    def _keys(self, whole: Mapping[str, Any], single: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self._keys_absent, **whole, **single, **self._keys_always}
 
     def _missing(
         self, fields: Mapping[str, Any], payload: Mapping[str, Any], found: Sequence[Issue]
@@ -175,17 +169,16 @@ class Checker:
         """Yield the fields that are missing, but not those that have an error already."""
         if payload.keys() >= _REQUIRED and ("domain" in payload or "ip_addr" in payload):
             return
-        wrong = {each.field for each in found if _is_error(each)}
-        for name in MISSING:
-            if name not in payload and name not in wrong:
-                hint, default = self._hints.get(name, ("", ""))
-                options = [("--default", default)] if default else []
-                if name in self._emptied:
-                    hint, options = f"`--set {name}=` empties it in every record", []
-                elif name == "event_at" and self._has_times:
-                    hint, options = "to leave it out: others have one", [("--skip", "event_at=")]
-                yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
-        if not {"domain", "ip_addr"} & (payload.keys() | wrong):
+        there = payload.keys() | {each.field for each in found if _is_error(each)}
+        for name in (each for each in MISSING if each not in there):
+            hint, default = self._hints.get(name, ("", ""))
+            options = [("--default", default)] if default else []
+            if name in self._always and not self._always[name].strip():
+                hint, options = f"`--set {name}=` empties it in every record", []
+            elif name == "event_at" and self._has_times:
+                hint, options = "to leave it out: others have one", [("--skip", "event_at=")]
+            yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
+        if there.isdisjoint(("domain", "ip_addr")):
             hint, options = "the API needs one of the two to find the company", []
             if ("domain" in fields or self._has_domains) and "ip_addr" not in fields:
                 hint, options = "to leave such records out: no company", [("--skip", "domain=")]
@@ -200,26 +193,13 @@ class Checker:
         """
         if record.fields is None:
             return None
-        payload: dict[str, Any] = {}
-        for name, parse in self._parsers.items():
-            raw = None if name in self._is_always else record.fields.get(name)
-            value, found = parse(raw)
-            if value is None:
-                value = raw if found else self._template[name]
-            if value is not None:
-                payload[name] = value
-        whole = payload.get("meta", {})
+        draft, found = self._read(record.fields)
+        wrong = {each.field for each in found if _is_error(each)}
+        draft |= {name: raw for name, raw in record.fields.items() if name in wrong}
+        whole = {} if draft["meta"] is None else draft["meta"]
         if isinstance(whole, dict):
-            keys = {**self._keys_absent, **whole, **record.meta, **self._keys_always}
-            payload |= {"meta": keys} if keys else {}
-        return payload
-
-    def _is_now(self, raw: Any) -> bool:
-        """Tell whether `event_at` was filled with `now`, and not only happens to be the same."""
-        says = self._always.get("event_at", raw)
-        if says is None or not str(says).strip():
-            says = self._default.get("event_at")
-        return isinstance(says, str) and says.strip() == "now"
+            draft["meta"] = self._keys(whole, record.meta) or draft["meta"]
+        return {name: value for name, value in draft.items() if value is not None}
 
 
 def _is_error(each: Issue) -> bool:

@@ -5,7 +5,8 @@ equal bytes in whatever form they were written.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reo_cli.checks.values import issue
@@ -19,53 +20,41 @@ except ImportError:  # another Python than CPython
 BODY_LIMIT = 256 * 1024
 """The largest request body in bytes (reliability.md section 5)."""
 
-_AROUND = len('{"payload":{"event_id":,}') - 1
-"""Bytes of a body beside its content and its id."""
-
-_DERIVED_ID = 34
-"""Bytes of an id that reo derives, in quotes."""
-
 encode: Callable[[Any], str] = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
 """Compact JSON of a value, in the order of its keys."""
 
-_HALF = "holds half of a surrogate pair, which is not a character"
 
-
-def content_of(payload: Mapping[str, Any], event_id: str | int | None) -> tuple[bytes, list[Issue]]:
+def content_of(
+    payload: Mapping[str, Any], event_id: str | int | None
+) -> tuple[bytes, Sequence[Issue]]:
     """Return the canonical JSON of a payload without its `event_id`, in UTF-8.
 
     And what keeps the event from being sent, each issue with its field.
     """
     try:
         content = encode(payload).encode()
+        if event_id.__class__ is str and not event_id.isascii():
+            event_id.encode()
     except UnicodeEncodeError:
-        return b"", [_surrogate(name, each) for name, each in payload.items() if _is_half(each)]
-    if event_id.__class__ is str and not event_id.isascii() and _is_half(event_id):
-        return content, [_surrogate("event_id", event_id)]
+        return b"", [*_halves({**payload, "event_id": event_id})]
     if len(content) > BODY_LIMIT // 2 or len(str(event_id)) > BODY_LIMIT // 8:
-        id_size = _DERIVED_ID if event_id is None else len(encode(event_id).encode())
-        size = len(content) + id_size + _AROUND
+        values = {**payload, "event_id": "0" * 32 if event_id is None else event_id}
+        size = len(encode({"payload": values}).encode())
         if size > BODY_LIMIT:
-            values = {**payload, "event_id": event_id}
             longest = max(values, key=lambda name: len(encode(values[name])))
             what = f"the event has {size:,} bytes as JSON, more than the {BODY_LIMIT:,} allowed"
             found = issue("error", "too-large", what, f"shorten `{longest}`")
             return content, [found._replace(field=longest)]
-    return content, []
+    return content, ()
 
 
-def _is_half(value: Any) -> bool:
-    """Tell whether a value holds half a surrogate pair."""
-    try:
-        encode(value).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _surrogate(name: str, value: Any) -> Issue:
-    half = next(each for each in encode(value) if "\ud800" <= each <= "\udfff")
-    found = issue("error", "half-character", f"{_HALF}: \\u{ord(half):04x}", "write the character")
-    return found._replace(field=name)
+def _halves(values: Mapping[str, Any]) -> Iterator[Issue]:
+    """Yield an issue for each value that holds half a surrogate pair."""
+    for name, value in values.items():
+        if half := re.search("[\ud800-\udfff]", encode(value)):
+            what = (
+                f"holds half of a surrogate pair, which is not a character: \\u{ord(half[0]):04x}"
+            )
+            yield issue("error", "half-character", what, "write the character")._replace(field=name)

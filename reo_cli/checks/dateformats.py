@@ -1,21 +1,21 @@
 """Dates as people and programs write them: what `--date-format` reads, and which one would."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 
-from reo_cli.checks.values import Checked, Option, error
+from reo_cli.checks.values import Checked, error
 from reo_cli.text import shown
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units of epoch time, and how many of each are a second."""
 
-ORDERED = ("day-first", "month-first")
-FORMATS = (*ORDERED, *UNITS)
-"""The values of `--date-format` that are no strptime format."""
+_ORDERED = {"day-first": "31.01.2026", "month-first": "01/31/2026"}
+"""The two orders of a date with numbers only, each with an example."""
 
-Reading = Callable[[str], Checked]
+FORMATS = (*_ORDERED, *UNITS)
+"""The values of `--date-format` that are no strptime format."""
 
 _KNOWN = (
     *("%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M%S", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"),
@@ -33,42 +33,70 @@ _PARTS = (
 )
 
 
+def seconds_in(text: str, date_format: str) -> int | None:
+    """Return the epoch seconds of a text in `day-first`, `month-first` or a strptime format.
+
+    None where it does not fit; what has no offset is UTC. In order, a year has four digits.
+    """
+    try:
+        if date_format in _ORDERED:
+            return _in_order(text, date_format)
+        value = datetime.strptime(text, date_format)
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() // 1)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_order(text: str, order: str) -> int | None:
+    """Return epoch seconds; ValueError for what is no date or hour. Much faster than strptime."""
+    parts = re.match(_PARTS, text)
+    if parts is None or len(parts[4]) == 2:
+        return None
+    day, month, year = int(parts[1]), int(parts[3]), int(parts[4])
+    if order == "month-first":
+        day, month = month, day
+    hour, minute, second = (int(each or 0) for each in parts.group(6, 7, 8))
+    if half := parts[11]:
+        hour = hour % 12 + 12 * (half in "Pp") if 1 <= hour <= 12 else 24
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+
+
+def _strptime(text: str, order: str) -> str:
+    """Return the strptime format of a date that is in order, however many digits its year has."""
+    parts = re.match(_PARTS, text)
+    if parts is None:
+        return ""
+    mark = parts[2]
+    date = f"%d{mark}%m{mark}" if order == "day-first" else f"%m{mark}%d{mark}"
+    clock = ("%I:%M" if parts[11] else "%H:%M") if parts[5] else ""
+    clock += (":%S" if parts[8] else "") + (".%f" if parts[9] else "")
+    half = f"{parts[10]}%p" if parts[11] else ""
+    return f"{date}%{'Y' if len(parts[4]) == 4 else 'y'}{parts[5] or ''}{clock}{half}"
+
+
 def format_issue(raw: str) -> Checked | None:
     """Return the error that names the `--date-format`s which read a text; None: there is none."""
-    fits = [each for each in _candidates(raw) if reader_of(each)(raw)[0] is not None][:2]
+    is_ordered = re.match(_PARTS, raw)
+    known = _candidates(raw) if is_ordered else _alike().get(_shape(raw), [])
+    fits = [each for each in known if seconds_in(raw, each) is not None][:2]
     if not fits:
         return None
     hint = ""
     if raw.isdecimal() or fits == ["%Y-%m"]:
-        seconds = reader_of(fits[0])(raw)[0]
-        hint = f"which is {datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    code = "date-order" if re.match(_PARTS, raw) else "date-format"
-    options: list[Option] = [("--date-format", each) for each in fits]
+        moment = datetime.fromtimestamp(seconds_in(raw, fits[0]) or 0, UTC)
+        hint = f"which is {moment:%Y-%m-%dT%H:%M:%SZ}"
+    options = [("--date-format", each) for each in fits]
+    code = "date-order" if is_ordered else "date-format"
     return error(code, f"{shown(raw)} is not a date in ISO 8601", hint, *options)
 
 
-def _candidates(raw: str) -> Iterator[str]:
-    parts = re.match(_PARTS, raw)
-    if parts is None:
-        yield from _alike().get(_shape(raw), [])
-    elif len(parts[4]) == 4:
-        yield from ORDERED
-    else:
-        yield from (_two_digits(each, parts) for each in ORDERED)
+def _candidates(raw: str) -> Sequence[str]:
+    """Return what might read a date in order; the exact format where its year has two digits."""
+    exact = [_strptime(raw, each) for each in _ORDERED]
+    return exact if "%y" in exact[0] else [*_ORDERED]
 
 
-def _two_digits(order: str, parts: "re.Match[str]") -> str:
-    """Return the format of a date whose year has two digits, with its time if it has one."""
-    first, second = ("%d", "%m") if order == "day-first" else ("%m", "%d")
-    date = f"{first}{parts[2]}{second}{parts[2]}%y"
-    if not parts[5]:
-        return date
-    clock = "%I:%M" if parts[11] else "%H:%M"
-    seconds = (":%S" if parts[8] else "") + (".%f" if parts[9] else "")
-    return f"{date}{parts[5]}{clock}{seconds}" + (f"{parts[10]}%p" if parts[11] else "")
-
-
-@lru_cache(maxsize=1)
+@cache
 def _alike() -> dict[str, list[str]]:
     """Return the known formats by what their dates look like."""
     alike: dict[str, list[str]] = {}
@@ -84,52 +112,14 @@ def _shape(text: str) -> str:
     return re.sub("[A-Za-z]+", "a", re.sub("[0-9]+", "9", text[:60]))
 
 
-@lru_cache(maxsize=64)
-def reader_of(date_format: str) -> Reading:
-    """Return what reads `day-first`, `month-first` or a strptime format; naive is UTC."""
-    if date_format in ORDERED:
-        return _ordered(date_format)
-
-    def by_strptime(raw: str) -> Checked:
-        try:
-            value = datetime.strptime(raw, date_format)
-            value = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return int(value.timestamp() // 1), ()
-        except (ValueError, OverflowError):
-            what = f"{shown(raw)} does not fit --date-format {date_format}"
-            return error("not-in-format", what)
-
-    return by_strptime
-
-
-def _ordered(date_format: str) -> Reading:
-    day_at, month_at = (1, 3) if date_format == "day-first" else (3, 1)
-    example = "31.01.2026" if date_format == "day-first" else "01/31/2026"
-
-    def by_order(raw: str) -> Checked:
-        what = f"{shown(raw)} is not a {date_format} date"
-        parts = re.match(_PARTS, raw)
-        if parts is None:
-            return error("not-in-format", what, f"such as {example}")
-        if len(parts[4]) == 2:
-            own = _two_digits(date_format, parts)
-            what = f"{shown(raw)} has a year of two digits"
-            if reader_of(own)(raw)[0] is None:
-                return error("two-digit-year", what, "write all four")
-            return error("two-digit-year", what, "write all four", ("--date-format", own))
-        year, month, day = int(parts[4]), int(parts[month_at]), int(parts[day_at])
-        try:
-            return int(datetime(year, month, day, *_clock(parts), tzinfo=UTC).timestamp()), ()
-        except ValueError as fault:
-            return error("not-in-format", f"{what}: {fault}", f"such as {example}")
-
-    return by_order
-
-
-def _clock(parts: "re.Match[str]") -> tuple[int, int, int]:
-    """Return hour, minute and second; ValueError for an hour that has no AM or PM."""
-    hour, minute, second = (int(each or 0) for each in parts.group(6, 7, 8))
-    half = (parts[11] or "").upper()
-    if half and not 1 <= hour <= 12:
-        raise ValueError("hour must be in 1..12")
-    return (hour % 12 + (12 if half == "P" else 0) if half else hour), minute, second
+def misfit(raw: str, date_format: str) -> Checked:
+    """Return the error for a text that is not in a `--date-format`, and is no other time."""
+    if date_format not in _ORDERED:
+        return error("not-in-format", f"{shown(raw)} does not fit --date-format {date_format}")
+    own = _strptime(raw, date_format)
+    if "%y" in own:
+        options = [("--date-format", own)] if seconds_in(raw, own) is not None else []
+        what = f"{shown(raw)} has a year of two digits"
+        return error("two-digit-year", what, "write all four", *options)
+    what = f"{shown(raw)} is not a {date_format} date"
+    return error("not-in-format", what, f"such as {_ORDERED[date_format]}")

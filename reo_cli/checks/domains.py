@@ -4,18 +4,7 @@ import re
 from typing import Any
 
 from reo_cli.checks.addresses import parsed
-from reo_cli.checks.values import (
-    ABSENT,
-    Checked,
-    Option,
-    Parser,
-    error,
-    issue,
-    not_a,
-    nothing,
-    stands_for_nothing,
-    warned,
-)
+from reo_cli.checks.values import ABSENT, Checked, Option, Parser, error, from_text, issue, warned
 from reo_cli.text import shown
 
 MAILBOXES = frozenset(
@@ -38,6 +27,21 @@ _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}\Z", 
 _LONGEST = 1000
 """Characters of a text in which a domain is looked for."""
 
+_KINDS = (
+    ("[^/]*@[^/]*", "mail-address", "a mail address, not a domain"),
+    ("(?s:.*/.*|mailto:.*)", "url", "a URL, not a domain"),
+    ("(?s:.*)", "not-a-domain", "not a domain"),
+)
+"""What a text may be that is no domain: a pattern, code, and what it is."""
+
+_MENDS = (
+    (r"\S\s+\S", "a name is not enough; write its domain, such as acme.com"),
+    (r"\A[^.]*\Z", "a domain has a dot, such as acme.com"),
+    ("_", "a domain has no underscore"),
+    ("", "such as acme.com"),
+)
+"""What to do where a text holds no domain, by what stands in it."""
+
 
 def domains(column: str = "domain") -> Parser:
     """Return the parser of a company domain, in the hint named as `column`.
@@ -47,13 +51,21 @@ def domains(column: str = "domain") -> Parser:
     option = ("--domain-of", column)
 
     def domain(raw: Any) -> Checked:
-        if raw.__class__ is not str:
-            return not_a("a string", raw)
-        name = raw.lower()
-        if _DOMAIN.match(name) and raw.isascii():
+        if raw.__class__ is str and raw.isascii() and _DOMAIN.match(name := raw.lower()):
             return _judged(name, option)
-        text = raw.strip()
-        return _not_plain(text, option) if text else ABSENT
+        return from_text(raw, "a domain", "not-a-domain", written)
+
+    def written(text: str) -> Checked:
+        name = text.lower()
+        bare = _bare(name)
+        if bare and name == f"{bare}.":
+            return _changed(bare, f"{shown(text)} ends with a dot", option)
+        if bare and name == bare and text.isascii():  # there were spaces around it
+            return _judged(bare, option)
+        is_name = not re.search(r"\A\.|[\s/@:?#\\<>\"'*]", name) and name.isprintable()
+        if bare and is_name and not text.isascii():
+            return _changed(bare, f"{shown(text)} is not ASCII", option)
+        return _no_domain(text, bare, option)
 
     return domain
 
@@ -63,13 +75,15 @@ def domain_of(raw: Any) -> Checked:
 
     `www.` is dropped; a free mailbox is no company, so it is absent.
     """
-    if raw.__class__ is not str:
-        return not_a("a string", raw)
-    bare = _bare(raw.strip().lower())
-    if bare:
+
+    def written(text: str) -> Checked:
+        bare = _bare(text.lower())
+        if bare is None:
+            return _no_domain(text, None)
         bare = bare.removeprefix("www.") if bare.count(".") > 1 else bare
         return ABSENT if bare in MAILBOXES else (bare, ())
-    return _no_domain(raw.strip(), None, ()) if raw.strip() else ABSENT
+
+    return from_text(raw, "a domain", "not-a-domain", written)
 
 
 def company_in(text: str) -> str | None:
@@ -87,50 +101,27 @@ def _judged(name: str, option: Option) -> Checked:
     return name, ()
 
 
-def _not_plain(text: str, option: Option) -> Checked:
-    name = text.lower()
-    bare = _bare(name)
-    if bare and name == f"{bare}.":
-        return _changed(bare, f"{shown(text)} ends with a dot", option)
-    if bare and name == bare and text.isascii():  # there were spaces around it
-        return _judged(bare, option)
-    is_name = not re.search(r"\A\.|[\s/@:?#\\<>\"'*]", name) and name.isprintable()
-    if bare and is_name and not text.isascii():
-        return _changed(bare, f"{shown(text)} is not ASCII", option)
-    return _no_domain(text, bare, (option,))
-
-
 def _changed(bare: str, message: str, option: Option) -> Checked:
     value, more = _judged(bare, option)
     return value, (issue("warning", "changed", message, f"it is sent as {bare}"), *more)
 
 
-def _no_domain(text: str, bare: str | None, options: tuple[Option, ...]) -> Checked:
+def _no_domain(text: str, bare: str | None, *options: Option) -> Checked:
     """Return the error for a text that is no domain; `bare` is the one that it holds."""
     name = text.lower()
-    if stands_for_nothing(text):
-        return nothing("not-a-domain", f"{shown(text)} is not a domain", text)
-    several = [each for each in re.split(r"[,;\s]+", name[:_LONGEST]) if each]
-    if len(several) > 1 and (first := _bare(several[0])):
-        hint = f"one event has one domain, such as {first}"
+    first, *others = [each for each in re.split(r"[,;\s]+", name[:_LONGEST]) if each] or [""]
+    if others and (one := _bare(first)):
+        hint = f"one event has one domain, such as {one}"
         return error("several-domains", f"{shown(text)} is not a domain", hint)
-    code, kind = _kind(name)
-    if code in ("mail-address", "url") and bare and options:
-        return error(code, f"{shown(text)} is {kind}", _mend(name, bare), *options)
-    return error(code, f"{shown(text)} is {kind}", _mend(name, bare))
-
-
-def _kind(name: str) -> tuple[str, str]:
     if _address(name):
-        return "ip-as-domain", "an IP address, not a domain"
-    if "@" in name and "/" not in name:
-        return "mail-address", "a mail address, not a domain"
-    if "/" in name or name.startswith("mailto:"):
-        return "url", "a URL, not a domain"
-    return "not-a-domain", "not a domain"
+        code, kind = "ip-as-domain", "an IP address, not a domain"
+    else:
+        code, kind = next(row[1:] for row in _KINDS if re.fullmatch(row[0], name))
+    mends = bare and code in ("mail-address", "url")
+    return error(code, f"{shown(text)} is {kind}", _hint(name, bare), *(options if mends else ()))
 
 
-def _mend(name: str, bare: str | None) -> str:
+def _hint(name: str, bare: str | None) -> str:
     address = _address(name) or _address(_host(name))
     if address:
         return f"an address belongs in `ip_addr`: {address}"
@@ -138,11 +129,7 @@ def _mend(name: str, bare: str | None) -> str:
         return f"{bare} is a mailbox provider: leave it out, and send `ip_addr`"
     if bare:
         return f"write {bare}"
-    if re.search(r"\S\s+\S", name):
-        return "a name is not enough; write its domain, such as acme.com"
-    if "." not in name.strip("."):
-        return "a domain has a dot, such as acme.com"
-    return "a domain has no underscore" if "_" in name else "such as acme.com"
+    return next(hint for pattern, hint in _MENDS if re.search(pattern, name.strip(".")))
 
 
 def _address(text: str) -> str | None:
@@ -165,16 +152,11 @@ def _bare(name: str) -> str | None:
     text = _host(name).strip(". \t>").removeprefix("*.")
     if "/" in name:
         text = text.removeprefix("www.")
-    text = _to_ascii(text)
+    if not text.isascii():
+        import idna
+
+        try:
+            text = idna.encode(text, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError, OverflowError):
+            return None
     return text if _DOMAIN.match(text) else None
-
-
-def _to_ascii(name: str) -> str:
-    if name.isascii():
-        return name
-    import idna
-
-    try:
-        return idna.encode(name, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError, OverflowError):
-        return ""

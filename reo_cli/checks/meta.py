@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reo_cli.checks.texts import EXACT_LIMIT
-from reo_cli.checks.values import ABSENT, Checked, error, issue, not_a
+from reo_cli.checks.values import ABSENT, EXACT_LIMIT, Checked, error, issue, not_a
 from reo_cli.readers.jsontext import Decoder, unkept
 from reo_cli.records import Issue
 from reo_cli.text import kind_of, shown
@@ -24,9 +23,9 @@ def meta_object(raw: Any) -> Checked:
         return error("wrong-type", f"{shown(raw)} is an array, not an object")
     if not isinstance(raw, str):
         return not_a("an object", raw)
-    if not raw.strip():
-        return ABSENT
     text = raw.strip(" \t\r\n")
+    if not text.strip():
+        return ABSENT
     decoder = Decoder()
     try:
         value, end = decoder.decode(text, 0)
@@ -46,14 +45,13 @@ def meta_object(raw: Any) -> Checked:
 def normal(meta: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
     """Sort the keys at every depth; also return what cannot be sent or will be changed."""
     found: dict[Issue, None] = {}
-    value = {name: meta[name] for name in sorted(meta)}
-    for name, each in value.items():
-        if each.__class__ is not str:
-            value[name] = _sorted(each, 3, found)  # `payload` and `meta` are the first two levels
-    return value, list(found)
+    # `payload` and `meta` are the first two levels
+    return {name: _sorted(meta[name], 3, found) for name in sorted(meta)}, list(found)
 
 
 def _sorted(value: Any, depth: int, found: dict[Issue, None]) -> Any:
+    if value.__class__ is str:
+        return value
     if isinstance(value, dict | list) and depth > DEPTH_LIMIT:
         found[issue("error", "too-deep", f"is nested deeper than {DEPTH_LIMIT} levels")] = None
         return None

@@ -5,7 +5,7 @@ memory does not grow and the answer is exact.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reo_cli.checks.content import blake2b
 from reo_cli.checks.scratch import on_disk, scratch
@@ -25,7 +25,8 @@ _SCHEMA = """
 """
 _ADD = "INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)"
 _REPEATED = """
-    SELECT later.*, first.*
+    SELECT later.content, first.content, later.text = first.text,
+           later.file, later.line, later.record, first.file, first.line, first.record
     FROM seen AS later
     JOIN (SELECT key, min(rowid) AS place FROM seen GROUP BY key HAVING count(*) > 1) AS repeated
     ON repeated.key = later.key
@@ -34,22 +35,11 @@ _REPEATED = """
 """
 
 
-class Seen(NamedTuple):
-    """One event: `content` is None when it has no id of its own, `text` a hash of its record."""
-
-    key: bytes
-    content: bytes | None
-    text: int
-    file: int
-    line: int
-    record: int
-
-
 class Repeats:
     """Takes events one by one; `find` then tells which came before."""
 
     def __init__(self) -> None:
-        self._rows: list[Seen] = []
+        self._rows: list[tuple[bytes, bytes | None, int, int, int, int]] = []
         self._database: Connection | None = None
         self._files: list[str] = []
 
@@ -66,38 +56,33 @@ class Repeats:
         else:
             text = str(event.event_id).encode()
             key, other = blake2b(text, digest_size=16, person=b"id").digest(), content
-        digest = hash(record.text.rstrip("\r\n"))
-        self._rows.append(Seen(key, other, digest, file, record.line, record.number))
+        as_read = hash(record.text.rstrip("\r\n"))
+        self._rows.append((key, other, as_read, file, record.line, record.number))
         if len(self._rows) >= BATCH:
             self._write()
 
-    def _write(self) -> None:
+    def _write(self) -> "Connection":
         with on_disk():
-            if self._database is None:
-                self._database = scratch(_SCHEMA)
+            self._database = self._database or scratch(_SCHEMA)
             self._database.executemany(_ADD, self._rows)
-            self._rows.clear()
+        self._rows.clear()
+        return self._database
 
     def find(self) -> Iterator[tuple[int, Issue]]:
         """Yield the index of a file and an issue for each event that came before; ReoError 74."""
-        if self._database is None and len({row.key for row in self._rows}) == len(self._rows):
+        if self._database is None and len({row[0] for row in self._rows}) == len(self._rows):
             return  # most files: nothing has to be written
-        self._write()
         with on_disk():
-            for row in self._database.execute(_REPEATED) if self._database else ():
-                later, first = Seen(*row[: len(row) // 2]), Seen(*row[len(row) // 2 :])
-                yield later.file, self._issue(later, first)
-
-    def _issue(self, later: Seen, first: Seen) -> Issue:
-        where = f"line {first.line}"
-        if first.file != later.file:
-            where = f"{self._files[first.file]}:{first.line}"
-        elif first.line == later.line:
-            where = f"record {first.record}"
-        found = repeat_issue(
-            where, later.content, first.content, same_text=later.text == first.text
-        )
-        return found._replace(file=self._files[later.file], line=later.line, record=later.record)
+            for row in self._write().execute(_REPEATED):
+                content, first_content, is_same_text, *places = row
+                file, line, number, first_file, first_line, first_number = places
+                where = f"line {first_line}"
+                if first_file != file:
+                    where = f"{self._files[first_file]}:{first_line}"
+                elif first_line == line:
+                    where = f"record {first_number}"
+                found = repeat_issue(where, content, first_content, same_text=is_same_text)
+                yield file, found._replace(file=self._files[file], line=line, record=number)
 
 
 def repeat_issue(

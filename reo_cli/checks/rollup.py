@@ -4,16 +4,17 @@ Stands between check and intake, for all inputs of a run together. Sums are kept
 few MiB and then lie in the scratch database, so memory does not grow with the number of buckets.
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence, Set
+import json
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reo_cli.checks.content import encode
 from reo_cli.checks.scratch import ScratchFailed, on_disk, scratch
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.events import Event
+from reo_cli.events import NAMES, Event
 from reo_cli.records import Record
 from reo_cli.text import pasted
 
@@ -25,9 +26,6 @@ IN_MEMORY = 6 * 1024 * 1024
 SUM_SIZE = 400
 """Bytes that a sum takes in memory beside its text, about."""
 
-SORTED_AT_ONCE = 8 * 1024
-"""KiB that SQLite sorts in memory before it writes."""
-
 LOOKED_AT = 5000
 """Events that are compared to tell in what they differ."""
 
@@ -37,12 +35,16 @@ FEW_SUMMED = 0.9
 TOLD_FROM = 10
 """Records from which on that is worth a word."""
 
+_WHO = frozenset("mode source activity_type ip_addr domain product_id event_at".split())
+"""Fields without which an event says nothing: nobody is told to leave them out."""
+
 _SCHEMA = """
+    PRAGMA cache_size=-8192;
     CREATE TABLE part (
-        bucket INTEGER, text BLOB, count INTEGER, input INTEGER, line INTEGER, record INTEGER
+        bucket INTEGER, text TEXT, count INTEGER, input INTEGER, line INTEGER, record INTEGER
     ) STRICT
-"""
-_MERGE = """
+"""  # 8 MiB are sorted in memory
+_WHOLE = """
     CREATE TEMP TABLE whole AS
     SELECT bucket, text, sum(count) AS count, min(rowid), input, line, record
     FROM part GROUP BY bucket, text ORDER BY bucket, text
@@ -73,14 +75,14 @@ class Plan(NamedTuple):
         return int(local.timestamp())
 
     @property
-    def end(self) -> int:
-        """Return the moment from which on events are left out: their bucket is not over."""
-        return self.now + 1 if self.until_now else self.start_of(self.now)
-
-    def named(self, start: int) -> str:
-        """Return a bucket as people call it: `2026-08-01`, of an hour with its time."""
+    def open_bucket(self) -> str:
+        """The bucket that is not over as people call it: `2026-08-01`, of an hour with its time."""
         form = "%Y-%m-%d %H:%M" if self.unit == "hour" else "%Y-%m-%d"
-        return datetime.fromtimestamp(start, self.zone).strftime(form)
+        return datetime.fromtimestamp(self.start_of(self.now), self.zone).strftime(form)
+
+    def begin(self) -> "RollUp":
+        """Return an empty roll-up."""
+        return RollUp(self)
 
 
 class RolledUp(NamedTuple):
@@ -116,28 +118,26 @@ class RollUp:
         """Events that were summed."""
         self.left_out = 0
         """Events whose bucket is not over."""
-        self._end = plan.end
+        self._end = plan.now + 1 if plan.until_now else plan.start_of(plan.now)
         self._start_of: Callable[[int], int] = lru_cache(65536)(plan.start_of)
-        self._sums: dict[tuple[int, bytes], list[int]] = {}
+        self._sums: dict[tuple[int, str], list[int]] = {}
         self._size = 0
         self._database = scratch(_SCHEMA)
-        self._database.execute(f"PRAGMA cache_size=-{SORTED_AT_ONCE}")
         self._groups: int | None = None
 
     def add(self, event: Event, at_input: int) -> None:
         """Add an event to its bucket; ReoError 74 when the disk is full."""
-        at = event.payload["event_at"]
+        rest = event.payload.copy()
+        count, at = rest.pop("count"), rest.pop("event_at")
         if at >= self._end:
             self.left_out += 1
             return
         self.records += 1
-        key = self._start_of(at), _but_count_and_time(event)
-        known = self._sums.get(key)
-        if known is not None:
-            known[0] += event.payload["count"]
+        key = self._start_of(at), encode(rest)
+        if known := self._sums.get(key):
+            known[0] += count
             return
-        record = event.record
-        self._sums[key] = [event.payload["count"], at_input, record.line, record.number]
+        self._sums[key] = [count, at_input, event.record.line, event.record.number]
         self._size += len(key[1]) + SUM_SIZE
         if self._size >= IN_MEMORY:
             self._write()
@@ -155,10 +155,9 @@ class RollUp:
         if self._groups is None:
             self._write()
             with _summing():
-                self._database.execute(_MERGE)
+                self._database.execute(_WHOLE)
                 self._database.execute("DROP TABLE part")
-                found = self._database.execute("SELECT count(*) FROM whole").fetchone()
-            self._groups = int(found[0])
+                (self._groups,) = self._database.execute("SELECT count(*) FROM whole").fetchone()
         return self._groups
 
     def events(self, names: Sequence[str]) -> Iterator[Event]:
@@ -171,32 +170,32 @@ class RollUp:
         with _summing():
             query = "SELECT bucket, text, count, input, line, record FROM whole ORDER BY rowid"
             for bucket, text, count, at, line, number in self._database.execute(query):
-                yield _event(bucket, text, count, Record(names[at], line, number, None, {}, ""))
+                record = Record(names[at], line, number, None, {}, "")
+                yield _event(record, {**json.loads(text), "count": count, "event_at": bucket})
 
     def differing(self) -> list[str]:
         """Name the fields in which events differ so much that next to nothing was summed.
 
-        Looks at the first few thousand, which stand in order: it is those behind the fields in
-        which events of one company agree that make the difference.
+        They have another value in most of the first few thousand, of which fewer would be left
+        without them.
         """
         if self.records < TOLD_FROM or self.groups < self.records * FEW_SUMMED:
             return []
         rows = self._database.execute("SELECT bucket, text FROM whole LIMIT ?", (LOOKED_AT,))
-        looked_at = [(bucket, _flat(text)) for bucket, text in rows]
-        names = {name for _, fields in looked_at for name in fields} - _WHO
-        values = {name: len({fields.get(name) for _, fields in looked_at}) for name in names}
-        most = len(looked_at) * FEW_SUMMED
-        if _distinct(looked_at, names) >= most:
+        looked_at = [{"event_at": bucket, **_flat(json.loads(text))} for bucket, text in rows]
+        values = {
+            name: len({each.get(name) for each in looked_at})
+            for name in {name for each in looked_at for name in each} - _WHO
+        }
+        names = [name for name, number in values.items() if number > len(looked_at) / 2]
+        left = {tuple(it for it in each.items() if it[0] not in names) for each in looked_at}
+        if len(left) >= len(looked_at) * FEW_SUMMED:
             return []
-        for name in sorted(names, key=lambda each: (values[each], each)):
-            if _distinct(looked_at, names - {name}) < most / 2:
-                names.discard(name)  # with it, events are still summed
         return sorted(names, key=lambda each: (-values[each], each))
 
     def result(self) -> RolledUp:
         """Return what came of it; nothing can be added any more."""
-        plan = self.plan
-        open_bucket = plan.named(plan.start_of(plan.now))
+        open_bucket = self.plan.open_bucket
         return RolledUp(self.records, self.groups, self.left_out, open_bucket, self.differing())
 
     def close(self) -> None:
@@ -204,51 +203,19 @@ class RollUp:
         self._database.close()
 
 
-_WHO = frozenset("mode source activity_type ip_addr domain product_id".split())
-"""Fields without which an event says nothing: nobody is told to leave them out."""
-
-
-def _but_count_and_time(event: Event) -> bytes:
-    """Return what must agree: the content without the values of `count` and `event_at`.
-
-    The parts before, between and behind them, and the `event_id`, with NULs between, which JSON
-    never holds. Both keys stand before `meta`, where others of that name could be, and a quote
-    inside a text is escaped.
-    """
-    before, _, rest = event.content.partition(b',"count":')
-    between, _, rest = rest.partition(b",")[2].partition(b'"event_at":')
-    behind = rest.partition(b",")[2]
-    given = event.event_id
-    end = b"" if given is None else encode(given).encode()
-    return b"\0".join((before, between, behind, end))
-
-
-def _event(bucket: int, text: bytes, count: int, record: Record) -> Event:
-    import json
-
-    before, between, behind, given = text.split(b"\0")
-    content = b'%b,"count":%d,%b"event_at":%d,%b' % (before, count, between, bucket, behind)
-    payload = json.loads(content)
-    event_id = json.loads(given) if given else None
+def _event(record: Record, whole: dict[str, Any]) -> Event:
+    event_id = whole.pop("event_id", None)
+    payload = {name: whole[name] for name in NAMES if name in whole}
+    content = encode(payload).encode()
     if event_id is not None:
         payload["event_id"] = event_id
     return Event(record, payload, content, event_id, timeless=False)
 
 
-def _flat(text: bytes) -> dict[str, str]:
-    payload = _event(0, text, 0, Record("", 0, 0, None, {}, "")).payload
-    meta = payload.pop("meta", {})
-    flat = {**payload, **{f"meta.{key}": value for key, value in meta.items()}}
-    return {name: repr(value) for name, value in flat.items()}
-
-
-def _distinct(rows: Sequence[tuple[int, dict[str, str]]], without: Set[str]) -> int:
-    """Count how many events there would be without some fields."""
-    kept = [
-        (bucket, *((name, value) for name, value in fields.items() if name not in without))
-        for bucket, fields in rows
-    ]
-    return len(set(kept))
+def _flat(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a payload, each key of `meta` as one."""
+    flat = {**payload, **{f"meta.{key}": each for key, each in payload.get("meta", {}).items()}}
+    return {name: repr(value) for name, value in flat.items() if name != "meta"}
 
 
 @contextmanager

@@ -46,19 +46,14 @@ def event_schema() -> Schema:
         "properties": {each.name: _property(each) for each in FIELDS},
         "patternProperties": {r"^meta\.[\s\S]": True},
         "additionalProperties": False,
-        "required": [each.name for each in FIELDS if each.required and each.default is None],
+        "required": [each.name for each in FIELDS if each.required],
         "anyOf": [{"required": [name], "properties": {name: _FILLED}} for name in _EITHER],
     }
 
 
 def _property(field: Field) -> Schema:
-    kind = _KINDS.get(field.kind) or {"enum": [*field.documented, *field.tolerated]}
-    if field.default is not None:
-        return {
-            "description": field.help,
-            "default": field.default,
-            "anyOf": [kind, {"type": "null"}, _BLANK],
-        }
+    kind = _KINDS.get(field.kind) or {"enum": [*field.values]}
+    told = {"description": field.help} | ({"default": field.default} if field.default else {})
     if field.required:
-        return {"description": field.help, **kind}
-    return {"description": field.help, "anyOf": [kind, {"type": "null"}, _BLANK]}
+        return {**told, **kind}
+    return {**told, "anyOf": [kind, {"type": "null"}, _BLANK]}

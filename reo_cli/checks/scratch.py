@@ -12,7 +12,8 @@ from reo_cli.errors import ExitCode, ReoError
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-CACHE_KIB = 1536
+_SETTINGS = "PRAGMA cache_size=-1536; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+"""Of what is read again, 1.5 MiB are kept in memory; nothing has to outlive a crash."""
 
 
 class ScratchFailed(ReoError):
@@ -29,11 +30,7 @@ def scratch(schema: str) -> "Connection":
     import sqlite3
 
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    database.execute("PRAGMA journal_mode=OFF")
-    database.execute("PRAGMA synchronous=OFF")
-    database.execute(schema)
-    database.execute("BEGIN")
+    database.executescript(f"{_SETTINGS} {schema}; BEGIN")
     return database
 
 

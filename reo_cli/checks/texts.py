@@ -6,21 +6,21 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from reo_cli.checks.values import ABSENT, NOTHING_HINT, Checked, Parser, error, issue, not_a, warned
+from reo_cli.checks.values import (
+    ABSENT,
+    EXACT_LIMIT,
+    NOTHING_HINT,
+    PLACEHOLDERS,
+    Checked,
+    Parser,
+    error,
+    issue,
+    not_a,
+    warned,
+)
 from reo_cli.events import Field
 from reo_cli.records import Issue
 from reo_cli.text import shown
-
-EXACT_LIMIT = 2**53
-"""Integers beyond it change in programs that read JSON numbers as doubles (RFC 8259, 6)."""
-
-_EMPTY_WORDS = frozenset(
-    [
-        *("null", "undefined", "nan", "none", "nil", "n/a", "-", "--", "\\n", "(none)", "(null)"),
-        *("(not set)", "[object object]", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!"),
-    ]
-)
-"""What programs write, in lower case, where they have no text."""
 
 _UNSEEN = "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]"
 """Characters that take no room or look like a space."""
@@ -45,14 +45,12 @@ def text(raw: Any) -> Checked:
 
 def _no_text(raw: str) -> Sequence[Issue]:
     """Warn of a text that most likely stands there because something went wrong."""
-    if raw.lower() in _EMPTY_WORDS:
+    if raw.lower() in PLACEHOLDERS:
         what = f"{shown(raw)} is sent as a text"
         return [issue("warning", "placeholder", what, NOTHING_HINT, ("--null", raw))]
-    if "{" in raw or "<%" in raw or raw[0] in "%$":
-        template = re.search(_TEMPLATE, raw)
-        if template:
-            what = f"{shown(raw)} holds a template that nothing filled in"
-            return [issue("warning", "template", what, "fill it in where the file is created")]
+    if ("{" in raw or "<%" in raw or raw[0] in "%$") and re.search(_TEMPLATE, raw):
+        what = f"{shown(raw)} holds a template that nothing filled in"
+        return [issue("warning", "template", what, "fill it in where the file is created")]
     if not raw.isprintable() and (strange := re.search(_UNSEEN, raw)):
         what = f"{shown(raw)} holds the character U+{ord(strange[0]):04X}, which nobody sees"
         hint = "to Reo.Dev it is another text: remove it"
@@ -86,26 +84,23 @@ def given_identifier(raw: Any) -> Checked:
 
 
 def one_of(field: Field) -> Parser:
-    """Return the parser of an enumeration; its `tolerated` values pass with a warning."""
-    values = (*field.documented, *field.tolerated)
-    default = ("--set", f"{field.name}={field.documented[0]}")
+    """Return the parser of an enumeration; all but its first value pass with a warning."""
+    first, *others = field.values
 
     def parse(raw: Any) -> Checked:
-        if raw in field.documented:
+        if raw == first:
             return raw, ()
         if not isinstance(raw, str):
             return not_a("a string", raw)
         if not raw.strip():
             return ABSENT
-        if raw in field.tolerated:
+        if raw in others:
             what = f"{raw} is documented for product data, not telemetry"
-            hint = f"telemetry has {' or '.join(field.documented)}"
-            return warned(raw, "product-data", what, hint)
+            return warned(raw, "product-data", what, f"telemetry has {first}")
         folded = raw.strip().upper().replace(" ", "_").replace("-", "_")
-        near = difflib.get_close_matches(folded[:40], values, 1, 0.5)
+        near = difflib.get_close_matches(folded[:40], field.values, 1, 0.5)
         hint = f"write {near[0]}" if near else "if it says something else"
-        return error(
-            "unknown-value", f"{shown(raw)} is not one of {', '.join(values)}", hint, default
-        )
+        what = f"{shown(raw)} is not one of {', '.join(field.values)}"
+        return error("unknown-value", what, hint, ("--set", f"{field.name}={first}"))
 
     return parse

@@ -7,17 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reo_cli.checks.dateformats import FORMATS, UNITS, Reading, format_issue, reader_of
-from reo_cli.checks.values import (
-    ABSENT,
-    Checked,
-    Parser,
-    error,
-    not_a,
-    nothing,
-    stands_for_nothing,
-    warned,
-)
+from reo_cli.checks.dateformats import FORMATS, UNITS, format_issue, misfit, seconds_in
+from reo_cli.checks.values import Checked, Parser, error, from_text, warned
 from reo_cli.text import shown
 
 FIRST_PLAUSIBLE = 1420070400
@@ -30,6 +21,7 @@ MOST_DIGITS = 12
 """Epoch seconds have no more; 13, 16 and 19 digits are other units."""
 
 DAY = 86_400
+YEAR_10000 = 253402300800
 
 _PLAIN = re.compile(
     r"(?:[12][0-9]{9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -42,9 +34,22 @@ _ISO = (
     r" ?(Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?(?: UTC)?)?)?\Z"
 )
 _DATE = r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2})"
-_UNIT_NAMES = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_NUMBER = r"\+?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:[.,][0-9]+)?"
+"""A number that is no epoch time only because of how it is written."""
+
+_UNITS = {13: ("ms", "milliseconds"), 16: ("us", "microseconds"), 19: ("ns", "nanoseconds")}
+"""The unit of a recent moment, by its digits."""
+
 _EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
 _EPOCH_OR_DATE = "write seconds since 1970 or a date such as 2026-01-31"
+_SPREADSHEET = (
+    "a spreadsheet shortened it and digits are lost: "
+    "format the column as a number without decimals and export again"
+)
+
+
+class Now(int):
+    """The run's own moment where `now` stands, to be told from a time that happens to be equal."""
 
 
 def moment(now: int, date_format: str | None = None) -> Parser:
@@ -54,7 +59,6 @@ def moment(now: int, date_format: str | None = None) -> Parser:
     format, or None. What is a time without any format stays one, but for digits in another unit.
     """
     unit = UNITS.get(date_format or "")
-    by_format = reader_of(date_format) if date_format and not unit else None
     latest = now + DAY
 
     def parse(raw: Any) -> Checked:
@@ -64,20 +68,21 @@ def moment(now: int, date_format: str | None = None) -> Parser:
             seconds = _seconds(raw)
             if FIRST_PLAUSIBLE <= seconds <= latest:
                 return seconds, ()
-        return other(raw)
-
-    def other(raw: Any) -> Checked:
-        text = raw
         if isinstance(raw, int | float) and not isinstance(raw, bool):
-            text = str(raw) if isinstance(raw, int) else f"{raw:.6f}"
-        if not isinstance(text, str):
-            return not_a("a time", raw)
-        text = text.strip()
-        if not text:
-            return ABSENT
+            raw = str(raw) if isinstance(raw, int) else f"{raw:.6f}"
+        return from_text(raw, "a time", "not-a-time", written)
+
+    def written(text: str) -> Checked:
         if text == "now":
-            return now, ()
-        return _plausible(_read(text, by_format, unit, latest), text, latest)
+            return Now(now), ()
+        if date_format and not unit:
+            seconds = seconds_in(text, date_format)
+            if seconds is not None:
+                return _plausible(seconds, text, latest)
+            if not re.match(f"{_DIGITS}|{_DATE}", text):
+                return misfit(text, date_format)
+        seconds, found = _read(text, unit, latest)
+        return (None, found) if seconds is None else _plausible(seconds, text, latest)
 
     return parse
 
@@ -106,16 +111,12 @@ def _seconds(raw: str) -> int:
     return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
 
 
-def _read(text: str, by_format: Reading | None, unit: int | None, latest: int) -> Checked:
-    digits = re.match(_DIGITS, text)
-    if by_format:
-        checked = by_format(text)
-        if checked[0] is not None or not (digits or re.match(_DATE, text)):
-            return checked
-    if digits:
+def _read(text: str, unit: int | None, latest: int) -> Checked:
+    if digits := re.match(_DIGITS, text):
         return _from_digits(digits[1], unit, latest)
-    iso = re.match(_ISO, text.upper())
-    return _from_iso(text, iso) if iso else _unknown(text, latest)
+    if iso := re.match(_ISO, text.upper()):
+        return _from_iso(text, iso)
+    return format_issue(text) or _unknown(text, latest)
 
 
 def _from_iso(text: str, iso: "re.Match[str]") -> Checked:
@@ -139,76 +140,57 @@ def _from_digits(digits: str, unit: int | None, latest: int) -> Checked:
     size = len(digits.lstrip("-"))
     if digits[0] == "0" and size > 1:
         return error("leading-zeros", f"{shown(digits)} has leading zeros", _EPOCH_OR_DATE)
-    for name, parts in UNITS.items():
-        if not unit and size == 9 + len(str(parts)) > 10 and digits[0] != "-":
-            hint = f"to read it as {int(digits) // parts}"
-            what = f"{digits} is in {_UNIT_NAMES[name]}, not seconds"
-            return error("epoch-unit", what, hint, ("--date-format", name))
+    if not unit and digits[0] != "-" and size in _UNITS:
+        name, words = _UNITS[size]
+        hint = f"to read it as {int(digits) // UNITS[name]}"
+        what = f"{digits} is in {words}, not seconds"
+        return error("epoch-unit", what, hint, ("--date-format", name))
     if size - len(str(unit or 1)) >= MOST_DIGITS:
-        return format_issue(digits) or error(
-            "not-a-time", f"{shown(digits)} is not a time in epoch seconds", _EPOCH_OR_DATE
-        )
+        what = f"{shown(digits)} is not a time in epoch seconds"
+        return format_issue(digits) or error("not-a-time", what, _EPOCH_OR_DATE)
     seconds = int(digits) // (unit or 1)
-    if 0 <= seconds < SMALLEST_EPOCH:
-        return _too_small(digits, seconds)
-    is_hour = size == 10 and seconds > latest and unit is None and digits.startswith("20")
-    return (is_hour and format_issue(digits)) or (seconds, ())
+    is_hour = not unit and size == 10 and seconds > latest and digits.startswith("20")
+    if (is_hour or 0 <= seconds < SMALLEST_EPOCH) and (known := format_issue(digits)):
+        return known
+    return _too_small(digits, seconds) if 0 <= seconds < SMALLEST_EPOCH else (seconds, ())
 
 
 def _too_small(digits: str, seconds: int) -> Checked:
-    known = format_issue(digits) if len(digits) == 8 else None
-    if known:
-        return known
-    what, hint = f"{digits} is too small for epoch seconds", _EPOCH_OR_DATE
+    hint = _EPOCH_OR_DATE
     if 20_000 <= seconds < 80_000:
         day = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=seconds)
         hint = f"a spreadsheet's day number: {day:%Y-%m-%d}; "
         hint += "format the column as a date and export again"
-    return error("epoch-too-small", what, hint)
+    return error("epoch-too-small", f"{digits} is too small for epoch seconds", hint)
 
 
 def _unknown(text: str, latest: int) -> Checked:
-    known = format_issue(text)
-    if known:
-        return known
+    """Return the error for a text that no format reads."""
     what = f"{shown(text)} is not a time"
-    if stands_for_nothing(text):
-        return nothing("not-a-time", what, text)
-    if text.lower() == "now":
-        return error("not-a-time", what, "write now")
     if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", text):
-        hint = "a spreadsheet shortened it and digits are lost: "
-        hint += "format the column as a number without decimals and export again"
-        return error("spreadsheet-number", what, hint)
-    is_grouped = re.fullmatch(r"\+?[0-9]{1,3}(?:,[0-9]{3})+", text)
-    plain = re.sub(r"[+,]" if is_grouped else r"\A\+|,[0-9]+\Z", "", text)
-    seconds = _from_digits(plain, None, latest)[0] if re.match(_DIGITS, plain) else None
-    if seconds is not None:
-        return error("not-a-time", what, f"write {seconds}")
-    if re.match(_DATE, text):
-        return error("not-a-time", what, "write it as 2026-01-31T12:30:15 or 12:30:15+01:00")
-    hint = "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format"
+        return error("spreadsheet-number", what, _SPREADSHEET)
+    number = re.fullmatch(_NUMBER, text)
+    seconds = _from_digits(number[1].replace(",", ""), None, latest)[0] if number else None
+    if text.lower() == "now" or seconds is not None:
+        hint = f"write {text.lower() if seconds is None else seconds}"
+    elif re.match(_DATE, text):
+        hint = "write it as 2026-01-31T12:30:15 or 12:30:15+01:00"
+    else:
+        hint = "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format"
     return error("not-a-time", what, hint)
 
 
-def _plausible(checked: Checked, text: str, latest: int) -> Checked:
-    seconds, found = checked
-    if seconds is None:
-        return checked
+def _plausible(seconds: int, text: str, latest: int) -> Checked:
+    """Return a moment, with a warning where it is old or in the future."""
     if seconds < 0:
         return error("before-1970", f"{shown(text)} is before 1970", "check the year")
     if FIRST_PLAUSIBLE <= seconds <= latest:
-        return seconds, found
-    day = _day(seconds)
+        return seconds, ()
+    day = "after the year 9999"
+    if seconds < YEAR_10000:
+        day = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
     shows = "" if text.startswith(day) else f" ({day})"
     if seconds < FIRST_PLAUSIBLE:
         return warned(seconds, "old-date", f"{shown(text)} is before 2015{shows}", "check the year")
     what = f"{shown(text)} is over a day in the future{shows}"
     return warned(seconds, "future-date", what, "check the year and the clock")
-
-
-def _day(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-    except (ValueError, OverflowError, OSError):
-        return "after the year 9999"

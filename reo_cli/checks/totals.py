@@ -1,5 +1,6 @@
 """What the valid events of a file add up to, in memory that does not grow with their number."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -33,36 +34,34 @@ class TotalsCounter:
 
     def __init__(self) -> None:
         self._count = 0
-        self._domains: set[str] = set()
-        self._ips: set[str] = set()
-        self._times: tuple[int, int] | None = None
+        self._first, self._last = sys.maxsize, -1
+        self._distinct: dict[str, set[str]] = {"domain": set(), "ip_addr": set()}
 
     def add(self, payload: Mapping[str, Any]) -> None:
         """Add one valid event."""
         self._count += payload["count"]
         at = payload["event_at"]
-        first, last = self._times or (at, at)
-        if not first <= at <= last or self._times is None:
-            self._times = min(at, first), max(at, last)
-        for name, known in (("domain", self._domains), ("ip_addr", self._ips)):
+        if at < self._first:
+            self._first = at
+        if at > self._last:
+            self._last = at
+        for name, known in self._distinct.items():
             if name in payload and len(known) <= MOST_DISTINCT:
                 known.add(payload[name])
 
     def merge(self, other: "TotalsCounter") -> None:
         """Add what another counter has added up."""
         self._count += other._count
-        if other._times:
-            first, last = self._times or other._times
-            self._times = min(first, other._times[0]), max(last, other._times[1])
-        for known, others in ((self._domains, other._domains), (self._ips, other._ips)):
+        self._first, self._last = min(self._first, other._first), max(self._last, other._last)
+        for name, known in self._distinct.items():
             if len(known) <= MOST_DISTINCT:
-                known |= others
+                known |= other._distinct[name]
 
     def result(self) -> Totals:
         """Return the totals."""
-        first, last = self._times or (None, None)
-        return Totals(self._count, _distinct(self._domains), _distinct(self._ips), first, last)
-
-
-def _distinct(known: set[str]) -> Distinct:
-    return Distinct(min(len(known), MOST_DISTINCT), estimated=len(known) > MOST_DISTINCT)
+        domains, ips = (
+            Distinct(min(len(known), MOST_DISTINCT), len(known) > MOST_DISTINCT)
+            for known in self._distinct.values()
+        )
+        span = (self._first, self._last) if self._last >= 0 else (None, None)
+        return Totals(self._count, domains, ips, *span)

@@ -1,7 +1,8 @@
 """Files → `Validation`: the same reading and checks as `send-file`, without network or key."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.checks.checker import Checker
@@ -16,7 +17,7 @@ from reo_cli.readers.source import Source, open_source, share_read
 from reo_cli.records import Issue, Record
 
 if TYPE_CHECKING:
-    from reo_cli.checks.rollup import Plan, RolledUp, RollUp
+    from reo_cli.checks.rollup import Plan, RolledUp
 
 Progress = Callable[[int, float | None], None]
 """Told the number of records read so far, now and then, and for one file how much of its bytes."""
@@ -38,16 +39,20 @@ class FileResult:
     def __init__(
         self, file: str, read: int = 0, invalid: int = 0, errors: int = 0, warnings: int = 0
     ) -> None:
-        self.file = file
-        self.read = read
-        self.invalid = invalid
-        self.errors = errors
-        self.warnings = warnings
+        self.file, self.read, self.invalid = file, read, invalid
+        self.errors, self.warnings = errors, warnings
 
     @property
     def valid(self) -> int:
         """Records without an error."""
         return self.read - self.invalid
+
+    def note(self, issues: Sequence[Issue], log: IssueLog) -> int:
+        """Count issues of it; return how many are errors."""
+        warnings, errors = log.warnings, log.add(issues)
+        self.warnings += log.warnings - warnings
+        self.errors += errors
+        return errors
 
 
 class Validation(NamedTuple):
@@ -100,130 +105,81 @@ def validate(
     what was wrong with the first such is in `Validation.error`. A signal ends it with what was
     found so far.
     """
-    rollup = None
-    if roll_up:
-        from reo_cli.checks.rollup import RollUp
+    rollup = roll_up.begin() if roll_up else None
+    repeats, totals = Repeats(), TotalsCounter()
+    files: list[FileResult] = []
+    error = rolled_up = None
+    repeated = 0
 
-        rollup = RollUp(roll_up)
-    run = _Run(options, checker, log, progress, rollup, is_one=len(names) == 1)
-    error: ReoError | None = None
-    rolled_up = None
-    try:
-        if options.sql:
-            error = run.read_query(names)
-        else:
-            for name in names:
-                fault = run.read_file(name, lambda name=name: open_source(name))  # type: ignore[misc]
-                error = error or fault
-        run.find_repeats()
-        rolled_up = rollup.result() if rollup else None
-    except ReoError as stop:  # a signal, or no room for what must be remembered
-        error = stop
-    places = {name: at for at, name in enumerate(names)}
-    issues = sorted(
-        log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
-    )
-    totals, hints = run.totals.result(), log.commands(options)
-    return Validation(run.files, totals, issues, error, run.repeated, hints, rolled_up)
-
-
-class _Run:
-    def __init__(
-        self,
-        options: ReadOptions,
-        checker: Checker,
-        log: IssueLog,
-        progress: Progress,
-        rollup: "RollUp | None",
-        *,
-        is_one: bool,
-    ) -> None:
-        self._options = options
-        self._checker = checker
-        self._log = log
-        self._progress = progress
-        self._is_one = is_one
-        self._read = 0
-        self._repeats = Repeats()
-        self._rollup = rollup
-        self.repeated = 0
-        self.files: list[FileResult] = []
-        self.totals = TotalsCounter()
-
-    def read_query(self, names: Sequence[str]) -> ReoError | None:
-        """Read and check the rows of `--sql` over all inputs, which are one input."""
-        from reo_cli.readers.sql import NAME, queried
-
-        def opened() -> Source:
-            with ExitStack() as stack:
-                sources = [stack.enter_context(closing(open_source(name))) for name in names]
-                rows, self._options = queried(sources, self._options)
-            return rows
-
-        return self.read_file(NAME, opened)
-
-    def read_file(self, name: str, opened: Callable[[], Source]) -> ReoError | None:
-        """Read and check one input; return what kept it from being read to its end (66, 74).
-
-        Raises ReoError for what ends the run.
-        """
-        result = FileResult(name)
-        self.files.append(result)
-        self._repeats.begin_file(name)
-        totals = TotalsCounter()
+    def check_file(name: str, opened: Callable[[], tuple[Source, ReadOptions]]) -> None:
+        result, own = FileResult(name), TotalsCounter()
+        files.append(result)
+        repeats.begin_file(name)
+        keep = partial(rollup.add, at_input=len(files) - 1) if rollup else repeats.add
         try:
-            with closing(opened()) as source:
-                self._source = source
-                self._check_all(read(source, self._options), result, totals)
+            source, reading = opened()
+            with closing(source):
+                for event in _checked(read(source, reading), result, checker, log):
+                    if event is not None:
+                        own.add(event.payload)
+                        keep(event)
+                    if not result.read % PROGRESS_EVERY:
+                        share = share_read([source]) if len(names) == 1 else None
+                        progress(sum(each.read for each in files), share)
                 source.verify_unchanged()
         except (Interrupted, ScratchFailed):
             raise
         except ReoError as fault:
             result.error = system_limit(fault) or fault
         finally:
-            self._read += result.read
-            result.totals = totals.result()
-            self.totals.merge(totals)
-        return result.error
+            result.totals = own.result()
+            totals.merge(own)
 
-    def _check_all(
-        self, items: Iterator[Record | Issue], result: FileResult, totals: TotalsCounter
-    ) -> None:
-        check, add, keep = self._checker.check, totals.add, self._keeper()
-        for item in items:
-            if isinstance(item, Issue):
-                self._note(result, [item])
-                continue
-            if item.left_out:
-                result.skipped += 1
-                continue
-            event, issues = check(item)
-            errors = self._note(result, issues) if issues else 0
-            if event is None or errors:
-                result.invalid += 1
-            else:
-                add(event.payload)
-                keep(event)
+    try:
+        if options.sql:
+            from reo_cli.readers.sql import NAME
+
+            check_file(NAME, lambda: _queried(names, options))
+        for name in () if options.sql else names:
+            check_file(name, lambda: (open_source(name), options))  # noqa: B023 - called at once
+        for at, issue in repeats.find():
+            errors = files[at].note([issue], log)
+            files[at].invalid += errors
+            repeated += errors
+        rolled_up = rollup.result() if rollup else None
+    except ReoError as stop:  # a signal, or no room for what must be remembered
+        error = stop
+    error = error or next((each.error for each in files if each.error), None)
+    places = {name: at for at, name in enumerate(names)}
+    issues = sorted(
+        log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
+    )
+    hints = log.commands(options)
+    return Validation(files, totals.result(), issues, error, repeated, hints, rolled_up)
+
+
+def _queried(names: Sequence[str], options: ReadOptions) -> tuple[Source, ReadOptions]:
+    """Return the rows of `--sql` over all inputs, which are one input."""
+    from reo_cli.readers.sql import queried
+
+    with ExitStack() as stack:
+        sources = [stack.enter_context(closing(open_source(name))) for name in names]
+        return queried(sources, options)
+
+
+def _checked(
+    items: Iterable[Record | Issue], result: FileResult, checker: Checker, log: IssueLog
+) -> Iterator[Event | None]:
+    """Yield the event of each record, None for one that is not valid, and count them."""
+    for item in items:
+        if isinstance(item, Issue):
+            result.note([item], log)
+        elif item.left_out:
+            result.skipped += 1
+        else:
+            event, issues = checker.check(item)
             result.read += 1
-            if not result.read % PROGRESS_EVERY:
-                share = share_read([self._source]) if self._is_one else None
-                self._progress(self._read + result.read, share)
-
-    def _keeper(self) -> Callable[[Event], None]:
-        """Return what is done with a valid event: those of a roll-up are meant to repeat."""
-        rollup, at = self._rollup, len(self.files) - 1
-        return self._repeats.add if rollup is None else lambda event: rollup.add(event, at)
-
-    def _note(self, result: FileResult, issues: Sequence[Issue]) -> int:
-        warnings = self._log.warnings
-        errors = self._log.add(issues)
-        result.errors += errors
-        result.warnings += self._log.warnings - warnings
-        return errors
-
-    def find_repeats(self) -> None:
-        """Note the events that came before, which is known only when all are read."""
-        for at, issue in self._repeats.find():
-            errors = self._note(self.files[at], [issue])
-            self.files[at].invalid += errors
-            self.repeated += errors
+            if (issues and result.note(issues, log)) or event is None:
+                result.invalid += 1
+                event = None
+            yield event

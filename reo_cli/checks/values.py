@@ -22,9 +22,18 @@ Option = tuple[str, str]
 
 ABSENT: Checked = (None, ())
 
-_NOTHING = (
-    r"(?i)(?:null|undefined|unknown|none|nil|nan|n/?a|\?|-+|\\n|\((?:none|null|not set|empty)\))\Z"
-)
+EXACT_LIMIT = 2**53
+"""Integers beyond it change in programs that read JSON numbers as doubles (RFC 8259, 6)."""
+
+PLACEHOLDERS = frozenset(
+    "null undefined nan none nil n/a - -- \\n (none) (null) #n/a #ref! #value! #name? #div/0!"
+    " #num!".split()
+) | {"(not set)", "[object object]"}
+"""What programs write, in lower case, where they have nothing."""
+
+_UNKNOWN = frozenset("unknown na ? --- (empty)".split())
+"""What people write there; as a text of its own it may mean something."""
+
 NOTHING_HINT = "leave it empty where it is not known"
 
 
@@ -59,16 +68,6 @@ def warned(value: Any, code: str, message: str, hint: str = "", *options: Option
     return value, (issue("warning", code, message, hint, *options),)
 
 
-def stands_for_nothing(text: str) -> bool:
-    """Tell whether a text is how people and programs write that there is no value."""
-    return bool(re.match(_NOTHING, text.strip()))
-
-
-def nothing(code: str, message: str, raw: str) -> Checked:
-    """Return the error for a text that stands for no value where a value belongs."""
-    return error(code, message, NOTHING_HINT, ("--null", raw.strip()))
-
-
 def not_a(expected: str, raw: Any, hint: str = "") -> Checked:
     """Return the error for a value of another JSON type; null is absent."""
     if raw is None:
@@ -76,3 +75,18 @@ def not_a(expected: str, raw: Any, hint: str = "") -> Checked:
     if isinstance(raw, list | dict):
         return error("wrong-type", f"is {kind_of(raw)}, not a single value")
     return error("wrong-type", f"{shown(raw)} is {kind_of(raw)}, not {expected}", hint)
+
+
+def from_text(raw: Any, expected: str, code: str, read: Callable[[str], Checked]) -> Checked:
+    """Read a value that is written as text, without the space around it.
+
+    A blank is absent; a text that stands for nothing is the error `code`.
+    """
+    if not isinstance(raw, str):
+        return not_a(expected, raw)
+    text = raw.strip()
+    if not text:
+        return ABSENT
+    if text.lower() in PLACEHOLDERS | _UNKNOWN:
+        return error(code, f"{shown(text)} is not {expected}", NOTHING_HINT, ("--null", text))
+    return read(text)

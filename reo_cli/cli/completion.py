@@ -56,7 +56,7 @@ def values_of(name: str) -> Callable[[str], list[Offer]]:
     def offer(_incomplete: str) -> list[Offer]:
         from reo_cli.events import BY_NAME
 
-        return _plain([*BY_NAME[name].documented, *BY_NAME[name].tolerated])
+        return _plain(BY_NAME[name].values)
 
     return offer
 

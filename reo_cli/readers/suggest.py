@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from reo_cli.events import BY_FOLDED, FIELDS, folded
 from reo_cli.readers.columns import as_text
 
-_ALSO = {folded(word): each.name for each in FIELDS for word in each.also}
+_ALSO = {folded(word): each.name for each in FIELDS for word in each.also.split()}
 
 _LAST_WORDS = {
     "event_at": "at date time timestamp datetime ts day",
