@@ -14,12 +14,9 @@ import tomlkit
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import Sources, resolve
-from reo_cli.settings import files as configfile
 from reo_cli.settings.edit import require_known, set_values, unset
-from reo_cli.settings.files import check, line_of
+from reo_cli.settings.files import line_of, load
 from tests.conftest import CANARY as KEY
-
-PATH = Path("/home/ann/config.toml")
 
 
 @pytest.fixture
@@ -75,20 +72,20 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("text", "where", "hint"), FAULTS)
-def test_faults_name_file_line_and_key(text: str, where: str, hint: str) -> None:
+def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: str) -> None:
+    write(path, text)
     with pytest.raises(ReoError) as caught:
-        check(PATH, text)
+        load(path)
     assert caught.value.exit_code is ExitCode.CONFIG
-    assert caught.value.message.startswith(
-        f"{PATH}:{where}" if where[0] != ":" else f"{PATH}{where}"
-    )
+    assert caught.value.message.startswith(f"{path}:{where}".replace("::", ":"))
     assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ['api_key = "canary" x', 'api_key = "canary', "api_key = canary"])
-def test_a_syntax_error_beside_the_key_does_not_show_it(text: str) -> None:
+def test_a_syntax_error_beside_the_key_does_not_show_it(path: Path, text: str) -> None:
+    write(path, text)
     with pytest.raises(ReoError) as caught:
-        check(PATH, text)
+        load(path)
     assert "canary" not in f"{caught.value.message} {caught.value.hint}"
 
 
@@ -96,23 +93,23 @@ def test_a_file_that_is_no_text_is_named_with_its_line(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"timeout = 1\n# caf\xe9\n")
     with pytest.raises(ReoError, match=f"{path}:2: the config file is not UTF-8"):
-        configfile.load(path)
+        load(path)
     path.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(ReoError, match="larger than 1 MiB"):
-        configfile.load(path)
+        load(path)
     path.unlink()
     path.mkdir()
     with pytest.raises(ReoError, match="cannot read") as caught:
-        configfile.load(path)
+        load(path)
     assert caught.value.exit_code is ExitCode.CONFIG
 
 
 def test_what_the_file_may_look_like(path: Path) -> None:
     write(path, '\ufefftimeout = 2.5\r\naccount = ""\r\n[profiles."my own"]\r\nrate = "3"\r\n')
-    config = configfile.load(path)
+    config = load(path)
     assert config == {None: {"timeout": "2.5"}, "my own": {"rate": "3"}}
-    assert configfile.load(path.with_name("missing.toml")) == {}
-    assert configfile.load(path / "below-a-file") == {}
+    assert load(path.with_name("missing.toml")) == {}
+    assert load(path / "below-a-file") == {}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +196,7 @@ def test_a_value_is_set_and_removed_and_comments_stay(
     set_values(path, profile, {key: text}, path.parent)
     new = path.read_bytes().decode()
     assert found(tomllib.loads(new), keys) == value
-    check(path, new)
+    load(path)
     for comment in (line.partition("#")[2] for line in document.splitlines() if "#" in line):
         assert f"#{comment}" in new
     assert unset(path, profile, key)
@@ -262,7 +259,7 @@ def test_what_reo_does_not_know_can_be_removed(path: Path) -> None:
     write(path, "timeot = 3\n[profiles.a]\nmapp = 1\n")
     assert unset(path, None, "timeot")
     assert unset(path, "a", "mapp")
-    assert configfile.load(path) is not None
+    assert load(path) is not None
     with pytest.raises(ReoError, match="no setting"):
         unset(path, None, "colour")
 

@@ -184,7 +184,8 @@ def _target(profile: str | None) -> tuple[Path, str | None]:
     """Return the config file to write, and the profile in it; raises ReoError 78."""
     import os
 
-    from reo_cli.settings.files import cleaned, config_path
+    from reo_cli.settings.files import config_path
+    from reo_cli.settings.resolve import cleaned
 
     variables = cleaned(os.environ, "the environment", [])
     return config_path(variables.get("config"), Path()), profile or variables.get("profile")

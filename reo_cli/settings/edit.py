@@ -8,7 +8,6 @@ never guessed at: one that does not parse is left as it is.
 import os
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,10 @@ def write(path: Path, profile: str | None, values: Mapping[str, Any]) -> None:
     table = new if profile is None else new.setdefault("profiles", {}).setdefault(profile, {})
     for name, value in values.items():
         *above, key = name.split(".")
-        reduce(lambda below, each: below.setdefault(each, {}), above, table)[key] = value
+        node = table
+        for each in above:
+            node = node.setdefault(each, {})
+        node[key] = value
     try:
         tables_of(new)
     except Fault as fault:

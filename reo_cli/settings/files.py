@@ -14,8 +14,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any, Literal
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.guard import QUOTED
-from reo_cli.settings.table import BY_KEY, CHOICES, READING, VARIABLES, Setting, nearest, parse
+from reo_cli.settings.table import BY_KEY, CHOICES, READING, Setting, nearest, parse
 
 FILE_LIMIT = 1024 * 1024
 """The largest settings file in bytes."""
@@ -28,19 +27,15 @@ NOT_FROM_A_FOUND_FILE = frozenset(
 NEVER_FROM_A_FILE = r"(?i)(https?|all|no)_proxy|(requests|curl)_ca_bundle|ssl_cert_(file|dir)"
 """Proxies and certificates come from the real environment only."""
 
-_XDG = {
-    "config": ("XDG_CONFIG_HOME", "~/.config"),
-    "state": ("XDG_STATE_HOME", "~/.local/state"),
-}
+_USUAL = {"config": "~/.config", "state": "~/.local/state"}
 """The folders of the XDG Base Directory Specification, which asks to ignore relative ones."""
 
 
 def user_folder(kind: Literal["config", "state"]) -> Path | None:
     """Return the user config or state folder of reo, None when the system knows no home."""
     if sys.platform == "linux":  # platformdirs is 4 % of the start of every command
-        variable, usual = _XDG[kind]
-        given = Path(os.environ.get(variable, "").strip())
-        folder = (given if given.is_absolute() else Path(os.path.expanduser(usual))) / "reo"  # noqa: PTH111 - never raises
+        given = Path(os.environ.get(f"XDG_{kind.upper()}_HOME", "").strip())
+        folder = (given if given.is_absolute() else expanded(Path(), _USUAL[kind])) / "reo"
     else:
         import platformdirs
 
@@ -49,44 +44,9 @@ def user_folder(kind: Literal["config", "state"]) -> Path | None:
     return folder if folder.is_absolute() else None
 
 
-def default_ledger() -> Path | None:
-    """Return where the ledger is unless a setting says so, None without a home."""
-    folder = user_folder("state")
-    return folder and folder / "ledger.db"
-
-
 def expanded(base: Path, text: str) -> Path:
-    """Return a path as it was meant: `~` opened, and relative to `base`."""
-    try:
-        return base / Path(text).expanduser()
-    except RuntimeError:  # no home: it stays a name
-        return base / text
-
-
-def cleaned(variables: Mapping[str, str], where: str, warnings: list[str]) -> dict[str, str]:
-    """Return the variables of reo by setting, as they are meant; likely mistakes are warnings.
-
-    Blanks around a value are dropped, since `docker --env-file`, `$(cat …)` and Windows leave line
-    ends there, and a blank variable is absent. A key is cleaned and checked as one. Raises
-    ReoError 78 for a control character that is left, and for what is not UTF-8.
-    """
-    found = {}
-    for name, text in variables.items():
-        bare = text.strip()
-        if not name.startswith("REO_") or not bare:
-            continue
-        if name in VARIABLES:
-            found[name.removeprefix("REO_").lower()] = text if name == "REO_API_KEY" else bare
-        elif near := nearest(name, VARIABLES):
-            warnings.append(f"`{name}` in {where} is not a setting: did you mean `{near}`?")
-        if name == "REO_API_KEY":
-            continue
-        if re.search(r"[\0-\x1f\x7f-\x9f\ud800-\udfff]", bare):
-            message = f"`{name}` in {where} holds a control character or is not UTF-8"
-            raise ReoError(ExitCode.CONFIG, "control_character", message, "write it anew")
-        if name in VARIABLES and re.fullmatch(QUOTED, bare):
-            warnings.append(f"`{name}` in {where} stands in quotes, which are taken as part of it")
-    return found
+    """Return a path as it was meant: relative to `base`, `~` opened where there is a home."""
+    return base / os.path.expanduser(text)  # noqa: PTH111 - it never raises
 
 
 def load_env(path: Path, name: str, *, found: bool, warnings: list[str]) -> dict[str, str]:
@@ -113,8 +73,7 @@ def load_env(path: Path, name: str, *, found: bool, warnings: list[str]) -> dict
     is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     if is_utf16 and (not found or "REO_" in raw.decode("utf-16", "replace")):
         raise _env_fault(name, "is UTF-16", "save it as UTF-8, or give --no-env-file")
-    values = _bindings(name, raw.decode("utf-8-sig", "surrogateescape"), found, warnings)
-    return cleaned(values, f"`{name}`", warnings)
+    return _bindings(name, raw.decode("utf-8-sig", "surrogateescape"), found, warnings)
 
 
 def _bindings(name: str, text: str, found: bool, warnings: list[str]) -> dict[str, str]:
@@ -166,9 +125,21 @@ def config_path(given: str | None, cwd: Path) -> Path:
 
 
 def load(path: Path) -> Tables:
-    """Read and check the config file; empty when there is none. Raises ReoError 78."""
+    """Read and check the config file; empty when there is none.
+
+    Raises ReoError 78 with file and line of what is no TOML, and the key of what is not as it must.
+    """
     text = read(path)
-    return {} if text is None else check(path, text)
+    if text is None:
+        return {}
+    try:
+        return tables_of(parsed(path, text))
+    except Fault as fault:
+        name, problem, hint = fault.args
+        line = line_of(text, name)
+        place = f"{path}:{line}" if line else path
+        message = f"{place}: `{name}`: {problem}"
+        raise ReoError(ExitCode.CONFIG, "config_value", message, hint) from None
 
 
 def read(path: Path) -> str | None:
@@ -215,26 +186,14 @@ def _broken(place: str, problem: str) -> ReoError:
     return ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand; reo changes nothing")
 
 
-def check(path: Path, text: str) -> Tables:
-    """Check every key and value of the file. Raises ReoError 78 with file, line and key."""
-    try:
-        return tables_of(parsed(path, text))
-    except Fault as fault:
-        name, problem, hint = fault.args
-        line = line_of(text, name)
-        place = f"{path}:{line}" if line else path
-        message = f"{place}: `{name}`: {problem}"
-        raise ReoError(ExitCode.CONFIG, "config_value", message, hint) from None
-
-
 def tables_of(document: Mapping[str, Any]) -> Tables:
     """Return the top level and the profiles of a document. Raises Fault."""
     profiles = _mapping("profiles", document.get("profiles", {}), "`[profiles.NAME]`")
     top = {key: value for key, value in document.items() if key != "profiles"}
     tables: dict[str | None, dict[str, Any]] = {None: _table("", top)}
     for name, value in profiles.items():
-        own = _mapping(f"profiles.{name}", value, f"`[profiles.{name}]`")
-        tables[name] = _table(f"profiles.{name}.", own)
+        place = f"profiles.{name}"
+        tables[name] = _table(f"{place}.", _mapping(place, value, f"`[{place}]`"))
     return tables
 
 

@@ -4,23 +4,27 @@ Each level that names a setting is a candidate for it; `resolve` is the only pla
 chosen. A key file is not read here but when the key is asked for (`Settings.require_key`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import files
+from reo_cli.settings.guard import QUOTED
 from reo_cli.settings.table import (
     BY_KEY,
     EMPTY_KEY,
     NO_KEY,
     READING,
     SETTINGS,
+    VARIABLES,
     Scalar,
     Setting,
     Settings,
     Value,
     masked,
+    nearest,
     parse,
 )
 
@@ -95,7 +99,7 @@ def resolve(sources: Sources) -> Settings:
     profile, and an endpoint from `.env` without its key (design.md, Settings).
     """
     warnings: list[str] = []
-    own = files.cleaned(sources.environ, "the environment", warnings)
+    own = cleaned(sources.environ, "the environment", warnings)
     env_file = _env_file(sources, warnings)
     variables = own if sources.env_file is None else {**env_file.texts, **own}
     path = files.config_path(variables.get("config"), sources.cwd)
@@ -130,12 +134,39 @@ def resolve(sources: Sources) -> Settings:
     )
 
 
+def cleaned(variables: Mapping[str, str], where: str, warnings: list[str]) -> dict[str, str]:
+    """Return the variables of reo by setting, as they are meant; likely mistakes are warnings.
+
+    Blanks around a value are dropped, since `docker --env-file`, `$(cat …)` and Windows leave line
+    ends there, and a blank variable is absent. A key is cleaned and checked as one. Raises
+    ReoError 78 for a control character that is left, and for what is not UTF-8.
+    """
+    found = {}
+    for name, text in variables.items():
+        bare = text.strip()
+        if not name.startswith("REO_") or not bare:
+            continue
+        if name in VARIABLES:
+            found[name.removeprefix("REO_").lower()] = text if name == "REO_API_KEY" else bare
+        elif near := nearest(name, VARIABLES):
+            warnings.append(f"`{name}` in {where} is not a setting: did you mean `{near}`?")
+        if name == "REO_API_KEY":
+            continue
+        if re.search(r"[\0-\x1f\x7f-\x9f\ud800-\udfff]", bare):
+            message = f"`{name}` in {where} holds a control character or is not UTF-8"
+            raise ReoError(ExitCode.CONFIG, "control_character", message, "write it anew")
+        if name in VARIABLES and re.fullmatch(QUOTED, bare):
+            warnings.append(f"`{name}` in {where} stands in quotes, which are taken as part of it")
+    return found
+
+
 def _env_file(sources: Sources, warnings: list[str]) -> Level:
     name, is_found = str(sources.env_file or ".env"), sources.env_file is None
     path = sources.cwd / name
     texts: dict[str, str] = {}
     if sources.use_env_file:
-        texts = files.load_env(path, name, found=is_found, warnings=warnings)
+        variables = files.load_env(path, name, found=is_found, warnings=warnings)
+        texts = cleaned(variables, f"`{name}`", warnings)
     elif not is_found:
         message = "`--env-file` and `--no-env-file` exclude each other"
         raise ReoError(ExitCode.USAGE, "env_file", message)
@@ -213,7 +244,8 @@ def _chosen(setting: Setting, levels: Sequence[Level]) -> tuple[Scalar | Path | 
     key = setting.key
     best = _first(levels, key)
     if best is None:
-        default = files.default_ledger() if key == "ledger" else setting.default
+        state = files.user_folder("state") if key == "ledger" else None
+        default = state / "ledger.db" if state else setting.default
         return default, Value(key, default)
     level, value = best[0], best[0].value(key)
     is_used = key not in KEYS or best == _first(levels, *KEYS)
