@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import Settings, Sources, resolve
@@ -18,18 +18,17 @@ from reo_cli.settings.table import masked
 
 if TYPE_CHECKING:
     from reo_cli.client import Target
-    from reo_cli.client.answers import Fault
+    from reo_cli.client.timed import Attempt
 
 Status = Literal["ok", "warning", "failed"]
 
-SQLITE_MAGIC = b"SQLite format 3\0"
 PACKAGES = ("typer", "requests", "urllib3", "rich", "certifi")
 
 NO_KEY = "no-key-is-sent"
 """Stands in for the key where the client wants one; the request that holds it is never sent."""
 
-STEPS = ("tcp", "proxy", "tls")
-"""What an attempt does once it has an address."""
+STEPS = ("dns", "tcp", "proxy", "tls", "answer")
+"""What an attempt does, one after the other."""
 
 CLOCK_TOLERANCE = 60
 """Seconds that clocks may differ before it is worth a warning."""
@@ -53,11 +52,6 @@ def ok(name: str, message: str) -> Check:
     return Check(name, "ok", message)
 
 
-def warning(name: str, message: str, hint: str = "") -> Check:
-    """Return a finding that does not stop an upload."""
-    return Check(name, "warning", message, hint)
-
-
 def failed(name: str, error: ReoError) -> Check:
     """Return the finding of an error that a send would end with."""
     return Check(name, "failed", error.message, error.hint, error.exit_code)
@@ -66,7 +60,7 @@ def failed(name: str, error: ReoError) -> Check:
 def examine(sources: Sources, now: float) -> Iterator[Check]:
     """Give every finding in the order in which an upload would come upon it.
 
-    `now` is this machine's time in epoch seconds. Waits for the network up to twice the `timeout`
+    `now` is this machine's time in epoch seconds. Waits for the network up to the `timeout`
     setting.
     """
     settings, broken = _settings(sources)
@@ -80,6 +74,16 @@ def examine(sources: Sources, now: float) -> Iterator[Check]:
     yield _versions()
 
 
+def verdict(checks: Sequence[Check]) -> tuple[Status, ExitCode]:
+    """Sum up: 78 when the configuration is at fault, else 69 for the network, else 0."""
+    codes = {check.code for check in checks if check.status == "failed"}
+    if codes == {ExitCode.UNAVAILABLE}:
+        return "failed", ExitCode.UNAVAILABLE
+    if codes:
+        return "failed", ExitCode.CONFIG
+    return ("warning" if any(check.status == "warning" for check in checks) else "ok"), ExitCode.OK
+
+
 def _settings(sources: Sources) -> tuple[Settings | None, ReoError | None]:
     """Resolve as a send would; when only the endpoint is at fault, go on without it."""
     try:
@@ -90,26 +94,15 @@ def _settings(sources: Sources) -> tuple[Settings | None, ReoError | None]:
         return resolve(sources._replace(offline=True)), error
 
 
-def verdict(checks: Sequence[Check]) -> tuple[Status, ExitCode]:
-    """Sum up: 78 when the configuration is at fault, else 69 for the network, else 0."""
-    codes = {check.code for check in checks if check.status == "failed"}
-    if codes:
-        return "failed", ExitCode.UNAVAILABLE if codes == {
-            ExitCode.UNAVAILABLE
-        } else ExitCode.CONFIG
-    return ("warning" if any(check.status == "warning" for check in checks) else "ok"), ExitCode.OK
-
-
 def _config_checks(settings: Settings) -> Iterator[Check]:
     """Say which config file is read and its mode, and repeat every warning about settings."""
     path = settings.config_path
     try:
         mode = path.stat().st_mode & 0o777
+        yield ok("config", f"`{path}` is in order (mode {mode:04o})")
     except OSError:
         yield ok("config", f"no config file at `{path}`: not needed")
-    else:
-        yield ok("config", f"`{path}` is in order (mode {mode:04o})")
-    yield from (warning("settings", text) for text in settings.warnings)
+    yield from (Check("settings", "warning", text) for text in settings.warnings)
 
 
 def _key_check(settings: Settings) -> Check:
@@ -120,83 +113,10 @@ def _key_check(settings: Settings) -> Check:
         return failed("key", error)
     source = settings.values["api_key_file" if settings.api_key is None else "api_key"].source
     where = "" if settings.api_key_file is None else f", read from `{settings.api_key_file}`"
+    known = f"{masked(key)} from {source}{where}"
     if odd := odd_key(key):
-        return warning("key", f"{masked(key)} from {source}{where} looks like no key: {odd}")
-    return ok("key", f"{masked(key)} from {source}{where}")
-
-
-def _ledger_check(settings: Settings) -> Check:
-    """Say whether the ledger can be written, and whether it knows this key."""
-    try:
-        path = settings.ledger
-        size = _size_of_ledger(path)
-        is_foreign = bool(size) and _is_under_another_key(settings, path)
-    except ReoError as error:
-        return failed("ledger", error)
-    except OSError as error:
-        return _ledger_fault(f"cannot write the ledger: {error.strerror}: `{error.filename}`")
-    if size is None:
-        return ok("ledger", f"`{path}` will be created by the first send-file")
-    if is_foreign:
-        return warning(
-            "ledger",
-            f"`{path}` knows this endpoint under another key only: a run with what that one "
-            "delivered would stop (78)",
-            "give --key-rotated once if the key is new, --account NAME if it is another account",
-        )
-    return ok("ledger", f"`{path}` can be written ({size:,} bytes)")
-
-
-def _is_under_another_key(settings: Settings, path: Path) -> bool:
-    """Tell whether a run would find its events delivered under another key; raises ReoError."""
-    from reo_cli.delivery.ledger import Account, Ledger
-
-    try:
-        endpoint, key = settings.require_endpoint(), settings.require_key()
-    except ReoError:
-        return False  # that has a line of its own
-    with Ledger.existing(path) as ledger:
-        return Account(ledger, endpoint, key, settings.account).is_only_elsewhere()
-
-
-def _size_of_ledger(path: Path) -> int | None:
-    """Return its size in bytes, None when it can be made. Raises OSError or ReoError."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        folder = next(each for each in path.absolute().parents if each.exists())
-        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
-            return None
-        raise PermissionError(13, "Permission denied", str(folder)) from None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        start = file.read(len(SQLITE_MAGIC))
-        if start and start != SQLITE_MAGIC:
-            message = f"`{path}` is not a ledger"
-            raise ReoError(ExitCode.CONFIG, "ledger", message, "move it away or name another")
-        return os.fstat(file.fileno()).st_size
-
-
-def _ledger_fault(message: str) -> Check:
-    hint = "give --ledger PATH or --no-ledger"
-    return failed("ledger", ReoError(ExitCode.CONFIG, "ledger", message, hint))
-
-
-def _versions() -> Check:
-    """Name what is installed, for a report of a fault."""
-    import platform
-    import ssl
-    from importlib.metadata import PackageNotFoundError, version
-
-    from reo_cli import __version__
-
-    parts = [f"reo {__version__}", f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            parts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            parts.append(f"{package} not installed")
-    parts += [ssl.OPENSSL_VERSION, f"{platform.system()} {platform.release()}"]
-    return ok("versions", ", ".join(parts))
+        return Check("key", "warning", f"{known} looks like no key: {odd}")
+    return ok("key", known)
 
 
 def _network(settings: Settings, now: float) -> Iterator[Check]:
@@ -218,70 +138,125 @@ def _network(settings: Settings, now: float) -> Iterator[Check]:
 
 
 def _way(target: "Target", now: float) -> Iterator[Check]:
-    from reo_cli.client.answers import Fault
     from reo_cli.client.connection import Connection
-    from reo_cli.client.dial import look_up
     from reo_cli.client.faults import Failed
+    from reo_cli.client.outcome import Verdict
 
-    peer, timeout = target.peer, target.timeout
-    try:
-        found = look_up(peer.host, peer.port, lambda: timeout, timeout)
-    except Failed as failure:
-        yield _fault(failure.fault)
-        return
-    listed = ", ".join(dict.fromkeys(str(address[0]) for _, address in found))
     with closing(Connection(target)) as connection:
-        result = connection.greet()
-        session = connection.tls
-    is_named = listed != peer.host
-    yield ok("dns", f"{peer.host} is {listed}" if is_named else f"{peer.host} needs no lookup")
-    end = STEPS.index(result.step) if isinstance(result, Fault) and result.step in STEPS else None
-    for step in STEPS[:end]:
-        yield _reached(step, target, session, now)
-    if isinstance(result, Fault):
-        yield _fault(result)
-    else:
-        yield ok("answer", f"HTTP {result.status} to `HEAD /`, without key and event")
-        yield _clock(result.headers.get("date", ""), now)
+        seen = connection.seen
+        try:
+            answer = connection.greet()
+        except Failed as stop:
+            yield from (_reached(step, seen, now) for step in STEPS[: STEPS.index(stop.step)])
+            end, is_config = stop.outcome, stop.outcome.verdict is Verdict.CONFIG
+            code = ExitCode.CONFIG if is_config else ExitCode.UNAVAILABLE
+            yield Check(stop.step, "failed", end.reason, end.hint, code)
+        else:
+            yield from (_reached(step, seen, now) for step in STEPS[:-1])
+            yield ok("answer", f"HTTP {answer.status} to `HEAD /`, without key and event")
+            yield _clock(answer.headers.get("date", ""), now)
 
 
-def _reached(step: str, target: "Target", session: tuple[str, Any] | None, now: float) -> Check:
-    """Give the finding of a step that was taken; `session` is the TLS version and certificate."""
+def _reached(step: str, seen: "Attempt", now: float) -> Check:
+    """Give the finding of a step that was taken."""
+    target = seen.target
+    if step == "dns":
+        host = target.peer.host
+        found = ", ".join(dict.fromkeys(str(address[0]) for _, address in seen.addresses))
+        return ok(step, f"{host} is {found}" if found != host else f"{host} needs no lookup")
     if step == "tcp":
         return ok(step, f"{target.peer.name} accepts connections")
     if step == "proxy":
         return ok(step, target.proxy.name if target.proxy else "none in use")
-    if session is None:
+    if seen.session is None:
         return ok(step, "not used: the endpoint is on this machine")
     import ssl
 
-    version, certificate = session
+    version, certificate = seen.session
     names = {name: value for part in certificate["issuer"] for name, value in part}
     issuer = names.get("organizationName") or names.get("commonName") or "an unnamed CA"
     days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - now) // 86_400)
     message = f"{version}, certificate by {issuer}, valid for {days} more days"
     if days < EXPIRY_NOTICE:
-        return warning(step, message, "whoever runs the server has to renew it")
+        return Check(step, "warning", message, "whoever runs the server has to renew it")
     return ok(step, message)
 
 
 def _clock(date: str, now: float) -> Check:
     """Compare this machine's clock with the `Date` of the answer (whole seconds)."""
-    from email.utils import parsedate_to_datetime
+    from reo_cli.client.answers import epoch
 
-    try:
-        difference = round(now - parsedate_to_datetime(date).timestamp())
-    except (ValueError, OverflowError):
-        return warning("clock", "the server did not tell its time")
+    theirs = epoch(date)
+    if theirs is None:
+        return Check("clock", "warning", "the server did not tell its time")
+    difference = round(now - theirs)
     if abs(difference) <= CLOCK_TOLERANCE:
         return ok("clock", "agrees with the server's")
     side = "ahead of" if difference > 0 else "behind"
     message = f"this machine is {abs(difference):,} s {side} the server"
-    return warning("clock", message, "set the clock; `now` is taken from it")
+    return Check("clock", "warning", message, "set the clock; `now` is taken from it")
 
 
-def _fault(fault: "Fault") -> Check:
-    from reo_cli.client.answers import FaultKind
+def _ledger_check(settings: Settings) -> Check:
+    """Say whether the ledger can be written, and whether it knows this key."""
+    try:
+        path = settings.ledger
+        size = _size_of(path)
+        if size is None:
+            return ok("ledger", f"`{path}` will be created by the first send-file")
+        if size and _is_under_another_key(settings, path):
+            message = (
+                f"`{path}` knows this endpoint under another key only: a run with what that one "
+                "delivered would stop (78)"
+            )
+            hint = "give --key-rotated once if the key is new, --account NAME if it is another"
+            return Check("ledger", "warning", message, f"{hint} account")
+    except ReoError as error:
+        return failed("ledger", error)
+    except OSError as error:
+        message = f"cannot write the ledger: {error.strerror}: `{error.filename}`"
+        hint = "give --ledger PATH or --no-ledger"
+        return Check("ledger", "failed", message, hint, ExitCode.CONFIG)
+    return ok("ledger", f"`{path}` can be written ({size:,} bytes)")
 
-    code = ExitCode.CONFIG if fault.kind is FaultKind.CONFIG else ExitCode.UNAVAILABLE
-    return Check(fault.step, "failed", fault.reason, fault.hint, code)
+
+def _size_of(path: Path) -> int | None:
+    """Return the bytes of a file that can be written, None when it can be made; raises OSError."""
+    try:
+        with path.open("r+b") as file:
+            return os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        folder = next(each for each in path.absolute().parents if each.exists())
+        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return None
+        raise PermissionError(13, "Permission denied", str(folder)) from None
+
+
+def _is_under_another_key(settings: Settings, path: Path) -> bool:
+    """Tell whether a run would find its events delivered under another key; raises ReoError."""
+    from reo_cli.delivery.ledger import Account, Ledger
+
+    try:
+        endpoint, key = settings.require_endpoint(), settings.require_key()
+    except ReoError:
+        return False  # that has a line of its own
+    with Ledger.existing(path) as ledger:
+        return Account(ledger, endpoint, key, settings.account).is_only_elsewhere()
+
+
+def _versions() -> Check:
+    """Name what is installed, for a report of a fault."""
+    import platform
+    import ssl
+    from importlib.metadata import PackageNotFoundError, version
+
+    from reo_cli import __version__
+
+    parts = [f"reo {__version__}", f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"{package} not installed")
+    parts += [ssl.OPENSSL_VERSION, f"{platform.system()} {platform.release()}"]
+    return ok("versions", ", ".join(parts))

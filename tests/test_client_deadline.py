@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from reo_cli.client.answers import Fault, FaultKind
 from reo_cli.client.connection import Connection
 from reo_cli.client.dial import PATIENCE
-from reo_cli.client.faults import connect_fault, exchange_fault, lookup_fault
+from reo_cli.client.faults import failed
 from reo_cli.client.outcome import Verdict
+from reo_cli.client.timed import Attempt
 from tests import faults
 from tests.attempts import GRACE, TIMEOUT, ask, body_of, target_for, timed
 from tests.faults import SUCCESS, FaultServer, head_of, response
@@ -174,29 +174,28 @@ def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("found", "kind", "said"),
+    ("step", "error", "verdict", "said"),
     [
         (
-            connect_fault(OSError(errno.ENETUNREACH, "x"), "h:1", 9),
-            FaultKind.UNREACHABLE,
+            *("tcp", OSError(errno.ENETUNREACH, "x"), TRANSIENT),
             "cannot connect to h:1 (network is unreachable)",
         ),
         (
-            connect_fault(OSError(errno.EMFILE, "x"), "h:1", 9),
-            FaultKind.LIMIT,
+            *("tcp", OSError(errno.EMFILE, "x"), Verdict.LIMIT),
             "the system lets this process open no more files",
         ),
         (
-            lookup_fault(UnicodeError("label too long"), "h", 9),
-            FaultKind.UNREACHABLE,
-            "cannot find the host `h` (label too long)",
+            *("dns", UnicodeError("label too long"), TRANSIENT),
+            "cannot find the host `h:1` (label too long)",
         ),
         (
-            exchange_fault(OSError("odd\n\x1b[0m"), "h:1", 2.5),
-            FaultKind.BROKEN,
+            *("answer", OSError("odd\n\x1b[0m"), TRANSIENT),
             "connection to h:1 lost (odd \\x1b[0m)",
         ),
     ],
 )
-def test_the_words_for_what_the_system_says(found: Fault, kind: FaultKind, said: str) -> None:
-    assert (found.kind, found.reason) == (kind, said)
+def test_the_words_for_what_the_system_says(
+    step: str, error: Exception, verdict: Verdict, said: str
+) -> None:
+    found = failed(step, error, "h:1", Attempt(target_for("http://localhost:1/")))
+    assert (found.outcome.verdict, found.outcome.reason, found.step) == (verdict, said, step)

@@ -126,8 +126,8 @@ AFTERWARDS = {
 def test_what_comes_between_two_attempts_belongs_to_none(name: str) -> None:
     with FaultServer([AFTERWARDS[name]]) as server, connected(server) as connection:
         assert connection.attempt(body_of(1)).verdict is DELIVERED
-        assert connection._attempt.line is not None
-        stream = connection._attempt.line.sock
+        assert connection.seen.line is not None
+        stream = connection.seen.line.sock
         assert select.select([stream], [], [], 5)[0]
         assert connection.attempt(body_of(2)).verdict is DELIVERED
     assert server.accepted == [1, 2]

@@ -101,10 +101,10 @@ def test_another_thread_ends_the_waiting() -> None:
 def test_a_bug_in_a_thread_is_raised_where_answers_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(self: Connection, body: bytes, timeout: float | None) -> object:
+    def broken(self: Connection, body: bytes) -> object:
         if body == b"bug":
             raise ZeroDivisionError("a bug")
-        return attempt(self, body, timeout)
+        return attempt(self, body)
 
     attempt = Connection.attempt
     monkeypatch.setattr(Connection, "attempt", broken)

@@ -14,10 +14,10 @@ import pytest
 import trustme
 
 from reo_cli.client import Target
-from reo_cli.client.answers import FaultKind
-from reo_cli.client.faults import tls_fault
+from reo_cli.client.faults import failed
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.target import CA_VARIABLES
+from reo_cli.client.timed import Attempt
 from reo_cli.errors import ExitCode, ReoError
 from tests import faults
 from tests.attempts import GRACE, KEY, TIMEOUT, ask, body_of, connected, target_for, timed
@@ -167,9 +167,9 @@ def test_5_3_a_certificate_out_of_its_time_gets_no_byte(
 def test_any_other_fault_of_a_certificate_is_named() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = 24, "invalid CA certificate"
-    fault = tls_fault(error, "h:1", 5)
-    assert fault.reason == "the certificate of h:1 is not valid (invalid CA certificate)"
-    assert fault.kind is FaultKind.CONFIG
+    outcome = failed("tls", error, "h:1", Attempt(target_for("http://localhost:1/"))).outcome
+    assert outcome.reason == "the certificate of h:1 is not valid (invalid CA certificate)"
+    assert outcome.verdict is CONFIG
 
 
 def test_5_3_the_certificate_is_always_checked(bundle: Path) -> None:
@@ -345,7 +345,7 @@ def test_a_proxy_that_wants_another_password_is_configuration(
         (b"HTTP/1.1 429 Wait\r\n\r\n", TRANSIENT, "connect to ingest.example:443 (HTTP 429)"),
         (b"HTTP/1.1 408 Late\r\n\r\n", TRANSIENT, "(HTTP 408)"),
         (b"HTTP/1.0 502 Bad\r\nX: y\r\n\r\n<html>", TRANSIENT, "(HTTP 502)"),
-        (b"HTTP/1.1 200 OK\r\n", TRANSIENT, "closed the connection without an answer"),
+        (b"HTTP/1.1 200 OK\r\n", TRANSIENT, "the answer was cut off (HTTP 200)"),
         (b"SSH-2.0-x\r\n", TRANSIENT, "the answer is not HTTP/1.1"),
     ],
 )

@@ -1,14 +1,12 @@
-"""What came back from an attempt: an `Answer` that was read, or a `Fault` on the way to one.
+"""What came back from an attempt: an `Answer`, and what can be read out of it without judging it.
 
-The client makes these values, `outcome.classify` judges them. Here is also what can be read out of
-an answer without judging it: its JSON, its words for people, the wait it asks for.
+That is its JSON, its words for people, the wait it asks for; `outcome.classify` is the judge.
 """
 
 import json
 import math
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reo_cli.text import visible
@@ -23,50 +21,20 @@ WORDS_LIMIT = 200
 TEXT_LIMIT = 500
 
 
-class FaultKind(StrEnum):
-    """What a fault means for the next attempt."""
-
-    UNREACHABLE = "unreachable"
-    """No connection came about: nothing of the event was sent."""
-    BROKEN = "broken"
-    """The request was, at least in part, sent; there is no answer."""
-    CONFIG = "config"
-    """A certificate, the protocol or the proxy's password: trying again cannot help."""
-    LIMIT = "limit"
-    """This machine gives no thread or descriptor."""
-    REFUSED = "refused"
-    """A proxy has decided that it does not connect us."""
-
-
-class Fault(NamedTuple):
-    """An attempt without an answer of the server.
-
-    `status` is what was read of one, if anything; `step` how far it came: `dns`, `tcp`, `proxy`,
-    `tls` or `answer`.
-    """
-
-    kind: FaultKind
-    reason: str
-    hint: str = ""
-    status: int | None = None
-    step: str = ""
-
-
 class Answer(NamedTuple):
     """An HTTP answer whose headers were read to their end.
 
     `headers` has lower-case names; the values of a repeated header are joined by line feeds. `body`
-    is at most 64 KiB, free of any framing. `framed` says that it is complete by the rules of HTTP,
-    `problem` else why not. `url` is what was asked, `read_at` when (epoch seconds).
+    is at most 64 KiB, free of any framing; `problem` says why it is not complete by the rules of
+    HTTP, if it is not. `url` is what was asked, `read_at` when (epoch seconds).
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    framed: bool
     problem: str = ""
     url: str = ""
-    read_at: float | None = None
+    read_at: float = 0.0
 
 
 def one_line(text: str, limit: int = WORDS_LIMIT) -> str:
@@ -74,24 +42,16 @@ def one_line(text: str, limit: int = WORDS_LIMIT) -> str:
     return visible(" ".join(text[: 4 * limit].split()), limit)
 
 
-def decode(body: bytes) -> Any:
-    """Decode a JSON body; raises ValueError for whatever RFC 8259 does not allow.
+def content(body: bytes) -> Any:
+    """Give what a body holds: its JSON decoded, or the start of its text if RFC 8259 forbids it.
 
-    Repeated keys and nesting beyond `NESTING_LIMIT` are refused too. Numbers that Python cannot
+    Repeated keys and nesting beyond `NESTING_LIMIT` are no JSON either. Numbers that Python cannot
     hold stay text, and lone surrogates become U+FFFD, so that the value can be printed anywhere.
     """
     try:
-        value = _DECODER.decode(body.decode().removeprefix("\ufeff"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if b"\\u" in body or body.count(b"[") + body.count(b"{") > NESTING_LIMIT:
-        return _cleaned(value, NESTING_LIMIT)
-    return value
-
-
-def text_of(body: bytes) -> str:
-    """Give the start of a body that is no JSON, as text."""
-    return body[: 4 * TEXT_LIMIT].decode(errors="replace")[:TEXT_LIMIT]
+        return _cleaned(_DECODER.decode(body.decode().removeprefix("\ufeff")), NESTING_LIMIT)
+    except (ValueError, RecursionError):
+        return body[: 4 * TEXT_LIMIT].decode(errors="replace")[:TEXT_LIMIT]
 
 
 def is_html(answer: Answer) -> bool:
@@ -124,44 +84,38 @@ def retry_after(answer: Answer) -> float | None:
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _wait(asked: str, answer: Answer) -> float | None:
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked):
-        return min(float(asked), LONGEST_WAIT)
-    until = _epoch(asked)
-    now = _epoch(answer.headers.get("date", "")) or answer.read_at
-    if until is None or now is None:
-        return None
-    return min(max(until - now, 0.0), LONGEST_WAIT)
+def epoch(date: str) -> float | None:
+    """Give the epoch seconds of an HTTP date in any of its three forms, None of other text."""
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
 
-
-def _epoch(date: str) -> float | None:
-    """Epoch seconds of an HTTP date in any of its three forms, or None."""
-    from datetime import UTC, datetime
-    from email.utils import parsedate_tz
-
-    if not 16 < len(date) < 64:
-        return None
     try:
-        fields = parsedate_tz(date)
-        if fields is None:
-            return None
-        return datetime(*fields[:6], tzinfo=UTC).timestamp() - (fields[9] or 0)
+        moment = parsedate_to_datetime(date[:64])
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
 
 
+def _wait(asked: str, answer: Answer) -> float | None:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked):
+        return min(float(asked), LONGEST_WAIT)
+    until = epoch(asked)
+    if until is None:
+        return None
+    now = epoch(answer.headers.get("date", "")) or answer.read_at
+    return min(max(until - now, 0.0), LONGEST_WAIT)
+
+
 def _cleaned(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return (
-            value
-            if value.isascii()
-            else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        )
-    if isinstance(value, dict | list) and not depth:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
         raise ValueError("nested too deeply")
-    if isinstance(value, dict):
-        return {_cleaned(k, depth): _cleaned(v, depth - 1) for k, v in value.items()}
-    return [_cleaned(v, depth - 1) for v in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_cleaned(each, depth - 1) for each in value]
+    return {_cleaned(key, 0): _cleaned(each, depth - 1) for key, each in value.items()}
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -171,15 +125,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _integer(text: str) -> int | str:
+def _number(text: str) -> float | str:
     try:
         return int(text)
-    except ValueError:
-        return text
-
-
-def _decimal(text: str) -> float | str:
-    number = float(text)
+    except ValueError:  # a decimal, or more digits than Python takes
+        number = float(text)
     return number if math.isfinite(number) else text
 
 
@@ -188,8 +138,5 @@ def _constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_decimal,
-    parse_constant=_constant,
+    object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_constant
 )

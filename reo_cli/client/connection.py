@@ -6,6 +6,7 @@ byte of an answer, the same request goes out once more on a new one, uncounted (
 
 import time
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import urllib3
@@ -14,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError, ReadTimeoutError, SystemTimeWarning
 
-from reo_cli.client.answers import Answer, Fault
+from reo_cli.client.answers import Answer
 from reo_cli.client.faults import Failed, TooLarge
 from reo_cli.client.outcome import CUT_OFF, Outcome, classify
 from reo_cli.client.target import USER_AGENT, Target
@@ -40,14 +41,16 @@ class Connection:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._attempt = Attempt()
+        self.seen = Attempt(target)
+        """What has been seen in the attempt that is under way, or was made last."""
         self._mask = Mask(target.key)
         self._request = target.request.copy()
         self._session = Session()
         self._session.trust_env = False
-        self._session.cookies = _NoCookies()
+        # An answer can neither steer the next request nor fill memory.
+        self._session.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._session.adapters.clear()
-        self._session.mount("", _Adapter(target, self._attempt))
+        self._session.mount("", _Adapter(self.seen))
 
     def attempt(self, body: bytes, timeout: float | None = None) -> Outcome:
         """Send one body and say what came of it.
@@ -57,54 +60,56 @@ class Connection:
         """
         self._request.body = body
         self._request.headers["Content-Length"] = str(len(body))
-        return classify(self._ask(self._request, timeout or self._target.timeout))
+        try:
+            return classify(self._ask(self._request, timeout or self._target.timeout))
+        except Failed as failed:
+            return failed.outcome
 
-    def greet(self) -> Answer | Fault:
-        """Ask for nothing: `HEAD /` without key and event, as `config doctor` does."""
+    def greet(self) -> Answer:
+        """Ask for nothing: `HEAD /` without key and event, as `config doctor` does.
+
+        Raises `Failed` for no answer.
+        """
         root = "/".join(self._target.url.split("/")[:3])
         request = Request("HEAD", f"{root}/", headers={"User-Agent": USER_AGENT}).prepare()
         return self._ask(request, self._target.timeout)
-
-    @property
-    def tls(self) -> tuple[str, Any] | None:
-        """Version of TLS and certificate of the other end, as the connection was opened."""
-        return getattr(self._attempt.line, "session", None)
 
     def close(self) -> None:
         """Close what is open."""
         self._session.close()
 
-    def _ask(self, request: PreparedRequest, seconds: float) -> Answer | Fault:
-        self._attempt.begin(seconds)
-        result = self._exchange(request)
-        if isinstance(result, Fault) and self._was_left():
-            result = self._exchange(request)
-        return result
-
-    def _was_left(self) -> bool:
-        """Tell whether a kept connection ended before its answer, with time for another."""
-        attempt = self._attempt
-        late = time.monotonic() >= attempt.at
-        return not (attempt.opened or attempt.received or late)
-
-    def _exchange(self, request: PreparedRequest) -> Answer | Fault:
-        attempt = self._attempt
-        attempt.unsent = None
+    def _ask(self, request: PreparedRequest, seconds: float) -> Answer:
+        self.seen.begin(seconds)
         try:
-            response = self._session.send(
-                request, stream=True, allow_redirects=False, proxies={}, timeout=attempt.seconds
-            )
-        except Failed as failed:
-            return failed.fault
+            return self._exchange(request)
+        except Failed:
+            if not self.seen.was_left():
+                raise
+        return self._exchange(request)
+
+    def _exchange(self, request: PreparedRequest) -> Answer:
+        seen = self.seen
+        seen.unsent = None
+        response = self._session.send(
+            request, stream=True, allow_redirects=False, proxies={}, timeout=seen.seconds
+        )
         raw: Any = response.raw
         body, problem = self._read(raw)
-        if attempt.unsent is not None:
+        if seen.unsent is not None:
             problem = TOO_EARLY
-        if problem or attempt.rest or raw.status < 200 or not raw.closed:
+        if problem or seen.rest or raw.status < 200 or not raw.closed:
             raw.close()
-            if attempt.line is not None:
-                attempt.line.close()
-        return self._answer(raw, body, problem)
+            if seen.line is not None:
+                seen.line.close()
+        values = {name: "\n".join(raw.headers.getlist(name)) for name in HEADERS}
+        return Answer(
+            status=raw.status,
+            headers={name: self._mask(value) for name, value in values.items() if value},
+            body=self._mask.data(body),
+            problem=problem,
+            url=self._target.url,
+            read_at=time.time(),
+        )
 
     def _read(self, raw: Any) -> tuple[bytes, str]:
         """Read the body; gives it with what is wrong with its end, if anything."""
@@ -120,49 +125,27 @@ class Connection:
         except ReadTimeoutError:
             return body, LATE
         except HTTPError:
-            return body, BAD_CHUNK if raw.chunked and not self._attempt.eof else CUT_OFF
+            return body, BAD_CHUNK if raw.chunked and not self.seen.eof else CUT_OFF
         return body[:BODY_LIMIT], TOO_LARGE
-
-    def _answer(self, raw: Any, body: bytes, problem: str) -> Answer:
-        pairs = ((name, raw.headers.getlist(name)) for name in HEADERS)
-        headers = {name: self._mask("\n".join(values)) for name, values in pairs if values}
-        return Answer(
-            status=raw.status,
-            headers=headers,
-            body=self._mask.data(body),
-            framed=not problem,
-            problem=problem,
-            url=self._target.url,
-            read_at=time.time(),
-        )
-
-
-class _NoCookies(RequestsCookieJar):
-    """A jar that takes nothing: an answer can neither steer the next request nor fill memory."""
-
-    def extract_cookies(self, *_: object) -> None:
-        """Leave them."""
 
 
 class _Adapter(HTTPAdapter):
     """Gives every request to the one pool of one connection, which has our trust and our clock."""
 
-    def __init__(self, target: Target, attempt: Attempt) -> None:
+    def __init__(self, attempt: Attempt) -> None:
         super().__init__()
-        manager: urllib3.PoolManager
-        tls: dict[str, Any] = {} if target.tls is None else {"ssl_context": target.tls}
+        target, tls = attempt.target, attempt.target.tls
         if target.proxy is None:
-            manager = urllib3.PoolManager(**tls)
+            manager = urllib3.PoolManager(ssl_context=tls)
         else:
             manager = urllib3.ProxyManager(
                 target.proxy.url,
                 proxy_headers=target.proxy.headers,
-                proxy_ssl_context=target.tls,
-                **tls,
+                proxy_ssl_context=tls,
+                ssl_context=tls,
             )
         pool: Any = manager.connection_from_url(target.url)
-        kind: Any = Timed if target.tls is None else TimedTls
-        pool.ConnectionCls = partial(kind, attempt=attempt, target=target)
+        pool.ConnectionCls = partial(Timed if tls is None else TimedTls, attempt=attempt)
         self._pool = pool
 
     def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:

@@ -31,49 +31,39 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The name by which OpenSSL looks for a certificate in a folder."""
 
 
-def authority(host: str, port: int) -> str:
-    """Write host and port as HTTP does: an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy to `CONNECT` through; the user's name and password are in `headers` only."""
+    """A proxy to `CONNECT` through; the user's name and password are in `headers` only.
+
+    `name` is for messages: `proxy HOST:PORT`.
+    """
 
     url: str
     host: str
     port: int
+    name: str
     headers: Mapping[str, str] = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """For messages: never with its password."""
-        return f"proxy {authority(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint, ready to be asked.
 
-    `timeout` is the seconds one attempt may take. `tls` is None for plain http, which `prepare`
-    allows to loopback only. `request` is complete but for its body. `good` holds the socket address
-    that worked last, for all connections.
+    `name` is `HOST:PORT`, for messages. `timeout` is the seconds one attempt may take. `tls` is
+    None for plain http, which `prepare` allows to loopback only. `request` is complete but for its
+    body. `good` holds the socket address that worked last, for all connections.
     """
 
     url: str
     host: str
     port: int
+    name: str
     timeout: float
     tls: "SSLContext | None"
     proxy: Proxy | None
     key: str = field(repr=False)
     request: "PreparedRequest" = field(repr=False)
     good: list[Any] = field(default_factory=list, repr=False)
-
-    @property
-    def name(self) -> str:
-        """Host and port, as messages and `CONNECT` show them."""
-        return authority(self.host, self.port)
 
     @property
     def peer(self) -> "Target | Proxy":
@@ -103,7 +93,12 @@ def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) 
     if scheme == "https":
         proxy = None if is_loopback(host) else _proxy_for(url)
         tls = _tls_context(*_ca_path(ca_bundle))
-    return Target(url, host, port, timeout, tls, proxy, key, request)
+    return Target(url, host, port, _authority(host, port), timeout, tls, proxy, key, request)
+
+
+def _authority(host: str, port: int) -> str:
+    """Write host and port as HTTP does: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _proxy_for(url: str) -> Proxy | None:
@@ -117,26 +112,21 @@ def _proxy_for(url: str) -> Proxy | None:
         return None
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise _bad_proxy("is not a URL") from None
-    if parts.scheme not in _PROXY_PORTS:
-        raise _bad_proxy("is not an http or https one")
-    if not is_host(f"[{host}]" if ":" in host else host) or port == 0:
-        raise _bad_proxy("has no usable host and port")
+        host, usual_port = parts.hostname or "", _PROXY_PORTS[parts.scheme]
+        port = usual_port if parts.port is None else parts.port
+    except (ValueError, KeyError):
+        host, port = "", 0
+    if not port or not is_host(f"[{host}]" if ":" in host else host):
+        message = "the proxy in HTTPS_PROXY or ALL_PROXY has not the form `http://HOST:PORT`"
+        hint = "write it so, or list the endpoint's host in NO_PROXY"
+        raise ReoError(ExitCode.CONFIG, "proxy_invalid", message, hint)
     headers = {}
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         token = b64encode(pair.encode(errors="surrogateescape")).decode()
         headers["Proxy-Authorization"] = f"Basic {token}"
-    port = port or _PROXY_PORTS[parts.scheme]
-    return Proxy(f"{parts.scheme}://{authority(host, port)}", host, port, headers)
-
-
-def _bad_proxy(what: str) -> ReoError:
-    message = f"the proxy in HTTPS_PROXY or ALL_PROXY {what}"
-    hint = "write `http://HOST:PORT`, or list the endpoint's host in NO_PROXY"
-    return ReoError(ExitCode.CONFIG, "proxy_invalid", message, hint)
+    place = _authority(host, port)
+    return Proxy(f"{parts.scheme}://{place}", host, port, f"proxy {place}", headers)
 
 
 def _ca_path(ca_bundle: Path | None) -> tuple[Path, str]:
@@ -162,23 +152,22 @@ def _tls_context(path: Path, origin: str) -> "SSLContext":
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # A company often hands out an intermediate CA alone; trusting it is enough.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    why = "it holds no PEM certificate"
     try:
         if path.is_dir():
             context.load_verify_locations(capath=path)
             found = any(_HASHED.fullmatch(each.name) for each in path.iterdir())
         else:
             context.load_verify_locations(cafile=path)
-            found = b"CERTIFICATE-----" in path.read_bytes()
+            found = context.cert_store_stats()["x509"] > 0
     except ssl.SSLError:
         found = False
     except OSError as error:
-        raise _unusable(path, origin, (error.strerror or str(error)).lower()) from None
+        found, why = False, (error.strerror or str(error)).lower()
     if not found:
-        raise _unusable(path, origin, "it holds no PEM certificate")
+        message = f"the CA certificates `{path}` named by {origin} cannot be used: {why}"
+        hint = (
+            "name a PEM file of CA certificates, or a folder of them prepared by `openssl rehash`"
+        )
+        raise ReoError(ExitCode.CONFIG, "ca_bundle_unusable", message, hint)
     return context
-
-
-def _unusable(path: Path, origin: str, why: str) -> ReoError:
-    hint = "name a PEM file of CA certificates, or a folder of them prepared by `openssl rehash`"
-    message = f"the CA certificates `{path}` named by {origin} cannot be used: {why}"
-    return ReoError(ExitCode.CONFIG, "ca_bundle_unusable", message, hint)

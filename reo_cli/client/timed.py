@@ -12,6 +12,8 @@ connections and pools, `_read_status` of http.client's response.
 import io
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected, parse_headers
 from typing import Any
@@ -19,15 +21,8 @@ from typing import Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from reo_cli.client.dial import dial, look_up
-from reo_cli.client.faults import (
-    Failed,
-    TooLarge,
-    cut_fault,
-    exchange_fault,
-    tls_fault,
-    tunnel_fault,
-)
+from reo_cli.client.dial import Address, dial, look_up
+from reo_cli.client.faults import TooLarge, failed
 from reo_cli.client.target import Target
 
 ANSWER_LIMIT = 128 * 1024
@@ -40,9 +35,14 @@ LAST_LOOK = 0.001
 class Attempt:
     """One attempt's time and what has been seen of it; a connection begins it anew for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self.line: Timed | None = None
         """The connection, open or not."""
+        self.addresses: list[Address] = []
+        """What the name of the other end was found to stand for."""
+        self.session: tuple[str, Any] | None = None
+        """Version of TLS and certificate of the other end, as the connection was opened."""
         self.begin(0)
 
     def begin(self, seconds: float) -> None:
@@ -63,22 +63,33 @@ class Attempt:
         """Whether there was more than the answer."""
         self._looked = False
 
-    def left(self) -> float:
-        """Seconds that are left; raises TimeoutError when there are none."""
+    def left(self, *, to_read: bool = False) -> float:
+        """Seconds that are left, once also to read what is there; raises TimeoutError for none."""
         left = self.at - time.monotonic()
+        if left <= 0 and to_read and not self._looked:
+            self._looked, left = True, LAST_LOOK
         if left <= 0:
             raise TimeoutError
         return left
 
-    def left_to_read(self) -> float:
-        """As `left`, but once there is time for what has arrived already."""
-        left = self.at - time.monotonic()
-        if left > 0:
-            return left
-        if self._looked:
-            raise TimeoutError
-        self._looked = True
-        return LAST_LOOK
+    def was_left(self) -> bool:
+        """Tell whether a kept connection ended before its answer, with time for another."""
+        return not (self.opened or self.received) and time.monotonic() < self.at
+
+    @contextmanager
+    def step(self, name: str, where: str) -> Iterator[None]:
+        """Raise `Failed` for whatever fails in a step on the way to `where`."""
+        try:
+            yield
+        except (OSError, UnicodeError, RuntimeError, HTTPException, HTTPError, TooLarge) as error:
+            raise failed(name, error, where, self) from None
+
+    def send(self, stream: Any, data: Any) -> None:
+        """Send all of `data`; raises OSError."""
+        view = memoryview(data)
+        while view:
+            stream.settimeout(self.left())
+            view = view[stream.send(view) :]
 
 
 class _Reader(io.RawIOBase):
@@ -99,10 +110,8 @@ class _Reader(io.RawIOBase):
             return 0
         if attempt.received > ANSWER_LIMIT:
             raise TooLarge
-        self._stream.settimeout(attempt.left_to_read())
-        count = self._file.readinto(buffer)
-        if count is None:
-            raise TimeoutError
+        self._stream.settimeout(attempt.left(to_read=True))
+        count = self._file.readinto(buffer) or 0
         attempt.received += count
         attempt.eof = not count
         return count
@@ -146,44 +155,39 @@ class _Response(HTTPResponse):
 class Timed(HTTPConnection):
     """A connection whose every step ends with its attempt; what fails is a `Failed`."""
 
-    def __init__(self, *args: Any, attempt: Attempt, target: Target, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, attempt: Attempt, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.attempt = attempt
-        self.target = target
         attempt.line = self
         self.response_class: Any = partial(_Response, attempt)
 
     def _new_conn(self) -> socket.socket:
-        attempt, peer = self.attempt, self.target.peer
-        addresses = look_up(peer.host, peer.port, attempt.left, attempt.seconds)
-        return dial(addresses, self.target.good, peer.name, attempt.left, attempt.seconds)
+        attempt, target = self.attempt, self.attempt.target
+        with attempt.step("dns", target.peer.host):
+            attempt.addresses = look_up(target.peer.host, target.peer.port, attempt.left)
+        with attempt.step("tcp", target.peer.name):
+            stream = dial(attempt.addresses, target.good, attempt.left)
+            stream.settimeout(attempt.left())
+        # Head and body go out in two pieces; neither may wait for the other's acknowledgement.
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
 
     def connect(self) -> None:
         """Open it, all layers of it; raises `Failed`."""
         self.attempt.opened = True
-        try:
+        with self.attempt.step("tls", self.attempt.target.name):
             super().connect()
-        except OSError as error:
-            raise Failed(tls_fault(error, self.target.name, self.attempt.seconds)) from None
 
     def _connect_tls_proxy(self, hostname: str, sock: socket.socket) -> Any:
-        try:
+        with self.attempt.step("tls", self.attempt.target.peer.name):
             stream = super()._connect_tls_proxy(hostname, sock)  # type: ignore[misc]
-        except OSError as error:
-            raise Failed(tls_fault(error, self.target.peer.name, self.attempt.seconds)) from None
         return _Bounded(stream, self.attempt)
 
     def _tunnel(self) -> None:
-        attempt, target = self.attempt, self.target
-        try:
+        with self.attempt.step("proxy", self.attempt.target.peer.name):
             super()._tunnel()
-            if attempt.eof:
-                raise RemoteDisconnected("")
-        except (OSError, HTTPException, TooLarge) as error:
-            blamed = attempt.unsent or error
-            names = target.peer.name, target.name
-            raise Failed(tunnel_fault(blamed, *names, attempt.seconds, attempt.status)) from None
-        self.sock.settimeout(attempt.left())
+            self._require_whole_head()
+            self.sock.settimeout(self.attempt.left())
 
     def send(self, data: Any) -> None:
         """Send all of `data`.
@@ -193,39 +197,32 @@ class Timed(HTTPConnection):
         """
         if self.sock is None:
             self.connect()
-        view = memoryview(data)
         try:
-            while view:
-                self.sock.settimeout(self.attempt.left())
-                view = view[self.sock.send(view) :]
+            self.attempt.send(self.sock, data)
         except OSError as error:
             self.attempt.unsent = error
             raise BrokenPipeError from error
 
     def getresponse(self) -> Any:
         """Read the head of the answer; raises `Failed`."""
-        attempt = self.attempt
-        try:
+        with self.attempt.step("answer", self.attempt.target.name):
             response = super().getresponse()
-        except (OSError, HTTPException, HTTPError, TooLarge) as error:
-            cut = cut_fault(attempt.status) if attempt.received and attempt.eof else None
-            fault = cut or exchange_fault(error, self.target.name, attempt.seconds, attempt.status)
-            raise Failed(fault) from None
-        if attempt.eof:  # http.client takes the end of the stream for the end of the head
-            raise Failed(cut_fault(attempt.status))
+            self._require_whole_head()
         return response
+
+    def _require_whole_head(self) -> None:
+        if self.attempt.eof:  # http.client takes the end of the stream for the end of the head
+            raise RemoteDisconnected("")
 
 
 class TimedTls(Timed, HTTPSConnection):
-    """The same over TLS, perhaps through a proxy; `session` is its version and certificate."""
-
-    session: tuple[str, Any] | None = None
+    """The same over TLS, perhaps through a proxy."""
 
     def connect(self) -> None:
         """Open it, all layers of it; raises `Failed`."""
         super().connect()
         stream: Any = self.sock
-        self.session = (stream.version(), stream.getpeercert())
+        self.attempt.session = (stream.version(), stream.getpeercert())
 
 
 class _Bounded:
@@ -236,15 +233,12 @@ class _Bounded:
         self._attempt = attempt
 
     def recv(self, *args: int) -> bytes:
-        self._stream.settimeout(self._attempt.left_to_read())
+        self._stream.settimeout(self._attempt.left(to_read=True))
         data: bytes = self._stream.recv(*args)
         return data
 
     def sendall(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            self._stream.settimeout(self._attempt.left())
-            view = view[self._stream.send(view) :]
+        self._attempt.send(self._stream, data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -4,13 +4,14 @@ No more threads than attempts under way; all are daemons, so that none keeps the
 """
 
 import time
-from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
 
-from reo_cli.client.faults import limit_fault
-from reo_cli.client.outcome import Outcome, classify
+from reo_cli.client.faults import limited
+from reo_cli.client.outcome import Outcome
 from reo_cli.client.target import Target
 
 Token = TypeVar("Token")
@@ -28,17 +29,17 @@ class Workers(Generic[Token]):
     """Connections to one target. All but `post` belongs to one thread."""
 
     def __init__(self, target: Target) -> None:
-        from reo_cli.client.connection import Connection
+        from reo_cli.client import connection
 
-        self._connection: Callable[[], Connection] = lambda: Connection(target)
-        self._inbox: SimpleQueue[tuple[Token, bytes, float | None] | None] = SimpleQueue()
+        self._connect = partial(connection.Connection, target)
+        self._inbox: SimpleQueue[tuple[Token, bytes] | None] = SimpleQueue()
         self._ended: SimpleQueue[Ended[Token] | BaseException | int | None] = SimpleQueue()
         self._threads = 0
         self._under_way = 0
         self._bug: BaseException | None = None
 
-    def start(self, token: Token, body: bytes, timeout: float | None = None) -> None:
-        """Begin an attempt; it ends by `timeout` seconds, the target's unless another is given."""
+    def start(self, token: Token, body: bytes) -> None:
+        """Begin an attempt."""
         self._under_way += 1
         if self._under_way > self._threads:
             try:
@@ -46,10 +47,9 @@ class Workers(Generic[Token]):
                 self._threads += 1
             except RuntimeError as error:  # fewer threads will do, none will not
                 if not self._threads:
-                    outcome = classify(limit_fault(error))
-                    self._ended.put(Ended(token, outcome, time.monotonic()))
+                    self._ended.put(Ended(token, limited(error), time.monotonic()))
                     return
-        self._inbox.put((token, body, timeout))
+        self._inbox.put((token, body))
 
     def wait(self, timeout: float | None = None) -> list[Ended[Token] | int]:
         """Return what is over and what was posted, after at most `timeout` seconds.
@@ -60,9 +60,14 @@ class Workers(Generic[Token]):
             raise self._bug
         over: list[Ended[Token] | int] = []
         try:
-            self._take(self._ended.get(timeout=timeout), over)
             while True:
-                self._take(self._ended.get_nowait(), over)
+                item = self._ended.get(timeout=timeout)
+                timeout = 0
+                if isinstance(item, BaseException):
+                    self._bug = item
+                elif item is not None:
+                    self._under_way -= isinstance(item, Ended)
+                    over.append(item)
         except Empty:
             return over
 
@@ -75,24 +80,12 @@ class Workers(Generic[Token]):
         for _ in range(self._threads):
             self._inbox.put(None)
 
-    def _take(
-        self, item: Ended[Token] | BaseException | int | None, over: list[Ended[Token] | int]
-    ) -> None:
-        if isinstance(item, BaseException):
-            self._bug = item
-        elif item is not None:
-            self._under_way -= isinstance(item, Ended)
-            over.append(item)
-
     def _work(self) -> None:
         try:
-            connection = self._connection()
-            try:
+            with closing(self._connect()) as connection:
                 while (job := self._inbox.get()) is not None:
-                    token, body, timeout = job
-                    outcome = connection.attempt(body, timeout)
+                    token, body = job
+                    outcome = connection.attempt(body)
                     self._ended.put(Ended(token, outcome, time.monotonic()))
-            finally:
-                connection.close()
         except BaseException as bug:  # noqa: BLE001 - raised again where answers are waited for
             self._ended.put(bug)
