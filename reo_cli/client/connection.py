@@ -5,18 +5,18 @@ byte of an answer, the same request goes out once more on a new one, uncounted (
 """
 
 import time
-from functools import partial
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import urllib3
 from requests import PreparedRequest, Request, Response, Session
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError, ReadTimeoutError, SystemTimeWarning
 
 from reo_cli.client.answers import Answer
-from reo_cli.client.faults import Failed, TooLarge
+from reo_cli.client.faults import Failed
 from reo_cli.client.outcome import CUT_OFF, Outcome, classify
 from reo_cli.client.target import USER_AGENT, Target
 from reo_cli.client.timed import Attempt, Timed, TimedTls
@@ -50,7 +50,8 @@ class Connection:
         # An answer can neither steer the next request nor fill memory.
         self._session.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._session.adapters.clear()
-        self._session.mount("", _Adapter(self.seen))
+        self._line = Timed(self.seen) if target.tls is None else TimedTls(self.seen)
+        self._session.mount("", _Adapter(self._line))
 
     def attempt(self, body: bytes, timeout: float | None = None) -> Outcome:
         """Send one body and say what came of it.
@@ -83,6 +84,7 @@ class Connection:
         try:
             return self._exchange(request)
         except Failed:
+            self._line.close()
             if not self.seen.was_left():
                 raise
         return self._exchange(request)
@@ -90,17 +92,13 @@ class Connection:
     def _exchange(self, request: PreparedRequest) -> Answer:
         seen = self.seen
         seen.unsent = None
-        response = self._session.send(
-            request, stream=True, allow_redirects=False, proxies={}, timeout=seen.seconds
-        )
-        raw: Any = response.raw
+        raw: Any = self._session.send(request, stream=True, allow_redirects=False, proxies={}).raw
         body, problem = self._read(raw)
         if seen.unsent is not None:
             problem = TOO_EARLY
-        if problem or seen.rest or raw.status < 200 or not raw.closed:
+        if problem or raw.status < 200 or not raw.closed:
             raw.close()
-            if seen.line is not None:
-                seen.line.close()
+            self._line.close()
         values = {name: "\n".join(raw.headers.getlist(name)) for name in HEADERS}
         return Answer(
             status=raw.status,
@@ -120,8 +118,6 @@ class Connection:
                 body += piece
                 if not piece or raw.length_remaining == 0:
                     return body, ""
-        except TooLarge:
-            pass
         except ReadTimeoutError:
             return body, LATE
         except HTTPError:
@@ -129,46 +125,34 @@ class Connection:
         return body[:BODY_LIMIT], TOO_LARGE
 
 
-class _Adapter(HTTPAdapter):
-    """Gives every request to the one pool of one connection, which has our trust and our clock."""
+class _Adapter(BaseAdapter):
+    """Gives every request to one connection, which has our trust and our clock.
 
-    def __init__(self, attempt: Attempt) -> None:
+    It is asked for the path alone: even through a proxy we speak to the API itself. The `Response`
+    has no headers: requests is to guess no encoding, and to see no redirect, whose body it reads.
+    """
+
+    def __init__(self, line: Timed) -> None:
         super().__init__()
-        target, tls = attempt.target, attempt.target.tls
-        if target.proxy is None:
-            manager = urllib3.PoolManager(ssl_context=tls)
-        else:
-            manager = urllib3.ProxyManager(
-                target.proxy.url,
-                proxy_headers=target.proxy.headers,
-                proxy_ssl_context=tls,
-                ssl_context=tls,
+        self._line = line
+
+    def send(self, request: PreparedRequest, *_: object, **__: object) -> Response:
+        """Send it, and give the answer with its body unread; raises `Failed`."""
+        line: Any = self._line
+        if not line.is_connected:  # nor is one on which something has come since the last answer
+            line.close()
+            line.connect()
+        with suppress(BrokenPipeError):  # a server may refuse a request before it has read it all
+            line.request(
+                *(request.method, request.path_url, request.body, request.headers),
+                preload_content=False,
+                decode_content=False,
             )
-        pool: Any = manager.connection_from_url(target.url)
-        pool.ConnectionCls = partial(Timed if tls is None else TimedTls, attempt=attempt)
-        self._pool = pool
-
-    def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:
-        """Give our pool."""
-        return self._pool
-
-    def cert_verify(self, *_: object, **__: object) -> None:
-        """The pool has a context that checks; requests would load the certificates anew."""
-
-    def request_url(self, request: PreparedRequest, *_: object, **__: object) -> str:
-        """Give the path: even through a proxy we speak to the API itself."""
-        return request.path_url
-
-    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """Give what is read of an answer: requests is to guess no encoding and see no redirect.
-
-        The one costs a fifth of an attempt; of the other it would read all, even unfollowed.
-        """
         response = Response()
-        response.status_code, response.raw, response.request = resp.status, resp, req
+        response.raw, response.request = line.getresponse(), request
+        response.status_code = response.raw.status
         return response
 
     def close(self) -> None:
-        """Close the pool, which is not the one that requests knows of."""
-        super().close()
-        self._pool.close()
+        """Close the connection."""
+        self._line.close()

@@ -63,10 +63,6 @@ class Failed(Exception):
         self.step = step
 
 
-class TooLarge(Exception):
-    """An answer has more bytes than anybody needs."""
-
-
 def failed(step: str, error: Exception, where: str, attempt: "Attempt") -> Failed:
     """Say why a step of an attempt failed, on the way to `where`; raises what is only a bug."""
     if system_limit(error) or isinstance(error, RuntimeError):
@@ -152,7 +148,7 @@ def _no_answer(error: Exception, where: str, attempt: "Attempt") -> Outcome:
         why = f"connection to {where} lost ({_said(error)})"
     elif isinstance(error, BadStatusLine | UnknownProtocol):
         why = "the answer is not HTTP/1.1"
-    elif isinstance(error, HTTPException | TooLarge):
+    elif isinstance(error, HTTPException):
         why = "the answer's headers are larger than 64 KiB"
     else:
         why = "the answer has contradictory lengths"

@@ -38,7 +38,7 @@ class Proxy:
     `name` is for messages: `proxy HOST:PORT`.
     """
 
-    url: str
+    scheme: str
     host: str
     port: int
     name: str
@@ -125,8 +125,7 @@ def _proxy_for(url: str) -> Proxy | None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         token = b64encode(pair.encode(errors="surrogateescape")).decode()
         headers["Proxy-Authorization"] = f"Basic {token}"
-    place = _authority(host, port)
-    return Proxy(f"{parts.scheme}://{place}", host, port, f"proxy {place}", headers)
+    return Proxy(parts.scheme, host, port, f"proxy {_authority(host, port)}", headers)
 
 
 def _ca_path(ca_bundle: Path | None) -> tuple[Path, str]:

@@ -5,8 +5,8 @@ then gains nothing (reliability.md section 1). The reads of http.client go throu
 makes itself, for an answer and for a proxy's; `response_class` is the place to put one that counts.
 
 Undocumented names this leans on (hence the pin of urllib3, and tests on its lowest version):
-`_new_conn`, `_tunnel`, `_connect_tls_proxy`, `response_class` and `ConnectionCls` of its
-connections and pools, `_read_status` of http.client's response.
+`_new_conn`, `_tunnel`, `_connect_tls_proxy` and `response_class` of its connections, `_read_status`
+of http.client's response.
 """
 
 import io
@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from reo_cli.client.dial import Address, dial, look_up
-from reo_cli.client.faults import TooLarge, failed
+from reo_cli.client.faults import failed
 from reo_cli.client.target import Target
 
 ANSWER_LIMIT = 128 * 1024
@@ -37,8 +37,6 @@ class Attempt:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.line: Timed | None = None
-        """The connection, open or not."""
         self.addresses: list[Address] = []
         """What the name of the other end was found to stand for."""
         self.session: tuple[str, Any] | None = None
@@ -59,8 +57,6 @@ class Attempt:
         """Bytes of the answer that was read last."""
         self.eof = False
         """Whether the end of the stream was seen."""
-        self.rest = False
-        """Whether there was more than the answer."""
         self._looked = False
 
     def left(self, *, to_read: bool = False) -> float:
@@ -81,7 +77,7 @@ class Attempt:
         """Raise `Failed` for whatever fails in a step on the way to `where`."""
         try:
             yield
-        except (OSError, UnicodeError, RuntimeError, HTTPException, HTTPError, TooLarge) as error:
+        except (OSError, UnicodeError, RuntimeError, HTTPException, HTTPError) as error:
             raise failed(name, error, where, self) from None
 
     def send(self, stream: Any, data: Any) -> None:
@@ -98,18 +94,15 @@ class _Reader(io.RawIOBase):
     def __init__(self, file: io.RawIOBase, stream: socket.socket, attempt: Attempt) -> None:
         self._file = file
         self._stream = stream
-        self.attempt = attempt
-        self.is_over = False
+        self._attempt = attempt
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        attempt = self.attempt
-        if self.is_over:
-            return 0
+        attempt = self._attempt
         if attempt.received > ANSWER_LIMIT:
-            raise TooLarge
+            raise HTTPException("an answer has more bytes than anybody needs")
         self._stream.settimeout(attempt.left(to_read=True))
         count = self._file.readinto(buffer) or 0
         attempt.received += count
@@ -121,18 +114,6 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _Answer(io.BufferedReader):
-    """The bytes of one answer; notes, when it is done, whether there were more of them."""
-
-    raw: _Reader
-
-    def close(self) -> None:
-        if not self.closed:
-            self.raw.is_over = True
-            self.raw.attempt.rest = bool(self.peek())
-        super().close()
-
-
 class _Response(HTTPResponse):
     """http.client's response to an attempt, read through our file."""
 
@@ -140,7 +121,7 @@ class _Response(HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         attempt.received, attempt.status = 0, None
         self._attempt = attempt
-        self.fp = _Answer(_Reader(self.fp.detach(), sock, attempt))
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, attempt))
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip every interim answer: http.client only knows 100, and the next is ours."""
@@ -155,10 +136,10 @@ class _Response(HTTPResponse):
 class Timed(HTTPConnection):
     """A connection whose every step ends with its attempt; what fails is a `Failed`."""
 
-    def __init__(self, *args: Any, attempt: Attempt, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, attempt: Attempt, **options: Any) -> None:
+        peer = attempt.target.peer
+        super().__init__(peer.host, peer.port, **options)
         self.attempt = attempt
-        attempt.line = self
         self.response_class: Any = partial(_Response, attempt)
 
     def _new_conn(self) -> socket.socket:
@@ -174,14 +155,12 @@ class Timed(HTTPConnection):
 
     def connect(self) -> None:
         """Open it, all layers of it; raises `Failed`."""
-        self.attempt.opened = True
-        with self.attempt.step("tls", self.attempt.target.name):
+        attempt, target = self.attempt, self.attempt.target
+        attempt.opened = True
+        if target.proxy:
+            self.set_tunnel(target.host, target.port, target.proxy.headers, target.proxy.scheme)
+        with attempt.step("tls", target.name):
             super().connect()
-
-    def _connect_tls_proxy(self, hostname: str, sock: socket.socket) -> Any:
-        with self.attempt.step("tls", self.attempt.target.peer.name):
-            stream = super()._connect_tls_proxy(hostname, sock)  # type: ignore[misc]
-        return _Bounded(stream, self.attempt)
 
     def _tunnel(self) -> None:
         with self.attempt.step("proxy", self.attempt.target.peer.name):
@@ -192,11 +171,8 @@ class Timed(HTTPConnection):
     def send(self, data: Any) -> None:
         """Send all of `data`.
 
-        What keeps it from going out is a BrokenPipeError, whatever it is: urllib3 then still looks
-        for an answer, as a server may refuse a request before it has read all of it.
+        What keeps it from going out is a BrokenPipeError, whatever it is: there may be an answer.
         """
-        if self.sock is None:
-            self.connect()
         try:
             self.attempt.send(self.sock, data)
         except OSError as error:
@@ -218,11 +194,19 @@ class Timed(HTTPConnection):
 class TimedTls(Timed, HTTPSConnection):
     """The same over TLS, perhaps through a proxy."""
 
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt, ssl_context=attempt.target.tls)
+
     def connect(self) -> None:
         """Open it, all layers of it; raises `Failed`."""
         super().connect()
         stream: Any = self.sock
         self.attempt.session = (stream.version(), stream.getpeercert())
+
+    def _connect_tls_proxy(self, hostname: str, sock: socket.socket) -> Any:
+        target: Any = self.attempt.target
+        with self.attempt.step("tls", target.peer.name):
+            return _Bounded(target.tls.wrap_socket(sock, server_hostname=hostname), self.attempt)
 
 
 class _Bounded:
