@@ -5,6 +5,7 @@ come from outside, so tests run it in virtual time. An acknowledgement is record
 connection gets another event: a kill repeats at most the requests under way.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -81,11 +82,12 @@ class Dispatcher:
         self._book = book
         self._random = random
         self._now = clock
-        self._started = started
         self._watch = watch
         self._under_way: set[Job] = set()
+        self._deadline = started + policy.max_time if policy.max_time is not None else math.inf
         self._signals = 0
-        self._stopped_at: float | None = None
+        self._end: float | None = None
+        """When a run that was stopped waits for no more answers."""
         self._well_at, self._cause = 0.0, ""
         self.attempts = 0
         self.first_request: float | None = None
@@ -101,25 +103,22 @@ class Dispatcher:
                 self._stop(fault)
         self._leave()
 
+    def _finished(self) -> bool:
+        if self._end is not None:
+            return not self._under_way or self._now() >= self._end
+        return self._queue.at_end and not self._under_way and self._queue.due is None
+
     def _turn(self) -> None:
-        self._check_time()
-        more = self._start_some()
-        self._handle(self._transport.wait(self._patience(more)))
+        if self._end is None:
+            self._check_time()
+        more = self._end is None and self._start_some()
+        self._handle(self._transport.wait(0.0 if more else self._patience()))
         self._book.flush()
         self._watch(self)
 
-    def _finished(self) -> bool:
-        if self._stopped_at is None:
-            return self._queue.at_end and not (self._under_way or self._queue.due is not None)
-        late = self._now() - self._stopped_at >= FINISH_WITHIN
-        return not self._under_way or late or self._signals > 1
-
     def _check_time(self) -> None:
-        now = self._now()
-        policy = self.policy
-        if self._stopped_at is not None:
-            return
-        if policy.max_time is not None and now - self._started >= policy.max_time:
+        now, policy = self._now(), self.policy
+        if now >= self._deadline and policy.max_time is not None:
             self._stop(timed_out(policy.max_time, self._last_cause(now)))
         elif not (self._under_way or self._queue.due is not None or self.pace.outage):
             self.pace.rested(now)
@@ -134,8 +133,6 @@ class Dispatcher:
 
     def _start_some(self) -> bool:
         """Start what may start, get ready for more; tell whether there is more to get ready."""
-        if self._stopped_at is not None:
-            return False
         pace, queue = self.pace, self._queue
         for _ in range(self.policy.concurrency):
             now = self._now()
@@ -146,29 +143,22 @@ class Dispatcher:
                 break
             pace.started(now)
             job.started = now
-            if self.first_request is None:
-                self.first_request = now
+            self.first_request = self.first_request or now
             self._transport.start(job, job.body)
             self._under_way.add(job)
         return queue.look_ahead()
 
-    def _patience(self, more: bool) -> float:
+    def _patience(self) -> float:
         """Return how long to wait for a message before something is to be done anyway."""
-        if more:
-            return 0.0
         now = self._now()
-        times = [now + TICK]
-        if self._stopped_at is not None:
-            times.append(self._stopped_at + FINISH_WITHIN if self._under_way else now)
-            return max(0.0, min(times) - now)
-        if self.policy.max_time is not None:
-            times.append(self._started + self.policy.max_time)
-        gate, due = self.pace.wake_at(now), self._queue.due
-        if gate is not None:
-            times.append(gate)
-        elif due is not None and len(self._under_way) < self.pace.limit:
-            times.append(due)
-        return max(0.0, min(times) - now)
+        if self._end is not None:
+            until = self._end if self._under_way else now
+        else:
+            opens, due = self.pace.wake_at(now), self._queue.due
+            if opens is None and due is not None and len(self._under_way) < self.pace.limit:
+                opens = due
+            until = min(self._deadline, math.inf if opens is None else opens)
+        return max(0.0, min(until - now, TICK))
 
     def _handle(self, messages: Sequence[Ended[Job] | int]) -> None:
         """Settle what has arrived together: one commit for all of it."""
@@ -177,6 +167,8 @@ class Dispatcher:
             if isinstance(message, int):
                 self._signals += 1
                 self._stop(Interrupted(message))
+                if self._signals > 1:
+                    self._end = self._now()
             elif self._is_delivered(message):
                 delivered.append((message.token, message.outcome))
         if delivered:
@@ -184,64 +176,59 @@ class Dispatcher:
 
     def _is_delivered(self, answer: Ended[Job]) -> bool:
         """Take in an answer; tell whether its event was delivered and is to be recorded."""
-        job, outcome = answer.token, answer.outcome
+        job, outcome, now = answer.token, answer.outcome, answer.at
         self._under_way.discard(job)
         self.attempts += 1
         job.attempts += 1
-        self.last_answer = answer.at
+        self.last_answer = now
         if outcome.verdict is Verdict.LIMIT and self._under_way:  # fewer at once will do
             outcome = outcome._replace(verdict=Verdict.TRANSIENT, unreachable=True)
         verdict = outcome.verdict
         if outcome.after_delivery is not None and self._book.any_delivered:
             verdict = outcome.after_delivery
-        too_late = self.pace.is_closed(answer.at)
-        self.pace.ended(outcome, verdict, len(self._under_way), job.started, answer.at)
-        if verdict is not Verdict.TRANSIENT:
-            self._well_at, self._cause = answer.at, ""
+        too_late = self.pace.is_closed(now)
+        self.pace.ended(outcome, verdict, len(self._under_way), job.started, now)
         self._book.attempted(job, outcome)
-        if verdict is Verdict.DELIVERED:
-            return True
+        if verdict is Verdict.TRANSIENT:
+            self._on_transient(job, outcome, now, too_late)
+            return False
+        self._well_at, self._cause = now, ""
         if verdict is Verdict.REJECTED:
             self._on_rejected(job, outcome)
-        elif verdict is Verdict.TRANSIENT:
-            self._on_transient(job, outcome, answer.at, too_late)
-        else:
+        elif verdict is not Verdict.DELIVERED:
             self._book.unsent(job, outcome.reason, outcome)
             self._stop(fatal(verdict, outcome))
-        return False
+        return verdict is Verdict.DELIVERED
 
     def _on_rejected(self, job: Job, outcome: Outcome) -> None:
         rejected = self._book.rejected(job, outcome)
         most = self.policy.max_rejects
         if most and rejected >= most and not self._book.has_deliveries(job.input):
-            self._stop(
-                all_rejected(
-                    job.event.record.file, rejected, outcome.reason, self._book.any_delivered
-                )
-            )
+            file, any_other = job.event.record.file, self._book.any_delivered
+            self._stop(all_rejected(file, rejected, outcome.reason, any_other))
 
     def _on_transient(self, job: Job, outcome: Outcome, now: float, too_late: bool) -> None:
-        if outcome.retry_after is not None and outcome.retry_after > LONGEST_WAIT:
+        asked = outcome.retry_after or 0.0
+        if asked > LONGEST_WAIT:
             self._book.unsent(job, outcome.reason, outcome)
-            self._stop(asked_to_come_back(outcome.retry_after))
+            self._stop(asked_to_come_back(asked))
             return
         job.failures += 1
-        self._cause = outcome.reason
-        if self._counts(job, outcome, too_late):
-            job.charged += 1
+        job.charged += self._counts(job, outcome, too_late)
         job.failed = now
+        self._cause = outcome.reason
         if job.charged > self.policy.retries:
             self._book.errored(job, outcome)
             return
         wait = delay(job.failures, self._random, throttled=outcome.throttled)
-        self._queue.again(job, now + max(wait, outcome.retry_after or 0.0))
+        self._queue.again(job, now + max(wait, asked))
 
     def _counts(self, job: Job, outcome: Outcome, too_late: bool) -> bool:
         """Tell whether a failed attempt counts against its event: an outage is not its fault.
 
-        It counts while other events get through, or when none is left that could. A server that
-        asks for less has to have taken another one since the event failed before, and it counts
-        for nothing that it refuses what was on its way, `too_late`, when it asked for a wait.
+        It counts when another one got through since it failed before, or when none is left that
+        could. That a server refuses what was on its way, `too_late`, when it asked for a wait
+        counts for nothing.
         """
         if self.policy.retries == 0:
             return True
@@ -249,14 +236,12 @@ class Dispatcher:
             return False
         if self._queue.at_end and all(each.failures for each in self._under_way):
             return True
-        if outcome.throttled:
-            return self._well_at > job.failed and not too_late
-        return not self.pace.outage
+        return self._well_at > job.failed and not (outcome.throttled and too_late)
 
     def _stop(self, error: ReoError) -> None:
         """Start nothing more; the first reason stays."""
-        if self._stopped_at is None:
-            self._stopped_at = self._now()
+        if self._end is None:
+            self._end = self._now() + FINISH_WITHIN
             self.error = error
 
     def _leave(self) -> None:
@@ -267,5 +252,5 @@ class Dispatcher:
             self._book.abandoned(job)
         for job, reason in self._queue.leave():
             self._book.unsent(job, reason)
-        if self._stopped_at is not None:
+        if self._end is not None:
             self._intake.abandon()
