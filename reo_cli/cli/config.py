@@ -53,27 +53,23 @@ class KeyShown(opt.Where):
 
 
 @command(config_app, "list", Shown, "Show every setting, its value and where it comes from.")
-def list_settings(options: Shown) -> None:
+def list_settings(options: Shown) -> int:
     """Show every setting."""
     from reo_cli.errors import ReoError
-    from reo_cli.reports import settings as report
+    from reo_cli.reports.settings import SettingsReport
     from reo_cli.settings import resolve
 
     streams, talk = _streams()
+    report = SettingsReport(options.output, streams, talk)
     try:
         settings = resolve(options.sources(offline=True))
     except ReoError as error:
-        if options.output == "json":
-            streams.out.write(report.config_error_json(error, streams.out))
-        raise
+        return report.failed(error)
     _prepare(settings, streams, talk)
-    if options.output == "json":
-        streams.out.write(report.config_json(settings, streams.out))
-        return
-    if len(settings.notes) > 1:
+    if options.output != "json" and len(settings.notes) > 1:
         for text in settings.notes:
             talk.note(text)
-    streams.out.lines(*report.config_lines(settings, streams.out))
+    return report.finish(settings)
 
 
 @command(config_app, "get", KeyShown, "Print one value; an empty line when it is not set.")
@@ -160,16 +156,10 @@ def doctor(options: Shown) -> int:
     import time
 
     from reo_cli.doctor import examine, verdict
-    from reo_cli.reports import settings as report
+    from reo_cli.reports.settings import DoctorReport, Findings
 
-    streams, _ = _streams()
     checks = list(examine(options.sources(), time.time()))
-    status, exit_code = verdict(checks)
-    if options.output == "json":
-        streams.out.write(report.doctor_json(checks, status, exit_code, streams.out))
-    else:
-        streams.out.lines(*report.doctor_lines(checks, status, streams.out))
-    return exit_code
+    return DoctorReport(options.output, *_streams()).finish(Findings(checks, *verdict(checks)))
 
 
 def _streams() -> "tuple[Streams, Talk]":

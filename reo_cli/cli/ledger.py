@@ -95,11 +95,11 @@ def _report(action: "Action", work: "Callable[[Settings], LedgerResult]", option
     """Resolve the settings, do the work, report its result or its error."""
     from reo_cli.errors import ExitCode, ReoError
     from reo_cli.reports import Streams, Talk
-    from reo_cli.reports.ledger import ledger_report
+    from reo_cli.reports.ledger import LedgerReport
 
     streams = Streams.standard()
     talk = Talk(streams.err, quiet=options.quiet)
-    report = ledger_report(action, options.output, streams, talk)
+    report = LedgerReport(action, options.output, streams, talk)
     try:
         return report.finish(work(options.settings(talk, offline=True)))
     except ReoError as error:

@@ -92,11 +92,11 @@ def send(options: Send) -> int:
     from reo_cli.delivery import single
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
-    from reo_cli.reports import send_report
+    from reo_cli.reports.send import SendReport
 
     _require_an_event(options)
     streams, talk = options.open()
-    report = send_report(options.output, streams, talk)
+    report = SendReport(options.output, streams, talk)
     watch = single.Watch(report.attempted, talk.note)
     with ExitStack() as stack, Signals() as signals, report:
         try:

@@ -100,7 +100,6 @@ OFTEN = (
 @command(send_file_app, "send-file", SendFile, HELP, EXAMPLES, OFTEN)
 def send_file(options: SendFile) -> int:
     """Send files as the options say; return the exit code."""
-    import time
     from contextlib import ExitStack
     from dataclasses import replace
 
@@ -108,15 +107,13 @@ def send_file(options: SendFile) -> int:
     from reo_cli.cli import orders
     from reo_cli.delivery.signals import Signals
     from reo_cli.errors import ReoError
-    from reo_cli.reports import send_file_report
+    from reo_cli.reports.send_file import SendFileReport
 
     streams, talk = options.open()
     with (
         ExitStack() as stack,
         Signals() as signals,
-        send_file_report(
-            options.output, streams, talk, clock=time.monotonic, max_issues=options.max_issues
-        ) as report,
+        SendFileReport(options.output, streams, talk, max_issues=options.max_issues) as report,
     ):
         try:
             settings = options.settings(talk, offline=options.dry_run or options.sandbox)

@@ -46,7 +46,7 @@ def validate(options: Validate) -> int:
     from reo_cli.cli.orders import command_line, reading, roll_up, tell_of_terminal
     from reo_cli.delivery.signals import Signals
     from reo_cli.records import Progress
-    from reo_cli.reports import validate_report
+    from reo_cli.reports.validate import ValidateReport
 
     if options.print_schema:
         return _print_schema()
@@ -55,9 +55,7 @@ def validate(options: Validate) -> int:
         raise ReoError(ExitCode.USAGE, "usage", "no file is named", hint)
     streams, talk = options.open()
     started = time.monotonic()
-    with validate_report(
-        options.output, streams, talk, clock=time.monotonic, max_issues=options.max_issues
-    ) as report:
+    with ValidateReport(options.output, streams, talk, max_issues=options.max_issues) as report:
         try:
             settings = options.settings(talk, offline=True)
             read_options, rules = reading(options, settings, options.files)

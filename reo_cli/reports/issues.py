@@ -1,7 +1,8 @@
-"""Issues as a screen shows them: those of one kind are one entry, warnings first, errors last.
+"""Issues for people: in a pipe a line each, on a screen those of one kind as one entry.
 
-An entry is the place and the text of its first record, what is wrong there, how often and in which
-lines, and one hint. Only a terminal gets entries; a pipe gets every issue as a line of its own.
+At most `--max-issues` are printed, the others are counted in one last line; errors come before
+warnings where there is no room for both. An entry is the place and the text of its first record,
+what is wrong there, how often and in which lines, and one hint; warnings first, errors last.
 """
 
 import re
@@ -9,16 +10,84 @@ from collections.abc import Iterator, Sequence
 
 from reo_cli.records import Issue
 from reo_cli.reports.streams import Stream, Tone
-from reo_cli.reports.text_output import LONGEST_NAME, IssueLines, clean
+from reo_cli.reports.text_output import LONGEST_NAME, clean
+from reo_cli.reports.view import Line
+from reo_cli.reports.words import count_of
 
 MOST_KINDS = 2_000
 """Kinds remembered at most: beyond these, issues are only counted."""
 LINES_NAMED = 5
 VALUES_NAMED = 3
 
+_TONES: dict[str, Tone] = {"warning": "warn", "error": "bad"}
 _QUOTED = re.compile(r'"([^"]+)"|`([^`]+)`')
 _VARYING = re.compile(r'"[^"]*"|\d[\d.,:]*|\S+\.\S+')
 """What differs between issues of one kind: values, numbers, domains."""
+
+
+def more_issues(unshown: int, printed: int) -> str:
+    """The line that stands for the issues beyond `--max-issues`."""
+    how = f"(`--max-issues {unshown + printed}` shows all)"
+    if printed:
+        return f"… and {count_of(unshown, 'more issue')} {how}"
+    return f"{count_of(unshown, 'issue')} not shown {how}"
+
+
+class IssueLines:
+    """Prints issues as they come, or else at the end those that a result holds."""
+
+    def __init__(self, stream: Stream, limit: int, *, errors_only: bool = False) -> None:
+        self.stream = stream
+        self.limit = limit
+        self._errors_only = errors_only
+        self._found = 0
+        self._printed = 0
+        self._held: list[Issue] = []
+
+    def issue(self, issue: Issue) -> None:
+        """Tell of one."""
+        if not (self._errors_only and issue.severity == "warning"):
+            self._found += 1
+            self.show(issue)
+
+    def finish(self, issues: Sequence[Issue], found: tuple[int, int], not_taken: int) -> None:
+        """Show what is left, and how many there are beyond those shown.
+
+        `found` are the numbers of all errors and warnings, `not_taken` is that of the records that
+        were shown because the API did not take them.
+        """
+        if not self._found:
+            for issue in issues:
+                self.issue(issue)
+        errors, warnings = found
+        total = max(errors if self._errors_only else errors + warnings, self._found) + not_taken
+        printed = self.show_rest()
+        if total > printed:
+            self.stream.lines(more_issues(total - printed, printed))
+
+    def show(self, issue: Issue) -> None:
+        """Print it; warnings leave half of the room to errors that may follow."""
+        is_warning = issue.severity == "warning"
+        if self._printed < ((self.limit + 1) // 2 if is_warning else self.limit):
+            self._printed += 1
+            self.stream.lines(_line(issue, self.stream))
+        elif is_warning and len(self._held) < self.limit:
+            self._held.append(issue)
+
+    def show_rest(self) -> int:
+        """Print the warnings that there is room for; return how many issues were shown in all."""
+        rest = self._held[: max(0, self.limit - self._printed)]
+        self.stream.lines(*(_line(issue, self.stream) for issue in rest))
+        return self._printed + len(rest)
+
+
+def _line(issue: Issue, stream: Stream) -> str:
+    """An issue of a file begins with its place, one of a command line with its severity."""
+    place, rest = f"{issue.severity}:", f" {issue._replace(file='', severity='error')}"
+    if issue.line:
+        place = f"{issue.file}:{issue.line}:"
+        rest = str(issue).removeprefix(place)
+    return stream.paint(clean(place, stream), _TONES[issue.severity]) + clean(rest, stream)
 
 
 class Kind:
@@ -37,7 +106,7 @@ class Kind:
         self.number += 1
         self.last = max(self.last, issue.line)
         self.lines = sorted({*self.lines, issue.line})[:LINES_NAMED]  # answers come in any order
-        if self._options.intersection(issue.options) < self._options:  # fewer mend them all
+        if not self._options.issubset(issue.options):  # fewer mend them all
             self.hint, self._options = issue.hint, self._options.intersection(issue.options)
         quoted = _QUOTED.search(issue.message)
         if quoted and len(self.values) < VALUES_NAMED:
@@ -49,9 +118,9 @@ class Kind:
             return ""
         words = f"{self.number:,} times"
         if self.last:
-            rest = f" … {self.last}" if self.last > self.lines[-1] else ""
-            words += f": line{'s' * (self.last != self.lines[0])} "
-            words += f"{', '.join(map(str, self.lines))}{rest}"
+            plural = "s" * (self.last != self.lines[0])
+            rest = f" … {self.last}" * (self.last > self.lines[-1])
+            words += f": line{plural} {', '.join(map(str, self.lines))}{rest}"
         others = list(self.values)[1:]
         return f"{words}; also {', '.join(others)}" if others else words
 
@@ -79,11 +148,11 @@ class IssueEntries(IssueLines):
     def show_rest(self) -> int:
         """Draw the entries; errors have the room when there is not enough for all."""
         kinds = sorted(self._kinds.values(), key=lambda kind: kind.first.severity)[: self.limit]
-        self.stream.lines(*entry_lines(kinds, self.stream))
+        self.stream.lines(*_entries(kinds, self.stream))
         return sum(kind.number for kind in kinds)
 
 
-def entry_lines(kinds: Sequence[Kind], stream: Stream) -> Iterator[str]:
+def _entries(kinds: Sequence[Kind], stream: Stream) -> Iterator[str]:
     """Entries by file and line, warnings before errors; what one record has stands together."""
     order = sorted(
         kinds, key=lambda kind: (kind.first.severity == "error", kind.first.file, kind.first.line)
@@ -107,29 +176,25 @@ def _finding(kind: Kind, stream: Stream) -> Iterator[str]:
 
     first = kind.first
     margin = "  " if first.line else ""
-    words = f"{first.field}: {first.message}" if first.field else first.message
-    tone: Tone = "warn" if first.severity == "warning" else "bad"
-    yield from labelled(f"{first.severity}:", tone, words, stream, margin)
+    words = str(first._replace(file="", severity="error", hint=""))
+    label = f"{first.severity}:"
+    yield from labelled(Line(words, label, _TONES[first.severity], margin), stream)
     if where := kind.where():
-        yield from labelled("", "", where, stream, margin + "  ")
+        yield from labelled(Line(where, margin=f"{margin}  "), stream)
     if kind.hint:
-        yield from labelled("hint:", "hint", kind.hint, stream, margin)
+        yield from labelled(Line(kind.hint, "hint:", "hint", margin), stream)
 
 
 def _head(issue: Issue, stream: Stream) -> str:
+    """The place, and the line where the offending value stands, that value marked."""
     place = clean(f"{issue.file}:{issue.line}:", stream, LONGEST_NAME)
-    if not issue.excerpt:
-        return stream.paint(place, "strong")
-    # Where `…` is three characters, both of them have to fit.
-    room = stream.width - len(place) - (2 if stream.utf8 else 6)
-    before, value, after = in_context(stream.mask(issue.excerpt), issue, max(room, 20))
-    parts = (
-        stream.paint(place, "strong"),
-        f" {stream.paint(clean(before, stream), 'dim')}",
-        stream.paint(clean(value, stream), "mark"),
-        stream.paint(clean(after, stream), "dim"),
+    room = max(stream.width - len(place) - 2, 20)
+    parts = in_context(stream.mask(issue.excerpt), issue, room)
+    tones: tuple[Tone, ...] = ("dim", "mark", "dim")
+    shown = (
+        stream.paint(clean(part, stream), tone) for part, tone in zip(parts, tones, strict=True)
     )
-    return "".join(parts).rstrip()
+    return f"{stream.paint(place, 'strong')} {''.join(shown)}".rstrip()
 
 
 def in_context(excerpt: str, issue: Issue, room: int) -> tuple[str, str, str]:
@@ -138,25 +203,19 @@ def in_context(excerpt: str, issue: Issue, room: int) -> tuple[str, str, str]:
     At most about `room` characters of the line that holds the value; the value is empty when the
     message doesn't quote it or it can't be told which of several places is meant.
     """
-    quoted = _QUOTED.search(issue.message)
-    value = re.escape((quoted[1] or quoted[2]) if quoted else "")
     lines = [line.strip() for line in excerpt.splitlines()] or [""]
-    field = re.escape(issue.field.rpartition(".")[2])
-    for pattern in (rf'"{field}"\s*:\s*"?({value})', rf"(?<!\w)({value})(?!\w)"):
-        found = [match for line in lines for match in re.finditer(pattern, line)] if value else []
-        if len(found) == 1:
-            return _cut(found[0].string, *found[0].span(1), room)
-    line = lines[0]
-    return (line, "", "") if len(line) <= room else (line[: room - 1], "", "…")
-
-
-def _cut(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:
-    """About `room` characters of `line`, around what stands from `start` to `end`."""
-    value = line[start:end][: max(room - 8, 8)]
-    left = max(0, min(start - (room - len(value)) // 2, len(line) - room + 1))
+    line, start, end = lines[0], 0, 0
+    if quoted := _QUOTED.search(issue.message):
+        value, field = re.escape(quoted[1] or quoted[2]), re.escape(issue.field.rpartition(".")[2])
+        for pattern in (rf'"{field}"\s*:\s*"?({value})', rf"(?<!\w)({value})(?!\w)"):
+            found = [match for each in lines for match in re.finditer(pattern, each)]
+            if len(found) == 1:
+                line, (start, end) = found[0].string, found[0].span(1)
+                break
+    if len(line) <= room:
+        return line[:start], line[start:end], line[end:]
+    end = min(end, start + max(room - 8, 8))
+    left = max(0, min(start - (room - end + start) // 2, len(line) - room + 1))
     right = left + room - 1
-    return (
-        ("…" if left else "") + line[left:start],
-        value,
-        line[start + len(value) : right] + ("…" if right < len(line) else ""),
-    )
+    before, after = line[left:start], line[end:right]
+    return "…" * (left > 0) + before, line[start:end], after + "…" * (right < len(line))

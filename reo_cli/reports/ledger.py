@@ -1,71 +1,75 @@
-"""What `reo ledger` found and did, for programs (its JSON) and for people (its content)."""
+"""What `reo ledger` found and did, for programs and for people."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
 from reo_cli.errors import ReoError
-from reo_cli.reports.json_output import JsonOutput, error_shape
-from reo_cli.reports.report import Form, People, Report
-from reo_cli.reports.view import Closing, Column, Content, Fact, Grid, Shape, View
-from reo_cli.reports.words import count_of, instant, number
+from reo_cli.reports.report import Output, Report
+from reo_cli.reports.view import Block, Column, Fact, Grid, Line, Shape, View, error_shape
+from reo_cli.reports.words import count_of, instant
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
     from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
 
-SCHEMA = "reo.ledger/1"
-
 Action = Literal["info", "prune", "merge"]
 
-
-def ledger_report(
-    action: Action, output: str | None, streams: "Streams", talk: "Talk"
-) -> "Report[LedgerResult]":
-    """The report of a `reo ledger` command; `output` is `table`, `json` or None."""
-    view = view_of(action)
-    form: Form[LedgerResult] | None = None
-    if output == "json":
-        form = JsonOutput(streams.out, view, time.time())
-    elif not talk.quiet:
-        form = People(streams.out, view, table=output == "table" or streams.out.terminal)
-    return Report(view, form, None, None, streams, talk)
+_HEADS = (Column("account"), Column("events"), Column("last delivery"), Column("endpoint"))
 
 
-def view_of(action: Action) -> "View[LedgerResult]":
-    """Say what the results of one of the three commands are."""
+class LedgerReport(Report[LedgerResult]):
+    """The report of one of the `reo ledger` commands."""
 
-    def blank(error: ReoError) -> "LedgerResult":
-        from reo_cli.delivery.ledger.admin import LedgerResult
+    name = "ledger"
+    issue_forms = ()
 
-        return LedgerResult(action, error=error)
+    def __init__(
+        self, action: Action, output: Output | None, streams: "Streams", talk: "Talk"
+    ) -> None:
+        super().__init__(output, streams, talk)
+        self._action = action
 
-    return View("ledger", blank, shape, content, closing)
+    def blank(self, error: ReoError) -> LedgerResult:
+        """The result of a command that could not begin."""
+        return LedgerResult(self._action, error=error)
+
+    def view(self, result: LedgerResult, *, screen: bool) -> View:
+        """What was done, what the ledger is, and what it holds for whom."""
+        error = result.error
+        return View(
+            "failed" if error else "success",
+            result.exit_code,
+            _shape(result),
+            _blocks(result, result.info, screen) if result.info else (),
+            errors=[error] if error else [],
+        )
 
 
-def shape(result: "LedgerResult") -> Shape:
+def _shape(result: LedgerResult) -> Shape:
     """The JSON of a result; sizes are in bytes, times are epoch seconds."""
     info = result.info
+    deeds: dict[Action, Shape] = {
+        "info": {},
+        "prune": {"removed": result.removed, "dry_run": result.dry_run},
+        "merge": {"read": result.read, "taken": result.taken},
+    }
     return {
-        "schema": SCHEMA,
         "action": result.action,
-        "status": "failed" if result.error else "success",
-        "exit_code": int(result.exit_code),
-        "path": info.path if info else None,
-        "size": info.size if info else None,
-        "schema_version": info.schema_version if info else None,
-        "created_at": info.created if info else None,
-        "events": info.events if info else None,
-        "oldest": info.oldest if info else None,
-        "newest": info.newest if info else None,
+        "path": info and info.path,
+        "size": info and info.size,
+        "schema_version": info and info.schema_version,
+        "created_at": info and info.created,
+        "events": info and info.events,
+        "oldest": info and info.oldest,
+        "newest": info and info.newest,
         "scopes": [_scope_shape(each) for each in info.holdings] if info else [],
-        **_deed(result),
+        **deeds[result.action],
         "error": error_shape(result.error),
     }
 
 
-def _scope_shape(each: "Holding") -> Shape:
+def _scope_shape(each: Holding) -> Shape:
     return {
         "endpoint": each.endpoint,
         "account": each.account,
@@ -77,68 +81,45 @@ def _scope_shape(each: "Holding") -> Shape:
     }
 
 
-def _deed(result: "LedgerResult") -> Shape:
-    if result.action == "prune":
-        return {"removed": result.removed, "dry_run": result.dry_run}
-    if result.action == "merge":
-        return {"read": result.read, "taken": result.taken}
-    return {}
-
-
-def content(result: "LedgerResult", screen: bool) -> Content:
-    """What was done, what the ledger is, and what it holds for whom."""
-    info = result.info
-    if info is None:
-        return Content()
+def _blocks(result: LedgerResult, info: LedgerInfo, screen: bool) -> Sequence[Block]:
     if result.action != "info":
         held = f"{info.path} holds {count_of(info.events, 'event')}"
-        return Content(facts=[Fact("done", _done(result)), Fact("ledger", held)])
-    facts = list(_facts(info))
-    if screen:
-        return _screen(info.holdings, facts)
-    return Content(facts=facts, lines=list(_holdings(info.holdings)))
+        return [[Fact("done", _done(result)), Fact("ledger", held)]]
+    facts = [
+        Fact("ledger", str(info.path)),
+        Fact("size", f"{info.size:,} bytes"),
+        Fact("schema", str(info.schema_version)),
+        Fact("created", instant(info.created)),
+        Fact("events", f"{info.events:,}"),
+    ]
+    if info.oldest is not None and info.newest is not None:
+        facts.append(Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}"))
+    if screen and info.holdings:
+        return _table(info.holdings, facts)
+    return [facts, [Line(_held(each)) for each in info.holdings]]
 
 
-def _done(result: "LedgerResult") -> str:
+def _done(result: LedgerResult) -> str:
     if result.taken is not None:
         read = count_of(result.read or 0, "event")
-        return f"{number(result.taken)} of {read} were new here and are taken over"
+        return f"{result.taken:,} of {read} were new here and are taken over"
     would = "would be " * result.dry_run
     return f"{count_of(result.removed or 0, 'event')} {would}removed"
 
 
-def _facts(info: "LedgerInfo") -> Iterator[Fact]:
-    yield Fact("ledger", str(info.path))
-    yield Fact("size", f"{number(info.size)} bytes")
-    yield Fact("schema", str(info.schema_version))
-    yield Fact("created", instant(info.created))
-    yield Fact("events", number(info.events))
-    if info.oldest is not None and info.newest is not None:
-        yield Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}")
-
-
-def _screen(holdings: Sequence["Holding"], facts: list[Fact]) -> Content:
+def _table(holdings: Sequence[Holding], facts: Sequence[Fact]) -> Sequence[Block]:
     """A row for each account; an endpoint that is that of all stands below the table."""
-    heads = [Column("account"), Column("events"), Column("last delivery"), Column("endpoint")]
     rows = [
         (each.account or f"key {each.key}", each.events, instant(each.newest), each.endpoint)
         for each in holdings
     ]
-    endpoints = {each.endpoint for each in holdings}
-    if len(endpoints) != 1:
-        return Content(Grid(heads, rows) if rows else None, facts)
-    facts.append(Fact("endpoint", holdings[0].endpoint))
-    return Content(Grid(heads[:3], [row[:3] for row in rows]), facts)
+    if len({each.endpoint for each in holdings}) > 1:
+        return [Grid(_HEADS, rows), facts]
+    endpoint = Fact("endpoint", holdings[0].endpoint)
+    return [Grid(_HEADS[:3], [row[:3] for row in rows]), [*facts, endpoint]]
 
 
-def _holdings(holdings: Sequence["Holding"]) -> Iterator[str]:
-    """One line for each account."""
-    for each in holdings:
-        events, last = count_of(each.events, "event"), instant(each.newest)
-        who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
-        yield f"{events} to {each.endpoint} for {who}, the last one {last}"
-
-
-def closing(result: "LedgerResult") -> Closing:
-    """What went wrong, if anything did."""
-    return Closing([result.error] if result.error else [])
+def _held(each: Holding) -> str:
+    who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
+    last = instant(each.newest)
+    return f"{count_of(each.events, 'event')} to {each.endpoint} for {who}, the last one {last}"

@@ -5,15 +5,14 @@ it needs no thread and hides no cursor, so that nothing is left to be mended whe
 killed.
 """
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.reports.streams import Stream, Tone
 from reo_cli.reports.talk import Talk
 from reo_cli.reports.text_output import clean
-from reo_cli.reports.words import duration, number
+from reo_cli.reports.words import duration
 
 if TYPE_CHECKING:
     from reo_cli.records import Progress
@@ -31,133 +30,79 @@ SHORTEST_BAR = 8
 
 
 class Meter:
-    """Shows progress as often as it sees fit: a plain line every ten seconds, the first after ten.
-
-    `failures` is the word for them, such as `failed`.
-    """
-
-    first, every = LINE_EVERY, LINE_EVERY
+    """Shows progress as often as it sees fit; `failures` is the word for them, e.g. `failed`."""
 
     def __init__(self, talk: Talk, clock: Clock, failures: str) -> None:
-        self.talk = talk
-        self.failures = failures
+        self._talk = talk
         self._clock = clock
+        self._failures = failures
+        self._is_bar = talk.err.can_overwrite
         self._lock = Lock()
-        self._due = clock() + self.first
+        self._due = clock() + (DRAW_FROM if self._is_bar else LINE_EVERY)
 
     def show(self, progress: "Progress") -> None:
         """Take note of where the run stands; safe to call from several threads."""
         with self._lock:
             now = self._clock()
-            if now >= self._due:
-                self._due = now + self.every
-                self.draw(progress)
-
-    def draw(self, progress: "Progress") -> None:
-        """Print a line."""
-        self.talk.note(log_line(progress, self.failures))
+            if now < self._due:
+                return
+            self._due = now + (DRAW_EVERY if self._is_bar else LINE_EVERY)
+            if self._is_bar:
+                self._talk.err.overlay(bar_line(progress, self._failures, self._talk.err))
+            else:
+                self._talk.note(log_line(progress, self._failures))
 
     def close(self) -> None:
-        """Leave nothing on the screen; later calls of `show` do nothing."""
+        """Take the bar off the screen, for good: later calls of `show` do nothing."""
         with self._lock:
             self._due = float("inf")
-
-
-class Bar(Meter):
-    """A bar in the last line of the terminal, some times a second."""
-
-    first, every = DRAW_FROM, DRAW_EVERY
-
-    def draw(self, progress: "Progress") -> None:
-        """Draw the bar anew."""
-        self.talk.err.overlay(bar_line(progress, self.failures, self.talk.err))
-
-    def close(self) -> None:
-        """Take the bar off the screen, for good."""
-        super().close()
-        self.talk.err.overlay("")
-
-
-def meter(talk: Talk, clock: Clock, failures: str) -> Meter | None:
-    """The meter for this process; none under `-q`."""
-    if talk.quiet:
-        return None
-    return (Bar if talk.err.can_overwrite else Meter)(talk, clock, failures)
+        if self._is_bar:
+            self._talk.err.overlay("")
 
 
 def log_line(progress: "Progress", failures: str) -> str:
     """`1,234 of 10,000 (12 %), 412 a second, about 21.3 s left, 3 failed, 8 at once`."""
-    done, total = number(progress.done), progress.total
-    words = [f"{done} so far" if total is None else f"{done} of {number(total)}"]
-    share = _share(progress)
-    if share is not None:
-        words[0] += f" ({int(100 * share)} %)"
-    if progress.rate:
-        words.append(f"{progress.rate:,.0f} a second")
-    left = _seconds_left(progress)
-    if left is not None:
-        words.append(f"about {duration(left)} left")
-    if progress.failures:
-        words.append(f"{number(progress.failures)} {failures}")
-    if progress.limit:
-        words.append(f"{progress.limit} at once")
-    return ", ".join(filter(None, [*words, progress.waiting]))
-
-
-class _Part(NamedTuple):
-    rank: int
-    """Where the screen is narrow, the part with the highest rank goes first."""
-    text: str
-    tone: Tone = ""
+    return ", ".join(figure.log for figure in _figures(progress, failures) if figure.log)
 
 
 def bar_line(progress: "Progress", failures: str, err: Stream) -> str:
     """The bar and as many of the figures beside it as fit into one line of `err`."""
-    total, left, share = progress.total, _seconds_left(progress), _share(progress)
-    done = number(progress.done) + (" so far" if total is None else f"/{number(total)}")
-    parts = [
-        _Part(1, "" if share is None or total else f"{int(100 * share)} %"),
-        _Part(0, done, "strong"),
-        _Part(5, f"{progress.rate:,.0f}/s" * bool(progress.rate)),
-        _Part(4, "" if left is None else f"{duration(left)} left"),
-        _Part(3, f"{number(progress.failures)} {failures}" * bool(progress.failures), "bad"),
-        _Part(6, f"{progress.limit} at once" * bool(progress.limit), "dim"),
-        _Part(2, progress.waiting, "warn"),
-    ]
-    texts = [part for part in parts if part.text]
-    room = err.width - 1
-    while len(texts) > 1 and _length(texts) > room:
-        texts.remove(max(texts))
-    words = "  ".join(err.paint(clean(part.text, err, 60), part.tone) for part in texts)
-    cells = min(LONGEST_BAR, room - _length(texts) - 2)
-    return f"{_bar(share, cells, err)}  {words}" if cells >= SHORTEST_BAR else words
+    figures, room = list(_figures(progress, failures)), err.width - 1
+    while len(figures) > 1 and _length(figures) > room:
+        figures.remove(max(figures))
+    words = "  ".join(err.paint(clean(each.bar, err, 60), each.tone) for each in figures)
+    cells = min(LONGEST_BAR, room - _length(figures) - 2)
+    return f"{_bar(_share(progress), cells, err)}  {words}" if cells >= SHORTEST_BAR else words
 
 
-def _length(parts: "list[_Part]") -> int:
-    return sum(len(part.text) + 2 for part in parts) - 2
+class _Figure(NamedTuple):
+    rank: int
+    """Where the screen is narrow, the figure with the highest rank goes first."""
+    log: str
+    bar: str
+    tone: Tone = ""
 
 
-def _bar(share: float | None, cells: int, err: Stream) -> str:
-    """rich's bar of `cells` columns; one that pulses while the end is unknown."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress
-
-    drawn = io.StringIO()
-    console = Console(
-        file=drawn,
-        width=cells,
-        color_system="standard" if err.colour else None,
-        force_terminal=err.colour,
-        force_jupyter=False,
-        legacy_windows=False,
-    )
-    column = BarColumn(cells)
-    bar = Progress(column, console=console, auto_refresh=False)
-    total, done = (None, 0) if share is None else (1000, int(1000 * share))
-    bar.add_task("", total=total, completed=done)
-    console.print(column.render(bar.tasks[0]), end="")
-    text = drawn.getvalue().strip("\n")
-    return text if err.colour else text.ljust(cells)
+def _figures(progress: "Progress", failures: str) -> Iterator[_Figure]:
+    done, total, share = f"{progress.done:,}", progress.total, _share(progress)
+    percent = "" if share is None else f"{int(100 * share)} %"
+    if percent and not total:
+        yield _Figure(1, "", percent)
+    count = f"{done} so far" if total is None else f"{done} of {total:,}"
+    short = count if total is None else f"{done}/{total:,}"
+    yield _Figure(0, f"{count} ({percent})" if percent else count, short, "strong")
+    if progress.rate:
+        yield _Figure(5, f"{progress.rate:,.0f} a second", f"{progress.rate:,.0f}/s")
+    if total is not None and progress.rate > 0:
+        left = duration(max(0, total - progress.done) / progress.rate)
+        yield _Figure(4, f"about {left} left", f"{left} left")
+    if progress.failures:
+        failed = f"{progress.failures:,} {failures}"
+        yield _Figure(3, failed, failed, "bad")
+    if progress.limit:
+        yield _Figure(6, f"{progress.limit} at once", f"{progress.limit} at once", "dim")
+    if progress.waiting:
+        yield _Figure(2, progress.waiting, progress.waiting, "warn")
 
 
 def _share(progress: "Progress") -> float | None:
@@ -167,7 +112,16 @@ def _share(progress: "Progress") -> float | None:
     return progress.share
 
 
-def _seconds_left(progress: "Progress") -> float | None:
-    if progress.total is None or progress.rate <= 0:
-        return None
-    return max(0, progress.total - progress.done) / progress.rate
+def _length(figures: list[_Figure]) -> int:
+    return sum(len(each.bar) + 2 for each in figures) - 2
+
+
+def _bar(share: float | None, cells: int, err: Stream) -> str:
+    """rich's bar of `cells` columns; one that pulses while the end is unknown."""
+    from rich.progress_bar import ProgressBar
+
+    from reo_cli.reports.terminal import draw
+
+    bar = ProgressBar(None if share is None else 1000, int(1000 * (share or 0)), cells)
+    text = "".join(draw(bar, err))
+    return text if err.colour else text.ljust(cells)

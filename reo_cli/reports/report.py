@@ -1,13 +1,12 @@
-"""The report of one run: issues, settled records, progress and the end, each to where it belongs.
+"""The report of one run: issues, progress and the end, each to where it belongs.
 
-A `View` says what a result is to programs and to people, an output how that looks; the factories
-below put the two together. Everything a run has to tell goes through the one `Report` they return.
-All else is loaded by the factories: this module is on the path of every command.
+`Report` knows where things go and in which form; its subclasses, one a command, say what a result
+is: a `View`. Forms are loaded when they are chosen: this module is on the path of every command.
 """
 
 import time
 from threading import RLock
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
 from reo_cli.errors import ExitCode, ReoError, system_limit
 
@@ -15,83 +14,68 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from reo_cli.checks.validation import Validation
     from reo_cli.client.outcome import Outcome
-    from reo_cli.delivery.summary import SendResult, Settled, Summary
     from reo_cli.records import Issue, Progress
-    from reo_cli.reports.progress import Meter
-    from reo_cli.reports.streams import Stream, Streams
+    from reo_cli.reports.issues import IssueLines
+    from reo_cli.reports.streams import Streams
     from reo_cli.reports.talk import Talk
-    from reo_cli.reports.text_output import IssueLines
-    from reo_cli.reports.view import Closing, Result, View
+    from reo_cli.reports.view import Shape, View
 
 Output = Literal["table", "text", "json", "ndjson", "github"]
-ResultT = TypeVar("ResultT", bound="Result")
-ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
+ResultT = TypeVar("ResultT")
+PEOPLE = ("table", "text")
 MAX_ISSUES = 100
-
-
-class Form(Protocol[ResultT_contra]):
-    """How results look; `lists_records` where the end of every record is shown."""
-
-    lists_records: bool
-
-    def settled(self, settled: "Settled") -> None:
-        """One record has reached its end."""
-
-    def finish(self, result: ResultT_contra) -> None:
-        """Write the result."""
-
-
-class People(Generic[ResultT]):
-    """Results for people: tables, or plain text of the same content."""
-
-    lists_records = False
-
-    def __init__(self, out: "Stream", view: "View[ResultT]", *, table: bool) -> None:
-        self._out = out
-        self._view = view
-        self._table = table
-
-    def settled(self, settled: "Settled") -> None:
-        """Nothing: the result holds the counts."""
-
-    def finish(self, result: ResultT) -> None:
-        """Draw it."""
-        if self._table:
-            from reo_cli.reports.terminal import content_lines
-        else:
-            from reo_cli.reports.text_output import content_lines
-        self._out.lines(*content_lines(self._view.content(result, self._table), self._out))
 
 
 class Report(Generic[ResultT]):
     """Where a run tells what happens; safe to use from several threads, raises nothing.
 
-    As a context manager it takes the progress bar off the screen, whatever happens.
+    As a context manager it takes the progress bar off the screen, whatever happens. `failures` is
+    the word for them beside the progress, empty where none is shown; `issue_forms` are the forms
+    beside which issues are told, on standard error unless they are results.
     """
+
+    name = ""
+    failures = ""
+    issue_forms: tuple[str, ...] = PEOPLE
+    issues_are_results = False
 
     def __init__(
         self,
-        view: "View[ResultT]",
-        form: "Form[ResultT] | None",
-        issues: "IssueLines | None",
-        meter: "Meter | None",
+        output: Output | None,
         streams: "Streams",
         talk: "Talk",
+        *,
+        clock: "Callable[[], float]" = time.monotonic,
+        max_issues: int = MAX_ISSUES,
     ) -> None:
-        self._view = view
-        self._form = form
-        self._issues = issues
-        self._meter = meter
-        self._streams = streams
-        self._lock = RLock()
-        self._finished = False
         self.talk = talk
         self.note, self.warning, self.hint = talk.note, talk.warning, talk.hint
-        self.lists_records = form is not None and form.lists_records
+        self.lists_records = output == "ndjson"
+        self._form = output or ("table" if streams.out.terminal else "text")
+        self._streams = streams
+        self._max_issues = max_issues
+        self._issues = self._listener()
+        self._not_taken: list[Issue] = []
+        self._failures = 0
+        self._began = time.gmtime()
+        self._finished = False
+        self._lock = RLock()
+        self._meter = None
+        if self.failures and not talk.quiet:
+            from reo_cli.reports.progress import Meter
 
-    def __enter__(self) -> "Report[ResultT]":
+            self._meter = Meter(talk, clock, self.failures)
+
+    def blank(self, error: ReoError) -> ResultT:
+        """The result of a run that failed before there was one."""
+        raise NotImplementedError
+
+    def view(self, result: ResultT, *, screen: bool) -> "View":
+        """What a result says; for a `screen` in fewer words than for a pipe."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -100,18 +84,14 @@ class Report(Generic[ResultT]):
         error: BaseException | None,
         trace: "TracebackType | None",
     ) -> None:
+        """Give programs their line also where a bug ends the run; people are told elsewhere."""
         self._close_meter()
-        if isinstance(error, Exception) and not isinstance(error, ReoError):
-            self._say_bug(error)
-
-    def _say_bug(self, error: Exception) -> None:
-        """Give programs their line though the run ends with a bug; people are told elsewhere."""
-        from reo_cli.reports.json_output import JsonOutput
-
-        if isinstance(self._form, JsonOutput) and not self._finished:
+        if not isinstance(error, Exception) or isinstance(error, ReoError) or self._finished:
+            return
+        if self._form not in (*PEOPLE, "github"):
             words = f"a bug in reo: {type(error).__name__}"
             told = system_limit(error) or ReoError(ExitCode.BUG, "bug", words)
-            self._form.finish(self._view.blank(told))
+            self._write(self.view(self.blank(told), screen=False))
 
     def issue(self, issue: "Issue") -> None:
         """Tell of a finding; `finish` shows those that nobody told of before."""
@@ -119,13 +99,14 @@ class Report(Generic[ResultT]):
             with self._lock:
                 self._issues.issue(issue)
 
-    def settled(self, settled: "Settled") -> None:
-        """Tell of a record that has reached its end."""
+    def not_taken(self, issue: "Issue") -> None:
+        """Tell of a record that the API did not take: its message is the API's reason."""
         with self._lock:
-            if self._form:
-                self._form.settled(settled)
+            self._failures += 1
             if self._issues:
-                self._issues.settled(settled)
+                self._issues.show(issue)
+            elif self._failures <= self._max_issues:
+                self._not_taken.append(issue)
 
     def attempted(self, event_id: str | int, attempt: int, outcome: "Outcome") -> None:
         """Show an attempt under `-v`: `1f3a… attempt 2: delivered, HTTP 200`."""
@@ -144,127 +125,91 @@ class Report(Generic[ResultT]):
         """Write the result and the last words; return the exit code of the process."""
         self._close_meter()
         self._finished = True
-        closing = self._view.closing(result)
-        first = closing.died and self.talk.err.terminal
-        if first:
-            self._close(closing)
+        view = self.view(result, screen=self._form == "table")
+        error_first = view.died and self.talk.err.terminal
+        if error_first:
+            self._close(view)
         if self._issues:
-            self._issues.finish(*self._view.issues_of(result))
-        if self._form:
-            self._form.finish(result)
-        if not first:
-            self._close(closing)
-        self._own_up(closing)
-        return self._streams.exit_code(result.exit_code)
+            self._issues.finish(view.issues, view.found, self._failures)
+        self._write(view)
+        if not error_first:
+            self._close(view)
+        self._own_up(view.done)
+        return self._streams.exit_code(view.exit_code)
 
     def failed(self, error: ReoError) -> ExitCode:
         """End a run that has no result: nothing was read, all counts are 0."""
-        return self.finish(self._view.blank(error))
+        return self.finish(self.blank(error))
+
+    def write_json(self, shape: "Shape") -> None:
+        """Write a line for programs."""
+        from reo_cli.reports.json_output import json_line
+
+        self._streams.out.write(json_line(shape, self._streams.mask))
+
+    def _listener(self) -> "IssueLines | None":
+        """What tells of issues: as entries on a screen, else as lines."""
+        if self._form not in self.issue_forms:
+            return None
+        from reo_cli.reports.issues import IssueEntries, IssueLines
+
+        is_result = self.issues_are_results and not self.talk.quiet
+        stream = self._streams.out if is_result else self._streams.err
+        entries = self._form == "table" if is_result else stream.terminal
+        kind = IssueEntries if entries else IssueLines
+        return kind(stream, self._max_issues, errors_only=self.talk.quiet)
+
+    def _write(self, view: "View") -> None:
+        """Write a result in its form; `-q` leaves those for programs."""
+        if self._form == "github":
+            from reo_cli.reports.github import publish
+
+            issues = sorted([*view.issues, *self._not_taken], key=lambda each: each.severity)
+            view = view._replace(issues=issues[: self._max_issues])
+            unshown = sum(view.found) + self._failures - len(view.issues)
+            publish(f"reo {self.name}", view, unshown, self._streams, self.talk)
+        elif self._form not in PEOPLE:
+            self._write_shape(view)
+        elif not self.talk.quiet:
+            if self._form == "table":
+                from reo_cli.reports.terminal import view_lines
+            else:
+                from reo_cli.reports.text_output import view_lines
+            self._streams.out.lines(*view_lines(view, self._streams.out))
+
+    def _write_shape(self, view: "View") -> None:
+        shape = view.shape
+        if view.status:
+            shape = {
+                "schema": f"reo.{self.name}/1",
+                "status": view.status,
+                "exit_code": int(view.exit_code),
+                "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", self._began),
+                **shape,
+            }
+        if self.lists_records:
+            for entry in view.entries:
+                self.write_json(entry)
+            shape = {"summary": shape}
+        self.write_json(shape)
 
     def _close_meter(self) -> None:
         if self._meter:
             self._meter.close()
 
-    def _close(self, closing: "Closing") -> None:
-        for error in closing.errors:
+    def _close(self, view: "View") -> None:
+        for error in view.errors:
             self.talk.error(error)
-        for hint in closing.hints:
+        for hint in view.hints:
             self.talk.hint(hint)
-        if self.talk.quiet:
-            for line in closing.kept:
-                self.talk.note(line, loud=True)
-        if closing.warning:
-            self.talk.warning(closing.warning, loud=True)
+        for line in view.kept if self.talk.quiet else ():
+            self.talk.note(line, loud=True)
+        if view.forgiven:
+            self.talk.warning(view.forgiven, loud=True)
 
-    def _own_up(self, closing: "Closing") -> None:
+    def _own_up(self, done: str) -> None:
         """Say on standard error what a full standard output did not take."""
         fault = self._streams.out.fault
         if fault is not None:
             words = f"standard output cannot be written: {fault.strerror or fault}"
-            done = f"; {closing.done}" if closing.done else ""
-            self.talk.error(ReoError(ExitCode.IO, "stdout", words + done))
-
-
-def send_report(output: Output | None, streams: "Streams", talk: "Talk") -> "Report[SendResult]":
-    """The report of `reo send`: all issues of its one event are shown."""
-    from reo_cli.reports.send import VIEW
-
-    chosen = _chosen(output, streams)
-    form = _form("json" if chosen == "ndjson" else chosen, VIEW, streams, talk, MAX_ISSUES)
-    issues = None if chosen == "github" else _issues(streams.err, MAX_ISSUES, talk)
-    return Report(VIEW, form, issues, None, streams, talk)
-
-
-def send_file_report(
-    output: Output | None,
-    streams: "Streams",
-    talk: "Talk",
-    *,
-    clock: "Callable[[], float]",
-    max_issues: int = MAX_ISSUES,
-) -> "Report[Summary]":
-    """The report of `reo send-file`: issues are talk, unless a machine format holds them.
-
-    `clock` is `time.monotonic` or a test's.
-    """
-    from reo_cli.reports.progress import meter
-    from reo_cli.reports.send_file import VIEW
-
-    chosen = _chosen(output, streams)
-    issues = _issues(streams.err, max_issues, talk) if chosen in ("table", "text") else None
-    form = _form(chosen, VIEW, streams, talk, max_issues)
-    return Report(VIEW, form, issues, meter(talk, clock, "failed"), streams, talk)
-
-
-def validate_report(
-    output: Output | None,
-    streams: "Streams",
-    talk: "Talk",
-    *,
-    clock: "Callable[[], float]",
-    max_issues: int = MAX_ISSUES,
-) -> "Report[Validation]":
-    """The report of `reo validate`: its issues are results; under `-q` only errors, as talk."""
-    from reo_cli.reports.progress import meter
-    from reo_cli.reports.validate import VIEW
-
-    chosen = _chosen(output, streams)
-    issues = None
-    if chosen in ("table", "text"):
-        stream = streams.err if talk.quiet else streams.out
-        table = None if talk.quiet else chosen == "table"
-        issues = _issues(stream, max_issues, talk, table=table)
-    form = _form(chosen, VIEW, streams, talk, max_issues)
-    return Report(VIEW, form, issues, meter(talk, clock, "invalid"), streams, talk)
-
-
-def _chosen(output: Output | None, streams: "Streams") -> Output:
-    return output or ("table" if streams.out.terminal else "text")
-
-
-def _issues(
-    stream: "Stream", limit: int, talk: "Talk", *, table: bool | None = None
-) -> "IssueLines":
-    """Entries for a table or, where `table` leaves it open, for a terminal; else lines."""
-    if stream.terminal if table is None else table:
-        from reo_cli.reports.issues import IssueEntries
-
-        return IssueEntries(stream, limit, errors_only=talk.quiet)
-    from reo_cli.reports.text_output import IssueLines
-
-    return IssueLines(stream, limit, errors_only=talk.quiet)
-
-
-def _form(
-    chosen: Output, view: "View[ResultT]", streams: "Streams", talk: "Talk", limit: int
-) -> "Form[ResultT] | None":
-    """The form by its name; each is loaded when it is chosen. `-q` leaves the machine formats."""
-    if chosen in ("table", "text"):
-        return None if talk.quiet else People(streams.out, view, table=chosen == "table")
-    if chosen == "github":
-        from reo_cli.reports.github import Github
-
-        return Github(view, streams, talk, limit)
-    from reo_cli.reports.json_output import JsonOutput
-
-    return JsonOutput(streams.out, view, time.time(), streams=chosen == "ndjson")
+            self.talk.error(ReoError(ExitCode.IO, "stdout", "; ".join(filter(None, (words, done)))))

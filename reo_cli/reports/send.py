@@ -1,96 +1,98 @@
-"""What `reo send` came to, for programs (its JSON) and for people (its content)."""
+"""What `reo send` came to, for programs and for people."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reo_cli.checks.content import encode
+from reo_cli.delivery.summary import SendResult, Summary
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.records import Issue
-from reo_cli.reports.json_output import JsonText, error_shape
+from reo_cli.reports.report import PEOPLE, Output, Report
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Closing, Content, Fact, Shape, View, endpoint_fact, is_elsewhere
-from reo_cli.reports.words import count_of, number
+from reo_cli.reports.view import Block, Fact, Json, View, error_shape
+from reo_cli.reports.words import count_of
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.summary import SendResult
-
-SCHEMA = "reo.send/1"
+    from reo_cli.reports.streams import Streams
+    from reo_cli.reports.talk import Talk
 
 _TONES: dict[str, Tone] = {"delivered": "good", "rejected": "bad", "errored": "bad"}
 
 
-def blank(error: ReoError) -> "SendResult":
-    """The result of a `send` that failed before it had an event to send."""
-    from reo_cli.delivery.summary import SendResult
+class SendReport(Report[SendResult]):
+    """The report of `reo send`: the issues of its one event are talk beside its JSON too."""
 
-    status = "invalid" if error.exit_code is ExitCode.INVALID else "failed"
-    return SendResult(status, error.exit_code, error=error)
+    name = "send"
+    issue_forms = (*PEOPLE, "json")
+
+    def __init__(self, output: Output | None, streams: "Streams", talk: "Talk") -> None:
+        super().__init__("json" if output == "ndjson" else output, streams, talk)
+
+    def blank(self, error: ReoError) -> SendResult:
+        """The result of a `send` that failed before it had an event to send."""
+        status = "invalid" if error.exit_code is ExitCode.INVALID else "failed"
+        return SendResult(status, error.exit_code, error=error)
+
+    def view(self, result: SendResult, *, screen: bool) -> View:
+        """One line when it was sent; the endpoint and the exact body in a dry run."""
+        errors = sum(issue.severity == "error" for issue in result.issues)
+        error = _error(result)
+        told = result.error if errors else error  # the issues say what is wrong
+        names = ("http_status", "response", "attempts", "elapsed_ms")
+        delivered = "delivered" in result.status
+        return View(
+            result.status,
+            result.exit_code,
+            {
+                "event_id": result.event_id,
+                "payload": None if result.payload is None else Json(encode(result.payload)),
+                **{name: getattr(result, name) for name in names},
+                "error": error_shape(error),
+                "endpoint": result.endpoint or None,
+                "endpoint_source": result.endpoint_source or None,
+            },
+            _blocks(result, screen),
+            result.issues,
+            (errors, len(result.issues) - errors),
+            errors=[told] if told else [],
+            done="the event was delivered" if delivered else "nothing was delivered",
+        )
 
 
-def shape(result: "SendResult") -> Shape:
-    """The JSON of a `send` (design.md, Output)."""
-    return {
-        "schema": SCHEMA,
-        "status": result.status,
-        "exit_code": int(result.exit_code),
-        "event_id": result.event_id,
-        "payload": None if result.payload is None else JsonText(encode(result.payload)),
-        "http_status": result.http_status,
-        "response": result.response,
-        "attempts": result.attempts,
-        "elapsed_ms": result.elapsed_ms,
-        "error": error_shape(_error(result)),
-        "endpoint": result.endpoint or None,
-        "endpoint_source": result.endpoint_source or None,
-    }
+def endpoint_facts(result: Summary | SendResult, *, dry_run: bool) -> list[Fact]:
+    """Where events go in a dry run or because of a setting; `--sandbox` was typed for this run."""
+    if result.endpoint_source in ("", "flag --sandbox") and not dry_run:
+        return []
+    source = f" ({result.endpoint_source})" if result.endpoint_source else ""
+    return [Fact("endpoint", f"{result.endpoint}{source}")]
 
 
-def issues_of(result: "SendResult") -> tuple[Sequence[Issue], int, int]:
-    """The issues of the one event, and how many of them are errors and warnings."""
-    errors = sum(issue.severity == "error" for issue in result.issues)
-    return result.issues, errors, len(result.issues) - errors
-
-
-def content(result: "SendResult", screen: bool) -> Content:
-    """One line when it was sent; the endpoint and the exact body in a dry run."""
+def _blocks(result: SendResult, screen: bool) -> list[Block]:
     if result.status in ("failed", "invalid"):
-        return Content()
-    if result.status == "dry_run":
-        facts = [Fact("dry run", "nothing was sent"), endpoint_fact(result)]
-        return Content(facts=facts, bodies=[encode({"payload": result.payload})])
+        return []
+    dry_run = result.status == "dry_run"
+    endpoint = endpoint_facts(result, dry_run=dry_run)
+    if dry_run:
+        body = Json(encode({"payload": result.payload}))
+        return [[Fact("dry run", "nothing was sent"), *endpoint], [body]]
     parts = [str(result.event_id) if screen else f"event_id {result.event_id}"]
     if result.http_status is not None:
         parts.append(f"HTTP {result.http_status}")
     if result.attempts > 1 or (result.attempts and not screen):
         parts.append(count_of(result.attempts, "attempt"))
     if result.attempts:
-        parts.append(f"{number(result.elapsed_ms)} ms")
-    words = result.status.replace("_", " ")
-    facts = [Fact(words, ", ".join(parts), _TONES.get(result.status, ""))]
-    return Content(facts=[*facts, endpoint_fact(result)] if is_elsewhere(result) else facts)
+        parts.append(f"{result.elapsed_ms:,} ms")
+    words, tone = result.status.replace("_", " "), _TONES.get(result.status, "")
+    return [[Fact(words, ", ".join(parts), tone), *endpoint]]
 
 
-def closing(result: "SendResult") -> Closing:
-    """Why the event was not delivered, unless its issues have said so."""
-    told = any(issue.severity == "error" for issue in result.issues)
-    error = result.error if told else _error(result)
-    done = "the event was delivered" if "delivered" in result.status else "nothing was delivered"
-    return Closing([error] if error else [], done=done)
-
-
-def _error(result: "SendResult") -> ReoError | None:
+def _error(result: SendResult) -> ReoError | None:
     """The error of the result, or one made of its first issue or of the API's answer."""
     if result.error is not None or result.exit_code is ExitCode.OK:
         return result.error
     errors = [issue for issue in result.issues if issue.severity == "error"]
     if errors:
-        first = errors[0]
-        words = f"{first.field}: {first.message}" if first.field else first.message
+        what = str(errors[0]._replace(file="", hint=""))
         more = f" (and {count_of(len(errors) - 1, 'more error')})" if len(errors) > 1 else ""
-        return ReoError(result.exit_code, result.status, words + more, first.hint)
+        return ReoError(result.exit_code, result.status, what + more, errors[0].hint)
     answer = f" (HTTP {result.http_status})" if result.http_status is not None else ""
     message = f"the event was {result.status}{answer}"
     return ReoError(result.exit_code, result.status, message)
-
-
-VIEW = View("send", blank, shape, content, closing, issues_of)

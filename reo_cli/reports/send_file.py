@@ -1,266 +1,226 @@
-"""What a run of `send-file` is to programs (its JSON) and to people (its content)."""
+"""What a run of `reo send-file` came to, for programs and for people."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from reo_cli.delivery.summary import Counts, InputSummary, Settled, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports.json_output import JsonText, error_shape, issue_shape, name_of
+from reo_cli.reports.report import Report
+from reo_cli.reports.send import endpoint_facts
+from reo_cli.reports.streams import Tone
 from reo_cli.reports.view import (
+    Block,
     Cell,
-    Closing,
     Column,
-    Content,
     Fact,
     Grid,
+    Json,
     Shape,
     View,
-    endpoint_fact,
-    is_elsewhere,
+    error_shape,
+    issue_shape,
+    name_of,
 )
-from reo_cli.reports.words import count_of, duration, number, rate, roll_up_text
+from reo_cli.reports.words import count_of, duration, rate, roll_up_text
 from reo_cli.text import pasted
 
-if TYPE_CHECKING:
-    from reo_cli.delivery.summary import (
-        Counts,
-        InputSummary,
-        LedgerSummary,
-        Settled,
-        Summary,
-    )
-
-SCHEMA = "reo.send-file/1"
-
 COUNTS = ("read", "delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
-_TONES = {"delivered": "good", "invalid": "bad", "rejected": "bad", "errored": "bad"}
-_COLUMNS = [
-    Column("file"),
-    *(Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS),  # type: ignore[arg-type]
-]
-MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
+_BAD = ("invalid", "rejected", "errored", "unsent")
+_TONES: dict[str, Tone] = {"delivered": "good", **dict.fromkeys(_BAD[:3], "bad")}
+_SETTLED = ("file", "line", "record", "status", "event_id", "http_status", "attempts", "reason")
+_MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
 """Ends after which the same command helps only when something else was mended."""
 
 
-def blank(error: ReoError) -> "Summary":
-    """The summary of a run that failed before it read anything."""
-    from reo_cli.delivery.summary import Summary
+class SendFileReport(Report[Summary]):
+    """The report of `reo send-file`: issues are talk, unless a form for programs holds them."""
 
-    return Summary((), attempts=0, elapsed_s=0.0, events_per_s=0.0, error=error)
+    name = "send-file"
+    failures = "failed"
+
+    def blank(self, error: ReoError) -> Summary:
+        """The summary of a run that failed before it read anything."""
+        return Summary((), attempts=0, elapsed_s=0.0, events_per_s=0.0, error=error)
+
+    def settled(self, settled: Settled) -> None:
+        """Tell of a record that has reached its end; a dry run has its body, too."""
+        if self.lists_records:
+            shape: Shape = dict(zip(_SETTLED, settled, strict=False))
+            shape["file"] = name_of(settled.file)
+            if settled.body:
+                shape["payload"] = Json(settled.body.removeprefix('{"payload":')[:-1])
+            self.write_json(shape)
+        if settled.outcome in ("rejected", "errored"):
+            message = ": ".join(filter(None, (settled.outcome, settled.reason)))
+            where = (settled.file, settled.line, settled.record)
+            self.not_taken(Issue(*where, "", "error", message, code=settled.outcome))
+
+    def view(self, result: Summary, *, screen: bool) -> View:
+        """What became of the records, why the run is no success and what leads to one."""
+        counts = result.counts
+        came_of_it = ("delivered", "already_delivered", "invalid", "rejected")
+        died = result.error is not None and not any(getattr(counts, each) for each in came_of_it)
+        error, hints = result.error or _undelivered(result), _next_steps(result)
+        leads = not result.error or (result.resume and result.error.reason == "max_time")
+        if error is not None and hints and leads:
+            error = error.changed(hint=hints.pop(0))  # that of an error is printed under `-q` too
+        events, rejects = Fact("events", _counted(counts)), _rejects_facts(result)
+        is_forgiven = result.exit_code is not result.verdict
+        return View(
+            result.status,
+            result.exit_code,
+            _shape(result, error),
+            [[events] * bool(result.inputs)] if screen and died else _blocks(result, screen),
+            result.issues,
+            (result.errors, result.warnings),
+            errors=[error] if error else [],
+            hints=hints,
+            kept=[str(each) for each in (events, *rejects)] if error and counts.read else [],
+            forgiven=f"`--allow-failure` turns exit code {int(result.verdict)} into 0"
+            * is_forgiven,
+            done=_result(result),
+            died=died,
+        )
 
 
-def shape(summary: "Summary") -> Shape:
+def _shape(summary: Summary, error: ReoError | None) -> Shape:
     """The JSON of a run (design.md, Output)."""
+    rolled_up, ledger = summary.rolled_up, summary.ledger
+    held = ledger and {"path": ledger.path, "created": ledger.created, "events": ledger.events}
     return {
-        "schema": SCHEMA,
-        "status": summary.status,
-        "exit_code": int(summary.exit_code),
-        **_counts_shape(summary.counts),
+        **_counts(summary.counts),
         "skipped": summary.counts.skipped,
-        "rolled_up": summary.events if summary.rolled_up else None,
-        "left_out": summary.rolled_up.left_out if summary.rolled_up else None,
+        "rolled_up": summary.events if rolled_up else None,
+        "left_out": rolled_up.left_out if rolled_up else None,
         "attempts": summary.attempts,
         "elapsed_s": round(summary.elapsed_s, 3),
         "events_per_s": round(summary.events_per_s, 3),
         "inputs": [_input_shape(each) for each in summary.inputs],
-        "ledger": _ledger_shape(summary.ledger),
+        "ledger": held,
         "issues": [issue_shape(issue) for issue in summary.issues],
-        "error": error_shape(next(iter(closing(summary).errors), None)),
+        "error": error_shape(error),
         "endpoint": summary.endpoint or None,
         "endpoint_source": summary.endpoint_source or None,
     }
 
 
-def _counts_shape(counts: "Counts") -> dict[str, int]:
+def _input_shape(each: InputSummary) -> Shape:
+    rejects = each.rejects_file and name_of(str(each.rejects_file))
+    return {"file": name_of(each.file), **_counts(each.counts), "rejects_file": rejects}
+
+
+def _counts(counts: Counts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in COUNTS}
 
 
-def _input_shape(each: "InputSummary") -> Shape:
-    rejects = None if each.rejects_file is None else name_of(str(each.rejects_file))
-    return {"file": name_of(each.file), **_counts_shape(each.counts), "rejects_file": rejects}
-
-
-def _ledger_shape(ledger: "LedgerSummary | None") -> Shape | None:
-    if ledger is None:
-        return None
-    return {"path": str(ledger.path), "created": ledger.created, "events": ledger.events}
-
-
-def settled_shape(settled: "Settled") -> Shape:
-    """A line of `-o ndjson`; a dry run adds the `payload`."""
-    line: Shape = {
-        "file": name_of(settled.file),
-        "line": settled.line,
-        "record": settled.record,
-        "status": settled.outcome,
-        "event_id": settled.event_id,
-        "http_status": settled.http_status,
-        "attempts": settled.attempts,
-        "reason": settled.reason,
-    }
-    if settled.body:
-        line["payload"] = JsonText(settled.body.removeprefix('{"payload":')[:-1])
-    return line
-
-
-def issues_of(summary: "Summary") -> tuple[Sequence[Issue], int, int]:
-    """The issues kept, and how many errors and warnings there are in all."""
-    return summary.issues, summary.errors, summary.warnings
-
-
-def content(summary: "Summary", screen: bool) -> Content:
+def _blocks(summary: Summary, screen: bool) -> list[Block]:
     """The counts of every input, and what else is worth knowing.
 
-    A screen gets a table for several inputs only: for one, and for a run of which nothing came, a
-    line says it all.
+    A screen gets a table for several inputs only: for one a line says it all.
     """
-    if screen and _died(summary):
-        counts = [Fact("events", counts_line(summary.counts))] if summary.inputs else []
-        return Content(facts=counts)
+    several = len(summary.inputs) > 1
+    is_table = several or (summary.inputs and not screen)
+    facts = _facts(summary, counted=screen and not is_table)
+    bodies = [Json(body) for body in summary.bodies]
+    if not is_table:
+        return [facts, bodies]
+    columns = [Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS]
     rows = [_row(each.file, each.counts) for each in summary.inputs]
-    total = _row("total", summary.counts) if len(rows) > 1 else None
-    if summary.rolled_up and (len(rows) > 1 or not screen):
+    total = _row("total", summary.counts) if several else None
+    if summary.rolled_up:
         total = _row("rolled up", summary.sums)
-    grid = Grid(_COLUMNS, rows, total) if total or (rows and not screen) else None
-    return Content(grid, _facts(summary, counted=screen and not grid), bodies=summary.bodies)
+    return [Grid([Column("file"), *columns], rows, total), facts, bodies]
 
 
-def _row(name: str, counts: "Counts") -> Sequence[Cell]:
-    return (name, *_counts_shape(counts).values())
+def _row(name: str, counts: Counts) -> Sequence[Cell]:
+    return (name, *_counts(counts).values())
 
 
-def _facts(summary: "Summary", *, counted: bool) -> list[Fact]:
+def _facts(summary: Summary, *, counted: bool) -> list[Fact]:
+    counts, rolled_up, ledger = summary.counts, summary.rolled_up, summary.ledger
+    is_well = summary.verdict is ExitCode.OK
     facts = []
     if summary.inputs:
-        facts.append(Fact("result", _result(summary), "good" if _is_well(summary) else "bad"))
-    if counted and not _is_well(summary):
-        facts.append(
-            Fact("events", counts_line(summary.sums if summary.rolled_up else summary.counts))
-        )
-    if summary.rolled_up is not None and summary.rolled_up.open_bucket:
-        facts.append(Fact("rolled up", roll_up_text(summary.rolled_up)))
-    if summary.counts.skipped:
-        facts.append(Fact("skipped", f"{count_of(summary.counts.skipped, 'record')} left out"))
-    if summary.dry_run or is_elsewhere(summary):
-        facts.append(endpoint_fact(summary))
+        facts.append(Fact("result", _result(summary), "good" if is_well else "bad"))
+    if counted and not is_well:
+        facts.append(Fact("events", _counted(summary.sums if rolled_up else counts)))
+    if rolled_up is not None and rolled_up.open_bucket:
+        facts.append(Fact("rolled up", roll_up_text(rolled_up)))
+    if counts.skipped:
+        facts.append(Fact("skipped", f"{count_of(counts.skipped, 'record')} left out"))
+    facts += endpoint_facts(summary, dry_run=summary.dry_run)
     if summary.dry_run:
-        bodies, to_send = len(summary.bodies), summary.to_send
-        facts.append(Fact("bodies", f"{number(bodies)} of {number(to_send)}"))
+        facts.append(Fact("bodies", f"{len(summary.bodies):,} of {summary.to_send:,}"))
     elif summary.attempts:
-        facts.append(Fact("time", _time(summary)))
-    if summary.ledger is not None:
-        new = " (new)" if summary.ledger.created else ""
-        held = count_of(summary.ledger.events, "event")
-        facts.append(Fact("ledger", f"{summary.ledger.path}{new}, {held}"))
-    facts += [Fact("rejects", str(path)) for path in _rejects(summary)]
-    return facts
+        speed = f", {rate(summary.events_per_s)}" if summary.events_per_s else ""
+        requests = count_of(summary.attempts, "request")
+        facts.append(Fact("time", f"{duration(summary.elapsed_s)}, {requests}{speed}"))
+    if ledger is not None:
+        new = " (new)" if ledger.created else ""
+        facts.append(Fact("ledger", f"{ledger.path}{new}, {count_of(ledger.events, 'event')}"))
+    return [*facts, *_rejects_facts(summary)]
 
 
-def _rejects(summary: "Summary") -> list[Path]:
+def _rejects(summary: Summary) -> list[Path]:
     """The rejects files; several inputs may share one."""
     return list(dict.fromkeys(each.rejects_file for each in summary.inputs if each.rejects_file))
 
 
-def counts_line(counts: "Counts") -> str:
+def _rejects_facts(summary: Summary) -> list[Fact]:
+    return [Fact("rejects", str(path)) for path in _rejects(summary)]
+
+
+def _counted(counts: Counts) -> str:
     """`10,000 read, 8,993 delivered, 7 invalid`, without what is zero."""
-    found = ((name, getattr(counts, name)) for name in COUNTS)
-    return ", ".join(
-        f"{number(n)} {name.replace('_', ' ')}" for name, n in found if n or name == "read"
-    )
+    found = ((name, number) for name, number in _counts(counts).items() if number or name == "read")
+    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in found)
 
 
-def _is_well(summary: "Summary") -> bool:
-    return summary.verdict is ExitCode.OK
-
-
-def _died(summary: "Summary") -> bool:
-    """Whether the run ended before anything came of it."""
-    counts = summary.counts
-    return summary.error is not None and not (
-        counts.delivered + counts.already_delivered + counts.invalid + counts.rejected
-    )
-
-
-def _result(summary: "Summary") -> str:
-    counts = summary.counts
+def _result(summary: Summary) -> str:
+    counts, events = summary.counts, summary.events
+    now, earlier = counts.delivered, counts.already_delivered
     if not counts.read:
-        return "no events in the input" if _is_well(summary) else "nothing was sent"
+        is_well = summary.verdict is ExitCode.OK
+        return "no events in the input" if is_well else "nothing was sent"
     if summary.dry_run:
         return f"dry run: {count_of(summary.to_send, 'event')} would be sent, nothing was"
-    events = summary.events
-    now, earlier = counts.delivered, counts.already_delivered
     if earlier and not now:
         share = "" if earlier == events else f" of {count_of(events, 'event')}"
-        return f"0 sent now, {number(earlier)}{share} delivered earlier"
-    share = "" if now + earlier == events else f"{number(now + earlier)} of "
-    when = f", {number(earlier)} of them earlier" if earlier else ""
+        return f"0 sent now, {earlier:,}{share} delivered earlier"
+    share = "" if now + earlier == events else f"{now + earlier:,} of "
+    when = f", {earlier:,} of them earlier" if earlier else ""
     return f"{share}{count_of(events, 'event')} delivered{when}"
 
 
-def _time(summary: "Summary") -> str:
-    requests = count_of(summary.attempts, "request")
-    speed = f", {rate(summary.events_per_s)}" if summary.events_per_s else ""
-    return f"{duration(summary.elapsed_s)}, {requests}{speed}"
-
-
-def closing(summary: "Summary") -> Closing:
-    """Why the run is no success, and what leads to one."""
-    error, hints = summary.error or _undelivered(summary), _next_steps(summary)
-    leads = not summary.error or (summary.resume and summary.error.reason == "max_time")
-    if error is not None and hints and leads:
-        error = error.changed(hint=hints.pop(0))  # the hint of an error is printed under `-q` too
-    kept = []
-    if error is not None and summary.counts.read:
-        kept = [f"events: {counts_line(summary.counts)}"]
-        kept += [f"rejects: {path}" for path in _rejects(summary)]
-    return Closing(
-        errors=[error] if error else [],
-        hints=hints,
-        warning=_forgiven(summary),
-        done=_result(summary),
-        kept=kept,
-        died=_died(summary),
-    )
-
-
-def _forgiven(summary: "Summary") -> str:
-    if summary.exit_code is summary.verdict:
-        return ""
-    return f"`--allow-failure` turns exit code {int(summary.verdict)} into 0"
-
-
-def _next_steps(summary: "Summary") -> list[str]:
+def _next_steps(summary: Summary) -> list[str]:
+    counts, error, resume = summary.counts, summary.error, summary.resume
     hints = []
-    counts, error = summary.counts, summary.error
-    if summary.resume and summary.cut_pipe:
-        again = f"to go on, run the whole pipe again: `… | {summary.resume}`"
+    if resume and summary.cut_pipe:
+        again = f"to go on, run the whole pipe again: `… | {resume}`"
         hints.append(f"{again}; what was delivered is not sent twice")
-    elif summary.resume and not (error and summary.resume in error.hint):
-        first = "then, " if error and error.exit_code in MENDED_FIRST else ""
+    elif resume and not (error and resume in error.hint):
+        first = "then, " if error and error.exit_code in _MENDED_FIRST else ""
         whole = ", which sends all of it again with the same ids" if summary.restarts else ""
-        hints.append(f"{first}to go on, `{summary.resume}`{whole}")
-    rejects = [_path(path) for path in _rejects(summary)]
-    if rejects and (counts.invalid or counts.rejected or not summary.cut_pipe):
-        mend = "mend what is in the rejects file, then " if counts.invalid + counts.rejected else ""
+        hints.append(f"{first}to go on, `{resume}`{whole}")
+    to_mend = counts.invalid + counts.rejected
+    rejects = [_word(path) for path in _rejects(summary)]
+    if rejects and (to_mend or not summary.cut_pipe):
+        what = "mend what is in the rejects file, then" if to_mend else "to send what was read,"
         command = " ".join(filter(None, ("reo send-file", *rejects, summary.where)))
-        hints.append(f"{mend or 'to send what was read, '}`{command}`")
+        hints.append(f"{what} `{command}`")
     return hints
 
 
-def _path(path: Path) -> str:
+def _word(path: Path) -> str:
     """A path as a command takes it, also one that begins like an option."""
     return pasted(f"./{path}" if str(path).startswith("-") else str(path))
 
 
-def _undelivered(summary: "Summary") -> ReoError | None:
+def _undelivered(summary: Summary) -> ReoError | None:
     """The error of a run that went to its end and is no success."""
-    if _is_well(summary):
+    if summary.verdict is ExitCode.OK:
         return None
-    ends = ("invalid", "rejected", "errored", "unsent")
-    found = [f"{number(value)} {end}" for end in ends if (value := getattr(summary.counts, end))]
+    found = [f"{n:,} {name}" for name, n in _counts(summary.counts).items() if n and name in _BAD]
     message = f"not every event was delivered: {', '.join(found)}"
     return ReoError(summary.verdict, "not_delivered", message)
-
-
-VIEW = View("send-file", blank, shape, content, closing, issues_of, settled_shape)

@@ -1,33 +1,48 @@
-"""Settings and the findings of `config doctor`, for people and as one JSON line for programs."""
+"""Settings and the findings of `config doctor`, for programs and for people."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.reports.json_output import error_shape, json_line
-from reo_cli.reports.streams import Stream, Tone
-from reo_cli.reports.text_output import clean, grid_lines
-from reo_cli.reports.view import Column, Fact, Grid
+from reo_cli.reports.report import Report
+from reo_cli.reports.streams import Tone
+from reo_cli.reports.view import Block, Fact, Line, Shape, View, error_shape
 from reo_cli.reports.words import count_of
+from reo_cli.text import visible
 
 if TYPE_CHECKING:
     from reo_cli.doctor import Check
     from reo_cli.settings import Settings, Value
 
-CONFIG_SCHEMA = "reo.config/1"
-DOCTOR_SCHEMA = "reo.doctor/1"
-CONFIG_HEADS = (Column("setting", "strong"), Column("value"), Column("source", "dim"))
-MARKS: dict[str, tuple[str, Tone]] = {
-    "ok": ("✓", "good"),
-    "warning": ("!", "warn"),
-    "failed": ("✗", "bad"),
+MARKS: dict[str, tuple[str, Tone, str]] = {
+    "ok": ("✓", "good", "ready to send"),
+    "warning": ("!", "warn", "ready to send, with a warning"),
+    "failed": ("✗", "bad", "not ready to send"),
 }
-VERDICTS = {
-    "ok": "ready to send",
-    "warning": "ready to send, with a warning",
-    "failed": "not ready to send",
-}
+
+
+class SettingsReport(Report["Settings | ReoError"]):
+    """The report of `reo config list`: the settings, or why they cannot be resolved."""
+
+    def blank(self, error: ReoError) -> "Settings | ReoError":
+        """The error itself: there are no settings."""
+        return error
+
+    def view(self, result: "Settings | ReoError", *, screen: bool) -> View:
+        """Every setting with its value and its source; a pipe gets them as columns."""
+        if isinstance(result, ReoError):
+            code = result.exit_code
+            return View("", code, _shape(code, [], error=error_shape(result)), errors=[result])
+        shape = _shape(
+            ExitCode.OK,
+            [_value_shape(each) for each in result.shown()],
+            profile=result.profile,
+            config_file=result.config_path,
+            warnings=[*result.warnings],
+            error=None,
+        )
+        return View("", ExitCode.OK, shape, _for_screen(result) if screen else [_columns(result)])
 
 
 def value_text(value: object) -> str:
@@ -37,26 +52,36 @@ def value_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def config_lines(settings: "Settings", stream: Stream) -> Iterator[str]:
-    """Show every setting with its value and its source; a terminal shows those that are set first,
-    and names the config file once."""
-    if not stream.terminal:
-        rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
-        yield from grid_lines(Grid(CONFIG_HEADS, rows), stream)
-        return
-    from reo_cli.reports.terminal import fact_lines
+def _shape(code: ExitCode, settings: Sequence[Shape], **rest: object) -> Shape:
+    return {"schema": "reo.config/1", "exit_code": int(code), "settings": settings, **rest}
 
+
+def _value_shape(each: "Value") -> Shape:
+    names = ("key", "value", "source")
+    file = None if each.file is None else each.file.absolute()
+    return {**{name: getattr(each, name) for name in names}, "file": file, "used": each.used}
+
+
+def _columns(settings: "Settings") -> list[Line]:
+    rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
+    cells = [
+        [visible(cell, 1_000) for cell in row] for row in (("setting", "value", "source"), *rows)
+    ]
+    first, second = (max(len(row[at]) for row in cells) for at in (0, 1))
+    return [Line(f"{a:{first}}  {b:{second}}  {c}") for a, b, c in cells]
+
+
+def _for_screen(settings: "Settings") -> list[Block]:
+    """Those that are set first; the config file is named once."""
     path = str(settings.config_path)
     ordered = sorted(
         settings.shown(), key=lambda each: (each.value is None, each.source == "default")
     )
-    yield from fact_lines([_fact(each, path) for each in ordered], stream)
     there = "" if settings.config_path.exists() else " (does not exist)"
     facts = [Fact("config file", f"{_at_home(path)}{there}")]
     if settings.profile is not None:
         facts.append(Fact("profile", settings.profile))
-    yield ""
-    yield from fact_lines(facts, stream)
+    return [[_fact(each, path) for each in ordered], facts]
 
 
 def _fact(each: "Value", config_path: str) -> Fact:
@@ -77,71 +102,43 @@ def _source(value: "Value") -> str:
     return value.source if value.used else f"{value.source} (not used)"
 
 
-def config_json(settings: "Settings", stream: Stream) -> str:
-    """Return all settings as one line of JSON, with its line end."""
-    rows = [
-        {
-            "key": each.key,
-            "value": each.value,
-            "source": each.source,
-            "file": None if each.file is None else str(each.file.absolute()),
-            "used": each.used,
+class Findings(NamedTuple):
+    """What `reo config doctor` found, and what it comes to."""
+
+    checks: "Sequence[Check]"
+    status: str
+    exit_code: ExitCode
+
+
+class DoctorReport(Report[Findings]):
+    """The report of `reo config doctor`."""
+
+    def view(self, result: Findings, *, screen: bool) -> View:
+        """A finding a line; a screen has a verdict at the end."""
+        names = ("name", "status", "message", "hint")
+        shape = {
+            "schema": "reo.doctor/1",
+            "status": result.status,
+            "exit_code": int(result.exit_code),
+            "checks": [{name: getattr(each, name) for name in names} for each in result.checks],
+            "error": None,
         }
-        for each in settings.shown()
-    ]
-    shape = {
-        "schema": CONFIG_SCHEMA,
-        "exit_code": int(ExitCode.OK),
-        "settings": rows,
-        "profile": settings.profile,
-        "config_file": str(settings.config_path),
-        "warnings": [*settings.warnings],
-        "error": None,
-    }
-    return json_line(shape, stream.mask)
+        lines = [*_found(result.checks, screen)]
+        blocks = [lines, [_verdict(result)]] if screen else [lines]
+        return View("", result.exit_code, shape, blocks)
 
 
-def config_error_json(error: ReoError, stream: Stream) -> str:
-    """Return the same line for settings that could not be resolved."""
-    shape = {
-        "schema": CONFIG_SCHEMA,
-        "exit_code": int(error.exit_code),
-        "settings": [],
-        "error": error_shape(error),
-    }
-    return json_line(shape, stream.mask)
-
-
-def doctor_lines(checks: Sequence["Check"], status: str, stream: Stream) -> Iterator[str]:
-    """Show what the doctor found, a line each; on a terminal with a verdict at the end."""
-    if not stream.terminal:
-        for each in checks:
-            yield f"{each.status}: {each.name}: {clean(each.message, stream)}"
-            if each.hint:
-                yield f"hint: {clean(each.hint, stream)}"
-        return
-    from reo_cli.reports.terminal import labelled
-
-    room = max((len(each.name) for each in checks), default=0)
+def _found(checks: "Sequence[Check]", screen: bool) -> Iterator[Line]:
+    room = max((len(each.name) for each in checks), default=0) if screen else 0
     for each in checks:
-        mark, tone = MARKS[each.status]
-        yield from labelled(f"{mark} {each.name:<{room}}", tone, each.message, stream, " ")
+        mark, tone, _ = MARKS[each.status]
+        label = f"{mark} {each.name:<{room}}" if screen else f"{each.status}: {each.name}:"
+        yield Line(each.message, label, tone, " ")
         if each.hint:
-            yield from labelled("hint:", "hint", each.hint, stream, " " * (room + 4))
-    bad = sum(each.status == "failed" for each in checks)
-    words = f"{VERDICTS[status]}: {count_of(bad, 'check')} failed" if bad else VERDICTS[status]
-    yield ""
-    yield f" {stream.paint(words, MARKS[status][1])}"
+            yield Line(each.hint, "hint:", "hint", " " * (room + 4))
 
 
-def doctor_json(checks: Sequence["Check"], status: str, exit_code: ExitCode, stream: Stream) -> str:
-    """Return the findings as one line of JSON, with its line end."""
-    names = ("name", "status", "message", "hint")
-    shape = {
-        "schema": DOCTOR_SCHEMA,
-        "status": status,
-        "exit_code": int(exit_code),
-        "checks": [{name: getattr(each, name) for name in names} for each in checks],
-        "error": None,
-    }
-    return json_line(shape, stream.mask)
+def _verdict(result: Findings) -> Line:
+    _, tone, words = MARKS[result.status]
+    bad = sum(each.status == "failed" for each in result.checks)
+    return Line(f"{words}: {count_of(bad, 'check')} failed" if bad else words, "", tone, " ")

@@ -44,18 +44,19 @@ class Talk:
     def verbose(self, text: str) -> None:
         """A line that only `-v` shows."""
         if self.is_verbose:
-            self.err.lines(self.err.paint(self.clean(text), "dim"))
+            self.err.lines(self.err.paint(self._clean(text), "dim"))
 
-    def clean(self, text: str) -> str:
+    def _clean(self, text: str) -> str:
         """`text` fit for a terminal; masked before it is cut, lest half a key be left."""
         return visible(self.err.mask(text), LONGEST_LINE)
 
     def _say(self, prefix: str, tone: Tone, text: str) -> None:
         """One line in a pipe; on a terminal as many as it takes to break no word or command."""
-        shown = self.clean(text)
+        shown = self._clean(text)
         if not self.err.terminal:
-            self.err.lines(" ".join(filter(None, (self.err.paint(prefix, tone), shown))))
+            self.err.lines(" ".join(filter(None, (prefix, shown))))
             return
         from reo_cli.reports.terminal import labelled
+        from reo_cli.reports.view import Line
 
-        self.err.lines(*labelled(prefix, tone, shown, self.err))
+        self.err.lines(*labelled(Line(shown, prefix, tone), self.err))

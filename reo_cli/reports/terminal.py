@@ -9,61 +9,46 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reo_cli.reports.streams import Stream, Tone
+from reo_cli.reports.streams import Stream
 from reo_cli.reports.text_output import clean, shown
-from reo_cli.reports.view import Cell, Column, Content, Fact, Grid
+from reo_cli.reports.view import Cell, Column, Fact, Grid, Line, View
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-STYLES: dict[Tone, str] = {
-    "": "",
-    "bad": "bold red",
-    "warn": "yellow",
-    "good": "green",
-    "hint": "cyan",
-    "dim": "dim",
-    "strong": "bold",
-}
+STYLES = {"bad": "bold red", "warn": "yellow", "good": "green", "dim": "dim"}
 
 _COMMAND = re.compile(r"`([^`]*\breo [a-z][^`]*)`|(?<=: )(reo [a-z-]+ .*)$")
 _MENTION = 3
 """Words of a command that may stand inside a sentence; a longer one is there to be pasted."""
 
 
-def content_lines(content: Content, stream: Stream) -> Iterator[str]:
-    """`content` for a screen, its parts set apart by an empty line."""
-    parts: list[Iterable[str]] = [
-        table_lines(content.grid, stream) if content.grid else (),
-        fact_lines(content.facts, stream),
-        (clean(line, stream) for line in content.lines),
-        (line for body in content.bodies for line in _indented(body, stream)),
-    ]
-    written = False
-    for part in parts:
-        lines = list(part)
-        if lines and written:
+def view_lines(view: View, stream: Stream) -> Iterator[str]:
+    """A result for a screen, its blocks set apart by an empty line."""
+    gap = False
+    for block in view.blocks:
+        if gap and block:
             yield ""
-        yield from lines
-        written = written or bool(lines)
+        gap = gap or bool(block)
+        if isinstance(block, Grid):
+            yield from table_lines(block, stream)
+            continue
+        room = max((len(item.label) for item in block if isinstance(item, Fact)), default=0)
+        for item in block:
+            if isinstance(item, Fact):
+                yield from _fact_lines(item, room, stream)
+            elif isinstance(item, Line):
+                yield from labelled(item, stream)
+            else:
+                yield from (clean(line, stream) for line in item.indented().split("\n"))
 
 
-def _indented(body: str, stream: Stream) -> Iterator[str]:
-    import json
-
-    text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    yield from (clean(line, stream) for line in text.split("\n"))
-
-
-def fact_lines(facts: Sequence[Fact], stream: Stream) -> Iterator[str]:
-    """`facts`, their labels in one column."""
-    room = max((len(fact.label) for fact in facts), default=0)
-    for fact in facts:
-        label = f"{fact.label:<{room}}"
-        for line in wrapped(clean(fact.text, stream), stream.width - room - 3):
-            yield f" {stream.paint(label, 'dim')}  {stream.paint(line, fact.tone)}"
-            label = " " * room
+def _fact_lines(fact: Fact, room: int, stream: Stream) -> Iterator[str]:
+    label = f"{fact.label:<{room}}"
+    for line in wrapped(clean(fact.text, stream), stream.width - room - 3):
+        yield f" {stream.paint(label, 'dim')}  {stream.paint(line, fact.tone)}"
+        label = " " * room
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -75,19 +60,20 @@ def wrapped(text: str, width: int) -> list[str]:
     return wrap(text, max(width, 10), break_long_words=False, break_on_hyphens=False) or [text]
 
 
-def labelled(label: str, tone: Tone, text: str, stream: Stream, margin: str = "") -> Iterator[str]:
-    """`label text` in as many lines as it takes; a command to paste has its own, unbroken."""
+def labelled(line: Line, stream: Stream) -> Iterator[str]:
+    """`line` in as many lines as it takes; a command to paste has its own, unbroken."""
+    label, tone, margin = line.label, line.tone, line.margin
     indent = margin + " " * (len(label) + bool(label))
     begin = margin + (f"{stream.paint(label, tone)} " if label else "")
-    for part, is_command in _parts(clean(text, stream)):
+    for part, is_command in _parts(clean(line.text, stream)):
         if is_command:
             if begin != indent:
                 yield begin.rstrip()
             yield f"{margin}  {part}"
             begin = indent
             continue
-        for line in wrapped(part, stream.width - len(indent)):
-            yield f"{begin}{line}"
+        for piece in wrapped(part, stream.width - len(indent)):
+            yield begin + stream.paint(piece, "" if label else tone)
             begin = indent
 
 
@@ -110,21 +96,22 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def table_lines(grid: Grid, stream: Stream) -> Iterable[str]:
     """A table of the columns that hold something; where that is too wide, a list for each row."""
-    from rich.measure import Measurement
-
-    grid = _without_zeros(grid)
-    table = _table(grid, stream)
+    rows = grid.all_rows()
+    kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in rows)]
+    columns = [grid.columns[at] for at in kept]
+    rows = [[row[at] for at in kept] for row in rows]
+    table = _table(columns, rows, stream, summed=grid.total is not None)
     console = _console(stream, io.StringIO())
-    options = console.options.update(max_width=10_000)
-    if Measurement.get(console, options, table).maximum <= stream.width:
+    wide = console.options.update(max_width=10_000)
+    if console.measure(table, options=wide).maximum <= stream.width:
         return draw(table, stream)
-    return _stacked(grid, stream)
+    return _stacked(columns, rows, stream)
 
 
-def draw(renderable: "RenderableType", stream: Stream) -> list[str]:
+def draw(renderable: "RenderableType", stream: Stream, width: int | None = None) -> list[str]:
     """What rich makes of `renderable` for `stream`, without blanks at the ends of lines."""
     drawn = io.StringIO()
-    _console(stream, drawn).print(renderable)
+    _console(stream, drawn).print(renderable, width=width)
     lines = [line.rstrip() for line in drawn.getvalue().splitlines()]
     return lines[bool(lines and not lines[0]) : len(lines) - bool(lines and not lines[-1])]
 
@@ -148,48 +135,42 @@ def _console(stream: Stream, file: io.StringIO) -> "Console":
     )
 
 
-def _without_zeros(grid: Grid) -> Grid:
-    rows = grid.all_rows()
-    kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in rows)]
-    total = None if grid.total is None else [grid.total[at] for at in kept]
-    return Grid(
-        [grid.columns[at] for at in kept], [[r[at] for at in kept] for r in grid.rows], total
-    )
-
-
-def _table(grid: Grid, stream: Stream) -> "Table":
+def _table(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], stream: Stream, *, summed: bool
+) -> "Table":
+    """The table; where it is `summed`, its last row stands below a rule."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=grid.total is not None)
-    for place, column in enumerate(grid.columns):
-        numeric = all(isinstance(row[place], int) for row in grid.rows)
-        total = "" if grid.total is None else grid.total[place]
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=summed)
+    for column, *cells in zip(columns, *rows, strict=True):
         table.add_column(
             Text(column.name),
-            Text(shown(total, stream), "bold"),
+            Text(shown(cells[-1], stream)),
             header_style="dim",
-            justify="right" if numeric else "left",
+            justify="right" if isinstance(cells[0], int) else "left",
             no_wrap=True,
         )
-    for row in grid.rows:
-        cells = zip(grid.columns, row, strict=True)
-        table.add_row(*(Text(shown(cell, stream), _style(column, cell)) for column, cell in cells))
+    for row in rows[:-1] if summed else rows:
+        pairs = zip(columns, row, strict=True)
+        table.add_row(*(Text(shown(cell, stream), _style(column, cell)) for column, cell in pairs))
     return table
 
 
 def _style(column: Column, cell: Cell) -> str:
     """A zero is no news."""
-    return STYLES["dim" if cell in (0, "-") else column.tone]
+    return STYLES.get(column.tone if cell else "dim", "")
 
 
-def _stacked(grid: Grid, stream: Stream) -> Iterator[str]:
-    names = max(len(column.name) for column in grid.columns)
-    numeric = all(isinstance(cell, int) for row in grid.rows for cell in row[1:])
-    for row in grid.all_rows():
+def _stacked(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], stream: Stream
+) -> Iterator[str]:
+    names = max(len(column.name) for column in columns)
+    numeric = all(isinstance(cell, int) for row in rows for cell in row[1:])
+    for row in rows:
         yield stream.paint(shown(row[0], stream), "strong")
-        for column, cell in zip(grid.columns[1:], row[1:], strict=True):
-            text = f"{shown(cell, stream):>9}" if numeric else shown(cell, stream)
+        for column, cell in zip(columns[1:], row[1:], strict=True):
+            text = f"{shown(cell, stream):>{9 if numeric else 0}}"
             if cell != 0:
                 yield f"  {column.name:<{names}} {stream.paint(text, column.tone)}"

@@ -1,21 +1,25 @@
-"""What `reo validate` found, for programs (its JSON) and for people (its content)."""
+"""What `reo validate` found, for programs and for people."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from reo_cli.checks.totals import Totals
+from reo_cli.checks.validation import FileResult, Validation
 from reo_cli.errors import ReoError
-from reo_cli.records import Issue
-from reo_cli.reports.view import Cell, Closing, Column, Content, Fact, Grid, Shape, View
-from reo_cli.reports.words import count_of, instant, number, roll_up_text
+from reo_cli.reports.report import Report
+from reo_cli.reports.view import (
+    Block,
+    Cell,
+    Column,
+    Fact,
+    Grid,
+    Shape,
+    View,
+    error_shape,
+    issue_shape,
+    name_of,
+)
+from reo_cli.reports.words import count_of, instant, roll_up_text
 
-if TYPE_CHECKING:
-    from reo_cli.checks.totals import Distinct, Totals
-    from reo_cli.checks.validation import FileResult, Validation
-    from reo_cli.reports.streams import Tone
-
-SCHEMA = "reo.validate/1"
-
-_COUNTS = ("read", "valid", "invalid", "errors", "warnings")
 _COLUMNS = (
     Column("file"),
     Column("read"),
@@ -24,41 +28,50 @@ _COLUMNS = (
     Column("errors", "bad"),
     Column("warnings", "warn"),
 )
+_COUNTS = tuple(column.name for column in _COLUMNS[1:])
 
 
-def blank(error: ReoError) -> "Validation":
-    """The result of a run that failed before it read anything."""
-    from reo_cli.checks.totals import Totals
-    from reo_cli.checks.validation import Validation
+class ValidateReport(Report[Validation]):
+    """The report of `reo validate`: its issues are results; under `-q` only errors, as talk."""
 
-    return Validation((), Totals(), error=error)
+    name = "validate"
+    failures = "invalid"
+    issues_are_results = True
+
+    def blank(self, error: ReoError) -> Validation:
+        """The result of a run that failed before it read anything."""
+        return Validation((), Totals(), error=error)
+
+    def view(self, result: Validation, *, screen: bool) -> View:
+        """Counts by file, what the valid events add up to, the verdict, and the faults."""
+        issues = [issue_shape(issue) for issue in result.issues]
+        rolled_up = result.rolled_up
+        return View(
+            result.status,
+            result.exit_code,
+            {
+                **{name: _sum(result, name) for name in (*_COUNTS, "skipped") if name != "errors"},
+                "rolled_up": rolled_up.events if rolled_up else None,
+                "left_out": rolled_up.left_out if rolled_up else None,
+                "issues": issues,
+                "totals": _totals_shape(result.totals),
+                "files": [_file_shape(each) for each in result.files],
+                "error": error_shape(result.error),
+            },
+            _blocks(result, screen) if result.files else (),
+            result.issues,
+            (_sum(result, "errors"), _sum(result, "warnings")),
+            entries=issues,
+            errors=result.faults,
+            hints=result.hints,
+        )
 
 
-def shape(result: "Validation") -> Shape:
-    """The JSON of a run (design.md, Output); `files` and `error` are added to what it lists."""
-    from reo_cli.reports.json_output import error_shape, issue_shape
-
-    return {
-        "schema": SCHEMA,
-        "status": result.status,
-        "exit_code": int(result.exit_code),
-        **{
-            name: _sum(result, name) for name in ("read", "valid", "invalid", "warnings", "skipped")
-        },
-        "rolled_up": result.rolled_up.events if result.rolled_up else None,
-        "left_out": result.rolled_up.left_out if result.rolled_up else None,
-        "issues": [issue_shape(issue) for issue in result.issues],
-        "totals": _totals_shape(result.totals),
-        "files": [_file_shape(each) for each in result.files],
-        "error": error_shape(result.error),
-    }
-
-
-def _sum(result: "Validation", name: str) -> int:
+def _sum(result: Validation, name: str) -> int:
     return sum(getattr(each, name) for each in result.files)
 
 
-def _totals_shape(totals: "Totals") -> Shape:
+def _totals_shape(totals: Totals) -> Shape:
     return {
         "count": totals.sum_of_count,
         "domains": totals.domains.number,
@@ -70,9 +83,7 @@ def _totals_shape(totals: "Totals") -> Shape:
     }
 
 
-def _file_shape(each: "FileResult") -> Shape:
-    from reo_cli.reports.json_output import error_shape, name_of
-
+def _file_shape(each: FileResult) -> Shape:
     return {
         "file": name_of(each.file),
         **{name: getattr(each, name) for name in (*_COUNTS, "skipped")},
@@ -81,50 +92,37 @@ def _file_shape(each: "FileResult") -> Shape:
     }
 
 
-def issues_of(result: "Validation") -> tuple[Sequence[Issue], int, int]:
-    """The issues kept, and how many errors and warnings there are in all."""
-    return result.issues, _sum(result, "errors"), _sum(result, "warnings")
-
-
-def content(result: "Validation", screen: bool) -> Content:
-    """Counts by file, what the valid events add up to, and the verdict.
-
-    A screen gets a table for several inputs only, and the verdict at its end.
-    """
-    if not result.files:
-        return Content()
+def _blocks(result: Validation, screen: bool) -> list[Block]:
+    """A screen gets a table for several inputs only, and the verdict at its end."""
     rows = [(_name(each), *(getattr(each, name) for name in _COUNTS)) for each in result.files]
-    sums: Sequence[Cell] = ("total", *(_sum(result, name) for name in _COUNTS))
-    total = sums if len(rows) > 1 else None
-    grid = None if screen and total is None else Grid(_COLUMNS, rows, total)
-    verdict, facts = Fact("result", _result(result), _tone(result)), _facts(result, screen)
+    total: Sequence[Cell] | None = None
+    if len(rows) > 1:
+        total = ("total", *(_sum(result, name) for name in _COUNTS))
+    facts = _facts(result, screen)
     if not screen:
-        return Content(grid, [verdict, *facts])
-    if not _sum(result, "valid"):
-        facts = []
+        return [Grid(_COLUMNS, rows, total), [Fact("result", _result(result)), *facts]]
     names = ("errors", "warnings") if _sum(result, "invalid") else ("warnings",)
     found = [count_of(n, name[:-1]) for name in names if (n := _sum(result, name))]
-    words = f"{verdict.text} ({', '.join(found)})" if found else verdict.text
-    return Content(grid, [*facts, verdict._replace(text=words)])
+    words = _result(result) + (f" ({', '.join(found)})" if found else "")
+    verdict = Fact("result", words, "good" if result.status == "valid" else "bad")
+    told = [*facts, verdict] if _sum(result, "valid") else [verdict]
+    return [Grid(_COLUMNS, rows, total), told] if total else [told]
 
 
-def _tone(result: "Validation") -> "Tone":
-    return "good" if result.status == "valid" else "bad"
-
-
-def _name(each: "FileResult") -> str:
+def _name(each: FileResult) -> str:
     if each.error is None:
         return each.file
     return f"{each.file} (not read{' to its end' if each.read else ''})"
 
 
-def _facts(result: "Validation", screen: bool) -> list[Fact]:
+def _facts(result: Validation, screen: bool) -> list[Fact]:
     totals = result.totals
-    named = (("domains", totals.domains), ("IPs", totals.ips))
-    facts = [
-        Fact("count", f"{number(totals.sum_of_count)} in all {_which(result)}"),
-        *(Fact(name, _distinct(each)) for name, each in named if each.number or not screen),
-    ]
+    # Of repeats it is known only in the end that they are: they are in the totals.
+    repeats = f" and {count_of(result.repeats, 'repeat')}" if result.repeats else ""
+    facts = [Fact("count", f"{totals.sum_of_count:,} in all valid events{repeats}")]
+    for name, each in (("domains", totals.domains), ("IPs", totals.ips)):
+        if each.number or not screen:
+            facts.append(Fact(name, f"{each.number:,}{'+' * each.estimated} different"))
     if totals.first_event_at is not None and totals.last_event_at is not None:
         span = f"{instant(totals.first_event_at)} to {instant(totals.last_event_at)}"
         facts.append(Fact("time", span))
@@ -135,33 +133,15 @@ def _facts(result: "Validation", screen: bool) -> list[Fact]:
     return facts
 
 
-def _result(result: "Validation") -> str:
+def _result(result: Validation) -> str:
     read, invalid, errors = (_sum(result, name) for name in ("read", "invalid", "errors"))
     unread = sum(1 for each in result.files if each.error)
     found = f"valid: {count_of(read, 'event')}" if result.error is None else ""
     if invalid:
-        found = f"invalid: {number(invalid)} of {count_of(read, 'record')}"
+        found = f"invalid: {invalid:,} of {count_of(read, 'record')}"
     elif errors:  # the header, the encoding, what stands between the values
         found = f"invalid: {count_of(errors, 'error')}"
     missed = f"{count_of(unread, 'file')} not read to the end" if unread else ""
     if result.error is not None and not unread:
         missed = "not finished"
     return "; ".join(filter(None, (found, missed)))
-
-
-def _which(result: "Validation") -> str:
-    """Say of which events the totals are: of repeats it is known only in the end that they are."""
-    repeats = count_of(result.repeats, "repeat")
-    return f"valid events and {repeats}" if result.repeats else "valid events"
-
-
-def _distinct(distinct: "Distinct") -> str:
-    return f"{number(distinct.number)}{'+' * distinct.estimated} different"
-
-
-def closing(result: "Validation") -> Closing:
-    """What kept inputs from being read, and the commands that read more of the values."""
-    return Closing(result.faults, result.hints)
-
-
-VIEW = View("validate", blank, shape, content, closing, issues_of)

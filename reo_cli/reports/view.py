@@ -1,18 +1,15 @@
-"""What a command gives to its report: a `View` of its result, in values that have no form yet.
+"""What a command's result says, as a `View`: values that have no form yet.
 
-Text, terminal and markdown are drawn from the same `Content`, so that they can't tell different
+Text, terminal, markdown and JSON are drawn from the same view, so that they can't tell different
 stories. Texts in it are still raw: whoever writes them out makes them visible.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports.streams import Tone
-
-if TYPE_CHECKING:
-    from reo_cli.delivery.summary import SendResult, Settled, Summary
 
 Cell = str | int
 Shape = dict[str, object]
@@ -23,25 +20,6 @@ class Column(NamedTuple):
 
     name: str
     tone: Tone = ""
-
-
-class Fact(NamedTuple):
-    """A labelled line. `text` is broken between words only, so that a path can be copied."""
-
-    label: str
-    text: str
-    tone: Tone = ""
-
-
-def is_elsewhere(result: "Summary | SendResult") -> bool:
-    """Whether events went where a setting says; `--sandbox` was typed for this run."""
-    return result.endpoint_source not in ("", "flag --sandbox")
-
-
-def endpoint_fact(result: "Summary | SendResult") -> Fact:
-    """Where events went, with the source of an endpoint that is not the API's."""
-    source = f" ({result.endpoint_source})" if result.endpoint_source else ""
-    return Fact("endpoint", f"{result.endpoint}{source}")
 
 
 class Grid(NamedTuple):
@@ -56,56 +34,87 @@ class Grid(NamedTuple):
         return [*self.rows, *([self.total] if self.total is not None else ())]
 
 
-class Content(NamedTuple):
-    """A result for people: its parts in the order in which they are shown.
+class Fact(NamedTuple):
+    """A text with a label; on a screen the labels of a block stand in one column."""
 
-    `lines` are printed as they are, `bodies` are JSON, which a terminal shows indented.
+    label: str
+    text: str
+    tone: Tone = ""
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.text}"
+
+
+class Line(NamedTuple):
+    """A line of its own, with a label before it or without; `tone` is that of the label, if any."""
+
+    text: str
+    label: str = ""
+    tone: Tone = ""
+    margin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.text}" if self.label else self.text
+
+
+class Json(str):
+    """JSON as text: it stands in JSON as it is, its numbers unchanged; a screen indents it."""
+
+    __slots__ = ()
+
+    def indented(self) -> str:
+        """The same JSON in several lines."""
+        import json
+
+        return json.dumps(json.loads(self), indent=2, ensure_ascii=False)
+
+
+Block = Grid | Sequence[Fact | Line | Json]
+"""What a screen sets apart from the rest by an empty line."""
+
+
+class View(NamedTuple):
+    """The end of a command.
+
+    `shape` is its JSON after what all results begin with, or all of it where `status` is empty.
+    `blocks` are for people. `issues` are those kept, `found` the numbers of all errors and
+    warnings; `entries` are what `-o ndjson` has before the summary and was not written before.
+
+    The last words are `errors` (what went wrong), `hints` (what to do next), `kept` (where the
+    events of a failing run are, said under `-q` only) and `forgiven`. `done` says what was
+    delivered although it cannot be printed; `died` that nothing came of the run, so that the error
+    is told first.
     """
 
-    grid: Grid | None = None
-    facts: Sequence[Fact] = ()
-    lines: Sequence[str] = ()
-    bodies: Sequence[str] = ()
-
-
-class Closing(NamedTuple):
-    """The last words, on standard error: what went wrong, what to do next, what was forgiven.
-
-    `done` says what was delivered in spite of all, `kept` what a failing run under `-q` says of its
-    events; `died` that nothing came of the run, so that the error is told first.
-    """
-
+    status: str
+    exit_code: ExitCode
+    shape: Shape
+    blocks: Sequence[Block] = ()
+    issues: Sequence[Issue] = ()
+    found: tuple[int, int] = (0, 0)
+    entries: Sequence[Shape] = ()
     errors: Sequence[ReoError] = ()
     hints: Sequence[str] = ()
-    warning: str = ""
-    done: str = ""
     kept: Sequence[str] = ()
+    forgiven: str = ""
+    done: str = ""
     died: bool = False
 
 
-class Result(Protocol):
-    """What every command ends with."""
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of the process, lost output apart."""
+def name_of(file: str) -> str:
+    """A file's name as JSON can hold it: bytes of it that are no UTF-8 as `\\xff`."""
+    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-ResultT = TypeVar("ResultT", bound=Result)
+def issue_shape(issue: Issue) -> Shape:
+    """One of `issues[]`; what else an issue has is for screens only."""
+    names = ("line", "record", "field", "severity", "message", "hint", "code")
+    return {"file": name_of(issue.file), **{name: getattr(issue, name) for name in names}}
 
 
-class View(NamedTuple, Generic[ResultT]):
-    """One command's results: `shape` is their JSON, `content` and `closing` what people are told.
-
-    `content` is asked with True for a terminal. `issues_of` gives the issues kept and the numbers
-    of all errors and warnings, `blank` the result of a run that failed before there was one, `line`
-    the ndjson of a settled record.
-    """
-
-    name: str
-    blank: Callable[[ReoError], ResultT]
-    shape: Callable[[ResultT], Shape]
-    content: Callable[[ResultT, bool], Content]
-    closing: Callable[[ResultT], Closing]
-    issues_of: Callable[[ResultT], tuple[Sequence[Issue], int, int]] = lambda _: ((), 0, 0)
-    line: "Callable[[Settled], Shape] | None" = None
+def error_shape(error: ReoError | None) -> Shape | None:
+    """The `error` of every result."""
+    if error is None:
+        return None
+    names = ("reason", "message", "hint")
+    return {"exit_code": int(error.exit_code), **{name: getattr(error, name) for name in names}}

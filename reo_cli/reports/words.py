@@ -1,4 +1,4 @@
-"""Numbers, times and plurals as people read them. Pure; nothing here depends on the locale."""
+"""Times and plurals as people read them. Pure; nothing here depends on the locale."""
 
 import time
 from typing import TYPE_CHECKING
@@ -7,14 +7,9 @@ if TYPE_CHECKING:
     from reo_cli.checks.rollup import RolledUp
 
 
-def number(value: int) -> str:
-    """`1234567` as `1,234,567`."""
-    return f"{value:,}"
-
-
 def count_of(value: int, noun: str) -> str:
     """`1 event`, `1,234 events`."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+    return f"{value:,} {noun}{'s' * (value != 1)}"
 
 
 def duration(seconds: float) -> str:
@@ -41,10 +36,7 @@ def instant(epoch: int) -> str:
         moment = time.gmtime(epoch)
     except (OverflowError, OSError, ValueError):
         return str(epoch)
-    return (
-        f"{moment.tm_year:04}-{moment.tm_mon:02}-{moment.tm_mday:02}"
-        f" {moment.tm_hour:02}:{moment.tm_min:02} UTC"
-    )
+    return "{:04}-{:02}-{:02} {:02}:{:02} UTC".format(*moment)
 
 
 def roll_up_text(rolled_up: "RolledUp") -> str:
@@ -53,6 +45,6 @@ def roll_up_text(rolled_up: "RolledUp") -> str:
     if rolled_up.differing:
         text += f": they differ in {', '.join(rolled_up.differing)}"
     if rolled_up.left_out:
-        text += f"; {number(rolled_up.left_out)} more from {rolled_up.open_bucket} on "
-        text += "are left out: it is not over"
+        text += f"; {rolled_up.left_out:,} more from {rolled_up.open_bucket} on"
+        text += " are left out: it is not over"
     return text

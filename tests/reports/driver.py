@@ -4,14 +4,10 @@ import sys
 import time
 from typing import get_args
 
-from reo_cli.reports import (
-    Output,
-    Streams,
-    Talk,
-    send_file_report,
-    send_report,
-    validate_report,
-)
+from reo_cli.reports import Output, Streams, Talk
+from reo_cli.reports.send import SendReport
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
 from tests.reports import samples
 
 
@@ -20,11 +16,11 @@ def main(what: str, output: str, *flags: str) -> int:
     streams = Streams.standard()
     talk = Talk(streams.err, quiet="-q" in flags)
     if what == "validate":
-        check = validate_report(chosen, streams, talk, clock=time.monotonic)
+        check = ValidateReport(chosen, streams, talk, clock=time.monotonic)
         return check.finish(samples.validation())
     if what == "send":
-        return send_report(chosen, streams, talk).finish(samples.delivered())
-    run = send_file_report(chosen, streams, talk, clock=time.monotonic)
+        return SendReport(chosen, streams, talk).finish(samples.delivered())
+    run = SendFileReport(chosen, streams, talk, clock=time.monotonic)
     if what == "failed":
         return run.failed(samples.KEY_REFUSED)
     if what == "many":

@@ -12,10 +12,14 @@ from markdown_it import MarkdownIt
 
 from reo_cli.checks.validation import FileResult
 from reo_cli.delivery.summary import Counts, InputSummary
+from reo_cli.errors import ExitCode
 from reo_cli.records import STDIN, Issue
-from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
-from reo_cli.reports.github import LARGEST_SUMMARY, Markdown, annotation
-from reo_cli.reports.view import Closing, Content, Fact
+from reo_cli.reports import Streams, Talk
+from reo_cli.reports.github import LARGEST_SUMMARY, annotation, markdown
+from reo_cli.reports.send import SendReport
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
+from reo_cli.reports.view import Block, Fact, Line, View
 from tests.reports.samples import (
     EVIL,
     HOSTILE,
@@ -64,7 +68,7 @@ def unescape(text: str) -> str:
 
 def validate(result: Any, folder: Path, environ: dict[str, str] | None = None) -> Seen:
     return piped(
-        lambda s, t: validate_report("github", s, t, clock=clock).finish(result), folder, environ
+        lambda s, t: ValidateReport("github", s, t, clock=clock).finish(result), folder, environ
     )
 
 
@@ -85,7 +89,7 @@ def test_errors_come_first_and_are_escaped(tmp_path: Path) -> None:
 def test_the_text_goes_to_the_log_and_obeys_quiet(tmp_path: Path) -> None:
     assert "result: invalid: 8 of 10,003 records\n" in validate(validation(), tmp_path).err
     quiet = piped(
-        lambda s, t: validate_report("github", s, t, clock=clock).finish(validation()),
+        lambda s, t: ValidateReport("github", s, t, clock=clock).finish(validation()),
         tmp_path,
         quiet=True,
     )
@@ -116,7 +120,7 @@ def test_an_issue_of_the_command_line_has_no_place() -> None:
     assert annotation(issue, STREAM, "") == "::error title=count::bad"
     (row,) = (
         line
-        for line in Markdown(STREAM).section("x", Content(), Closing(), [issue], 0)
+        for line in markdown("x", View("", ExitCode.OK, {}, issues=[issue]), 0, STREAM)
         if "bad" in line
     )
     assert row == "|  | count | error | bad |"
@@ -129,7 +133,7 @@ def test_standard_input_is_no_file() -> None:
 
 def test_records_the_api_did_not_take_and_the_error_are_annotations(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        report = send_file_report("github", streams, talk, clock=clock, max_issues=2)
+        report = SendFileReport("github", streams, talk, clock=clock, max_issues=2)
         for outcome in ("rejected", "errored", "delivered", "errored"):
             report.settled(settled(outcome, reason="HTTP 400"))
         return report.finish(summary(issues=[MAILBOX], errors=0, warnings=1, error=KEY_REFUSED))
@@ -161,14 +165,14 @@ def test_no_output_holds_a_command_that_is_not_ours(output: Any, tmp_path: Path)
     def act(streams: Streams, talk: Talk) -> object:
         files = [FileResult(name, 1, 1, 1) for name in names]
         result = validation(files=files, issues=issues)
-        code = validate_report(output, streams, talk, clock=clock).finish(result)
-        report = send_file_report(output, streams, talk, clock=clock)
+        code = ValidateReport(output, streams, talk, clock=clock).finish(result)
+        report = SendFileReport(output, streams, talk, clock=clock)
         for each in failing:
             report.settled(each)
         report.finish(summary(issues=issues, error=KEY_REFUSED))
         talk.note("::note::x")
         talk.verbose("::verbose::x")
-        send_report(output, streams, talk).finish(delivered(response="##[error]x"))
+        SendReport(output, streams, talk).finish(delivered(response="##[error]x"))
         return code
 
     seen = piped(act, tmp_path, verbose=True)
@@ -188,7 +192,7 @@ def summarized(folder: Path, act: Any) -> str:
 
 def test_the_step_summary_holds_everything(tmp_path: Path) -> None:
     text = summarized(
-        tmp_path, lambda s, t: validate_report("github", s, t, clock=clock).finish(validation())
+        tmp_path, lambda s, t: ValidateReport("github", s, t, clock=clock).finish(validation())
     )
     assert text.startswith("# before\n### reo validate\n")
     html = MarkdownIt("commonmark").enable("table").render(text)
@@ -200,11 +204,11 @@ def test_the_step_summary_holds_everything(tmp_path: Path) -> None:
 
 def test_the_step_summary_of_a_failure_and_of_success(tmp_path: Path) -> None:
     failed = summarized(
-        tmp_path, lambda s, t: send_file_report("github", s, t, clock=clock).failed(KEY_REFUSED)
+        tmp_path, lambda s, t: SendFileReport("github", s, t, clock=clock).failed(KEY_REFUSED)
     )
     assert "**error:** the API refused the key\n\n**hint:** get one\n" in failed
     well = summarized(
-        tmp_path, lambda s, t: send_file_report("github", s, t, clock=clock).finish(success())
+        tmp_path, lambda s, t: SendFileReport("github", s, t, clock=clock).finish(success())
     )
     assert "- result: 3 events delivered\n" in well
 
@@ -218,7 +222,7 @@ def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_step_summary_is_never_too_large_for_github() -> None:
     issues = [Issue("a.csv", line, line, "", "error", "!" * 4000) for line in range(1, 1000)]
-    text = "\n".join(Markdown(STREAM).section("reo", Content(), Closing(), issues, 5))
+    text = "\n".join(markdown("reo", View("", ExitCode.OK, {}, issues=issues), 5, STREAM))
     assert len(text) < 1_000_000
     assert re.search(r"… and \d+ more issues \(`--max-issues 1004` shows all\)", text)
 
@@ -241,7 +245,7 @@ def test_what_is_forgiven_is_a_warning(tmp_path: Path) -> None:
     inputs = [InputSummary("usage.csv", Counts(1, errored=2))]
     forgiven = summary(inputs=inputs, issues=(), errors=0, warnings=0, allow_failure=True)
     seen = piped(
-        lambda s, t: send_file_report("github", s, t, clock=clock).finish(forgiven), tmp_path
+        lambda s, t: SendFileReport("github", s, t, clock=clock).finish(forgiven), tmp_path
     )
     assert seen.out.startswith("::warning title=reo send-file::not every event was delivered")
     assert "::error" not in seen.out
@@ -251,10 +255,14 @@ def test_what_is_forgiven_is_a_warning(tmp_path: Path) -> None:
 @given(TEXTS)
 def test_data_adds_no_markup_to_the_step_summary(text: str) -> None:
     issue = Issue(text, 1, 1, text, "error", text, text)
-    content = Content(facts=[Fact("ledger", text)], lines=[text])
-    lines = Markdown(STREAM).section(
-        "reo", content, Closing([KEY_REFUSED], [text], text), [issue], 0
-    )
+    blocks: list[Block] = [[Fact("ledger", text)], [Line(text)]]
+    said: dict[str, Any] = {
+        "issues": [issue],
+        "errors": [KEY_REFUSED],
+        "hints": [text],
+        "forgiven": text,
+    }
+    lines = markdown("reo", View("", ExitCode.OK, {}, blocks, **said), 0, STREAM)
     html = MarkdownIt("commonmark").enable("table").render("\n".join(lines))
     tags = set(re.findall(r"<(/?[a-z0-9]+)", html)) - {"/code", "code"}
     known = "h3 p strong table thead tbody tr th td ul li"

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.records import Issue
-from reo_cli.reports import Streams, Talk, send_file_report, validate_report
+from reo_cli.reports import Streams, Talk
 from reo_cli.reports.issues import in_context
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
 from tests.reports.samples import COUNT, HOSTILE, MAILBOX, on_screen, success, validation
 
 
@@ -19,9 +21,9 @@ CONTEXT = [
     ('"1,250" is bad', '2026;"1,250";US', ('2026;"', "1,250", '";US')),
     ('"12" is bad', "12;3", ("", "12", ";3")),
     ('"1" is bad', "2021-11;1;US", ("2021-11;", "1", ";US")),
-    ("is missing", "2021-11;1;US", ("2021-11;1;US", "", "")),
-    ('"7" is bad', "7;7;US", ("7;7;US", "", "")),
-    ('"nowhere" is bad', "7;7;US", ("7;7;US", "", "")),
+    ("is missing", "2021-11;1;US", ("", "", "2021-11;1;US")),
+    ('"7" is bad', "7;7;US", ("", "", "7;7;US")),
+    ('"nowhere" is bad', "7;7;US", ("", "", "7;7;US")),
     ("`7` is bad", '{"id": 7, "count": 7}', ('{"id": 7, "count": ', "7", "}")),
     ('"7" is bad', '{\n "id": 7,\n  "count": "7"\n}', ('"count": "', "7", '"')),
 ]
@@ -67,7 +69,7 @@ def screen(found: list[Issue], limit: int = 100, columns: int = 80, **totals: in
     """What a terminal shows of issues that were found one by one."""
 
     def act(streams: Streams, talk: Talk) -> object:
-        report = validate_report(None, streams, talk, clock=lambda: 0.0, max_issues=limit)
+        report = ValidateReport(None, streams, talk, clock=lambda: 0.0, max_issues=limit)
         for each in found:
             report.issue(each)
         return report.finish(validation(files=(), issues=found[:limit]))
@@ -148,7 +150,7 @@ def test_records_the_api_did_not_take_are_entries_too() -> None:
     def act(streams: Streams, talk: Talk) -> object:
         from tests.reports.samples import settled
 
-        report = send_file_report(None, streams, talk, clock=lambda: 0.0)
+        report = SendFileReport(None, streams, talk, clock=lambda: 0.0)
         for _ in range(3):
             report.settled(settled("rejected", reason="HTTP 400: no such product"))
         return report.finish(success())
@@ -166,7 +168,7 @@ def test_no_word_and_no_command_is_broken(columns: int) -> None:
 
 def test_the_value_is_marked_in_its_context(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        return validate_report(None, streams, talk, clock=lambda: 0.0).finish(validation())
+        return ValidateReport(None, streams, talk, clock=lambda: 0.0).finish(validation())
 
     shown = on_screen(act, environ={"TERM": "xterm"})
     assert ';"\x1b[0m\x1b[1;4m1,250\x1b[0m\x1b[2m";US' in shown

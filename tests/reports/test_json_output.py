@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports import Report, Streams, Talk, send_file_report, send_report, validate_report
+from reo_cli.reports import Streams, Talk
 from reo_cli.reports.json_output import json_line
+from reo_cli.reports.send import SendReport
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
 from reo_cli.text import MASKED, Mask
 from tests.reports.samples import (
     COUNT,
@@ -50,12 +53,12 @@ def clock() -> float:
     return 0.0
 
 
-def send_file(output: Any, streams: Streams, talk: Talk) -> Report[Any]:
-    return send_file_report(output, streams, talk, clock=clock)
+def send_file(output: Any, streams: Streams, talk: Talk) -> SendFileReport:
+    return SendFileReport(output, streams, talk, clock=clock)
 
 
 def test_send_has_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> None:
-    seen = piped(lambda s, t: send_report("json", s, t).finish(delivered()), tmp_path)
+    seen = piped(lambda s, t: SendReport("json", s, t).finish(delivered()), tmp_path)
     assert seen.out.count("\n") == 1
     line = json.loads(seen.out)
     assert list(line) == SEND_KEYS
@@ -66,13 +69,13 @@ def test_send_has_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> Non
 
 
 def test_send_ndjson_is_the_same_line(tmp_path: Path) -> None:
-    seen = piped(lambda s, t: send_report("ndjson", s, t).finish(delivered()), tmp_path)
+    seen = piped(lambda s, t: SendReport("ndjson", s, t).finish(delivered()), tmp_path)
     assert list(json.loads(seen.out)) == SEND_KEYS
 
 
 def test_an_invalid_event_names_its_first_issue(tmp_path: Path) -> None:
     bad = delivered(status="invalid", exit_code=ExitCode.INVALID, issues=[COUNT, HOSTILE])
-    seen = piped(lambda s, t: send_report("json", s, t).finish(bad), tmp_path)
+    seen = piped(lambda s, t: SendReport("json", s, t).finish(bad), tmp_path)
     assert json.loads(seen.out)["error"] == {
         "exit_code": 65,
         "reason": "invalid",
@@ -118,7 +121,7 @@ def test_ndjson_is_a_line_a_record_and_then_the_summary(tmp_path: Path) -> None:
 
 def test_validate_has_the_keys_of_the_contract_in_their_order(tmp_path: Path) -> None:
     seen = piped(
-        lambda s, t: validate_report("json", s, t, clock=clock).finish(validation()), tmp_path
+        lambda s, t: ValidateReport("json", s, t, clock=clock).finish(validation()), tmp_path
     )
     line = json.loads(seen.out)
     assert list(line) == VALIDATE_KEYS
@@ -138,7 +141,7 @@ def test_validate_has_the_keys_of_the_contract_in_their_order(tmp_path: Path) ->
 
 def test_validate_ndjson_is_a_line_an_issue_and_then_the_summary(tmp_path: Path) -> None:
     seen = piped(
-        lambda s, t: validate_report("ndjson", s, t, clock=clock).finish(validation()), tmp_path
+        lambda s, t: ValidateReport("ndjson", s, t, clock=clock).finish(validation()), tmp_path
     )
     *issues, end = [json.loads(line) for line in seen.out.splitlines()]
     assert [issue["line"] for issue in issues] == [20, 17, 3]
@@ -148,7 +151,7 @@ def test_validate_ndjson_is_a_line_an_issue_and_then_the_summary(tmp_path: Path)
 @pytest.mark.parametrize("output", ["json", "ndjson"])
 def test_a_terminal_gets_the_same_line_as_a_pipe(output: Any, tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        return validate_report(output, streams, talk, clock=clock).finish(validation())
+        return ValidateReport(output, streams, talk, clock=clock).finish(validation())
 
     assert on_screen(act, columns=40, environ={"TERM": "xterm"}) == piped(act, tmp_path).out
 
@@ -160,9 +163,9 @@ def test_a_failure_before_any_event_is_one_whole_line(
 ) -> None:
     def act(streams: Streams, talk: Talk) -> object:
         if command == "send":
-            return send_report(output, streams, talk).failed(KEY_REFUSED)
+            return SendReport(output, streams, talk).failed(KEY_REFUSED)
         if command == "validate":
-            return validate_report(output, streams, talk, clock=clock).failed(KEY_REFUSED)
+            return ValidateReport(output, streams, talk, clock=clock).failed(KEY_REFUSED)
         return send_file(output, streams, talk).failed(KEY_REFUSED)
 
     seen = piped(act, tmp_path, quiet=True)
@@ -178,13 +181,13 @@ def test_a_failure_before_any_event_is_one_whole_line(
 
 def test_send_that_failed_on_its_data_is_invalid(tmp_path: Path) -> None:
     error = ReoError(ExitCode.INVALID, "json", "two values")
-    seen = piped(lambda s, t: send_report("json", s, t).failed(error), tmp_path)
+    seen = piped(lambda s, t: SendReport("json", s, t).failed(error), tmp_path)
     assert json.loads(seen.out)["status"] == "invalid"
 
 
 def test_the_key_is_masked_in_values_and_the_line_stays_json(tmp_path: Path) -> None:
     echo = delivered(response={"echo": [f"your {KEY}"], KEY: 1})
-    seen = piped(lambda s, t: send_report("json", s, t).finish(echo), tmp_path)
+    seen = piped(lambda s, t: SendReport("json", s, t).finish(echo), tmp_path)
     assert json.loads(seen.out)["response"] == {"echo": [f"your {MASKED}"], MASKED: 1}
 
 

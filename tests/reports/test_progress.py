@@ -8,8 +8,9 @@ import pytest
 
 from reo_cli.readers.source import open_source, share_read
 from reo_cli.records import Progress
-from reo_cli.reports import Streams, Talk, send_file_report
+from reo_cli.reports import Streams, Talk
 from reo_cli.reports.progress import bar_line, log_line
+from reo_cli.reports.send_file import SendFileReport
 from tests.reports.samples import COUNT, on_screen, piped, success
 
 PLAIN = Streams(None, None, {})
@@ -108,7 +109,7 @@ def test_the_share_is_that_of_all_files_and_unknown_for_a_pipe(tmp_path: Path) -
 
 def run(clock: Clock, calls: int) -> Any:
     def act(streams: Streams, talk: Talk) -> object:
-        with send_file_report(None, streams, talk, clock=clock) as report:
+        with SendFileReport(None, streams, talk, clock=clock) as report:
             for done in range(calls):
                 report.progress(progress(done))
             report.issue(COUNT)
@@ -161,7 +162,7 @@ def test_nothing_forces_a_bar_into_a_file(tmp_path: Path) -> None:
 def test_an_exception_leaves_no_bar_behind() -> None:
     def act(streams: Streams, talk: Talk) -> None:
         clock = Clock(1.0)
-        report = send_file_report(None, streams, talk, clock=clock)
+        report = SendFileReport(None, streams, talk, clock=clock)
         with suppress(ZeroDivisionError), report:
             report.progress(progress())
             raise ZeroDivisionError

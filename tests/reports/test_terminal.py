@@ -12,9 +12,10 @@ from reo_cli.checks.validation import FileResult
 from reo_cli.delivery.summary import Counts, InputSummary, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports import Streams, Talk, send_file_report, send_report, validate_report
-from reo_cli.reports.text_output import grid_lines
-from reo_cli.reports.view import Column, Grid
+from reo_cli.reports import Streams, Talk
+from reo_cli.reports.send import SendReport
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
 from tests.reports.samples import (
     COUNT,
     KEY,
@@ -38,19 +39,19 @@ def clock() -> float:
 
 
 def send_file(result: Any, output: Any = None, **options: Any) -> Act:
-    return lambda streams, talk: send_file_report(
+    return lambda streams, talk: SendFileReport(
         output, streams, talk, clock=clock, **options
     ).finish(result)
 
 
 def validate(result: Any, output: Any = None, **options: Any) -> Act:
-    return lambda streams, talk: validate_report(
+    return lambda streams, talk: ValidateReport(
         output, streams, talk, clock=clock, **options
     ).finish(result)
 
 
 def send(result: Any, output: Any = None) -> Act:
-    return lambda streams, talk: send_report(output, streams, talk).finish(result)
+    return lambda streams, talk: SendReport(output, streams, talk).finish(result)
 
 
 def test_send_file_in_a_pipe(tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ def test_a_table_that_was_asked_for_in_a_pipe_has_no_colour(tmp_path: Path) -> N
 
 def test_quiet_drops_warnings_as_they_come(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        report = send_file_report(None, streams, talk, clock=clock)
+        report = SendFileReport(None, streams, talk, clock=clock)
         report.issue(MAILBOX)
         report.issue(COUNT)
         return report.finish(summary())
@@ -232,7 +233,7 @@ def test_quiet_drops_warnings_as_they_come(tmp_path: Path) -> None:
 
 def test_records_the_api_did_not_take_are_named(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        report = send_file_report(None, streams, talk, clock=clock)
+        report = SendFileReport(None, streams, talk, clock=clock)
         report.settled(settled())
         report.settled(settled("rejected", reason="HTTP 400: \x1bno such product"))
         report.settled(settled("unsent"))
@@ -246,22 +247,16 @@ def test_the_key_is_masked_also_where_a_text_is_cut(tmp_path: Path) -> None:
     seen = piped(validate(validation(issues=[long])), tmp_path)
     assert KEY[:6] not in seen.out
     error = ReoError(ExitCode.CONFIG, "key", "x" * 1_990 + KEY)
-    shown = on_screen(lambda s, t: send_report(None, s, t).failed(error))
+    shown = on_screen(lambda s, t: SendReport(None, s, t).failed(error))
     assert KEY[:6] not in shown
 
 
 def test_a_failure_before_any_result_prints_nothing_but_the_error(tmp_path: Path) -> None:
     def act(streams: Streams, talk: Talk) -> object:
-        return validate_report(None, streams, talk, clock=clock).failed(KEY_REFUSED)
+        return ValidateReport(None, streams, talk, clock=clock).failed(KEY_REFUSED)
 
     seen = piped(act, tmp_path)
     assert (seen.out, seen.err) == ("", "error: the API refused the key\nhint: get one\n")
-
-
-def test_a_grid_in_a_pipe_has_a_head(tmp_path: Path) -> None:
-    grid = Grid((Column("setting"), Column("value")), [("timeout", "10\x1b"), ("retries", 5)])
-    seen = piped(lambda s, _: s.out.lines(*grid_lines(grid, s.out)), tmp_path)
-    assert seen.out == "setting  value\ntimeout  10\\x1b\nretries  5\n"
 
 
 def test_send_file_on_a_terminal() -> None:

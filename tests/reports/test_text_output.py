@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from reo_cli.records import Issue
+from reo_cli.reports.issues import IssueLines, more_issues
 from reo_cli.reports.streams import Streams
-from reo_cli.reports.text_output import IssueLines, more_issues
 
 
 def issue(line: int, severity: str) -> Issue:
@@ -18,7 +18,7 @@ def printed(path: Path, limit: int, streamed: str, kept: str, errors: int, warni
         for place, severity in enumerate(streamed, 1):
             lines.issue(issue(place, severity))
         found = [issue(place, severity) for place, severity in enumerate(kept, 1)]
-        lines.finish(found, errors, warnings)
+        lines.finish(found, (errors, warnings), 0)
     return " ".join(
         line.split(" ")[1] if line.startswith("a.csv") else line
         for line in path.read_text("utf-8").splitlines()
