@@ -43,6 +43,11 @@ class Record(NamedTuple):
         return self.fields is None and not self.faults
 
     @property
+    def place(self) -> tuple[str, int, int]:
+        """Its file, line and number, as an `Issue` begins with them."""
+        return self.file, self.line, self.number
+
+    @property
     def excerpt(self) -> str:
         """The start of the record's first line, to show a value in its context."""
         return re.split("[\r\n]", self.text[:EXCERPT], maxsplit=1)[0]

@@ -347,10 +347,10 @@ def test_a_delivery_that_cannot_be_recorded_is_one_all_the_same(world: World) ->
     with FaultServer() as server:
         send(world, server, *EVENT, "--event-id", "first", *known)
     code = (
-        "from reo_cli.delivery.single import OneMemory\n"
+        "from reo_cli.delivery.ledger import Account\n"
         "from reo_cli.errors import ExitCode, ReoError\n"
-        "def record(self, event): raise ReoError(ExitCode.IO, 'ledger_full', 'no space', 'go')\n"
-        "OneMemory.record = record\n"
+        "def record(self, events): raise ReoError(ExitCode.IO, 'ledger_full', 'no space', 'go')\n"
+        "Account.record = record\n"
     )
     with FaultServer() as server:
         flags = (*EVENT, "--event-id", "second", "--allow-failure", *known)

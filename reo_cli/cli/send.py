@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reo_cli.delivery.single import SingleOrder
     from reo_cli.delivery.summary import SendResult
     from reo_cli.records import Record
-    from reo_cli.reports import Talk
+    from reo_cli.reports import Report, Talk
     from reo_cli.settings import Settings
 
 send_app = new_app()
@@ -86,7 +86,6 @@ OFTEN = "activity_type count domain ip_addr product_id event_at event_id meta js
 def send(options: Send) -> int:
     """Send one event as the options say; return the exit code."""
     from contextlib import ExitStack
-    from random import random
 
     from reo_cli.cli import orders
     from reo_cli.delivery import single
@@ -97,15 +96,14 @@ def send(options: Send) -> int:
     _require_an_event(options)
     streams, talk = options.open()
     report = SendReport(options.output, streams, talk)
-    watch = single.Watch(report.attempted, talk.note)
     with ExitStack() as stack, Signals() as signals, report:
         try:
             settings = options.settings(talk, offline=options.dry_run or options.sandbox)
-            order = _order(options, settings, stack)
+            order = _order(options, settings, stack, report)
             streams.mask.hide(order.target.key if order.target else "")
         except ReoError as error:
             return options.failed(report, error)
-        result = single.send(order, watch, random)
+        result = single.send(order)
         signals.ignore()
         result = orders.explained(result, order.target.key if order.target else "")
         return report.finish(forgiven(result, talk) if options.allow_failure else result)
@@ -145,13 +143,15 @@ def forgiven(result: "SendResult", talk: "Talk") -> "SendResult":
     return replace(result, exit_code=ExitCode.OK)
 
 
-def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOrder":
+def _order(
+    options: Send, settings: "Settings", stack: "ExitStack", report: "Report[SendResult]"
+) -> "SingleOrder":
     """Put together what is to be sent, and where to; raises ReoError 2, 65, 66 or 78."""
     import time
 
     from reo_cli.checks.checker import Checker
     from reo_cli.cli import STARTED, orders
-    from reo_cli.delivery.single import FLAGS, OneMemory, SingleOrder
+    from reo_cli.delivery.single import FLAGS, SingleOrder
     from reo_cli.errors import ReoError
     from reo_cli.events import Rules
 
@@ -178,13 +178,11 @@ def _order(options: Send, settings: "Settings", stack: "ExitStack") -> "SingleOr
         retries=settings.retries,
         max_time=options.max_time,
         started=STARTED,
-        memory=OneMemory(
-            lambda: None if options.sandbox else settings.ledger,
-            goal.endpoint,
-            goal.key,
-            settings.account,
-        ),
+        ledger=lambda: None if options.sandbox else settings.ledger,
+        account=settings.account,
         hints=FLAGS,
+        attempted=report.attempted,
+        waiting=report.note,
     )
 
 

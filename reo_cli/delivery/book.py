@@ -3,6 +3,7 @@
 Every record is settled exactly once, so `read` is always the sum of the outcomes.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -10,7 +11,8 @@ from reo_cli.checks.content import encode
 from reo_cli.checks.issues import IssueLog
 from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome
-from reo_cli.delivery.decide import Job, Memory
+from reo_cli.delivery.decide import Job
+from reo_cli.delivery.ledger import Account
 from reo_cli.delivery.rejects import Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.errors import ReoError
@@ -50,6 +52,7 @@ class Listener(Protocol):
 class Book:
     """The books over all inputs of a run.
 
+    Without a `listener` nobody is told. `accounts` are where deliveries are recorded,
     `rejects` holds one file an input, or is empty where nothing is to be written (while a file is
     only checked). `streams` are the inputs that cannot be read again, `checked` the counts of those
     that were checked to their ends before, so that their issues are noted.
@@ -59,18 +62,18 @@ class Book:
         self,
         inputs: Sequence[InputSummary],
         log: IssueLog,
-        listener: Listener,
+        listener: Listener | None,
         *,
-        memory: Memory | None = None,
+        accounts: Sequence[Account] = (),
         rejects: Sequence[Rejects] = (),
         streams: Collection[int] = (),
         checked: Mapping[int, Counts] | None = None,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.inputs = inputs
         self._log = log
         self._listener = listener
-        self._memory = memory
+        self._accounts = accounts
         self._rejects = rejects
         self._streams = streams
         self._checked = checked or {}
@@ -161,8 +164,9 @@ class Book:
         self.any_delivered = True
         now = self._clock()
         try:
-            if self._memory is not None:
-                self._memory.record([each for job, _ in answers for each in job.acknowledged(now)])
+            done = [each for job, _ in answers for each in job.acknowledged(now)]
+            for account in self._accounts:
+                account.record(done)
         finally:
             for job, outcome in answers:
                 self._finish(job, "delivered", outcome)
@@ -189,7 +193,8 @@ class Book:
 
     def attempted(self, job: Job, outcome: Outcome) -> None:
         """Tell about one attempt."""
-        self._listener.attempted(job.event_id, job.attempts, outcome)
+        if self._listener is not None:
+            self._listener.attempted(job.event_id, job.attempts, outcome)
 
     def flush(self) -> None:
         """Write the rejects that have come together; raises ReoError 74 once all are tried."""
@@ -248,7 +253,8 @@ class Book:
     def _settle(self, settled: Settled, input_index: int | None = None) -> None:
         at = self._input if input_index is None else input_index
         self.inputs[at].counts.add(settled.outcome)
-        self._listener.settled(settled)
+        if self._listener is not None:
+            self._listener.settled(settled)
 
 
 def _reject(

@@ -1,18 +1,17 @@
-"""Event → decision: its identity, and whether it has been delivered, changed, or belongs to us.
+"""Event → decision: its identity, and whether it was delivered, has changed, or is not ours.
 
 Occurrence numbers and ids seen in this run lie in a scratch database, so memory does not grow.
 The same code decides while a file is only checked and while it is sent.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from reo_cli.checks.repeats import repeat_issue
-from reo_cli.checks.scratch import scratch
-from reo_cli.delivery.body import request_body
+from reo_cli.checks.scratch import ScratchFailed, scratch
 from reo_cli.delivery.identity import (
     content_digest,
     derived_id,
@@ -21,13 +20,14 @@ from reo_cli.delivery.identity import (
     id_key,
     is_place_id,
     place_id,
+    request_body,
     subject_of,
 )
 from reo_cli.delivery.ledger import Account, Acknowledged
 from reo_cli.delivery.rejects import derived_of
 from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.stops import date, other_key
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ReoError
 from reo_cli.events import Event
 from reo_cli.records import Issue, Record
 
@@ -37,15 +37,37 @@ FIELDS, SUM = "id-from", "sum"
 """What an id is made of that is not made of an event's whole content (`Job.derived`)."""
 
 
+@dataclass(frozen=True)
+class Input:
+    """One input of a run: `open` starts reading it, `close` ends that and may find it changed.
+
+    `origin` stands for it in the identity of events without a time of their own, which is new in
+    every run where the input is `streamed`; `path` is the place of what has no identity. `stop`
+    ends the reading of one that may keep its reader waiting: it is read in a thread of its own.
+    """
+
+    index: int
+    name: str
+    origin: bytes
+    streamed: bool
+    open: "Callable[[], Iterator[Record | Issue | Event | None]]"
+    close: Callable[[], None]
+    path: bytes = b"-"
+    stop: Callable[[], None] | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """An event on its way: what is sent, and how it has gone so far.
+    """An event on its way: its identity, what is decided over it, and how it has gone so far.
+
+    `derived` says what the id was made of: a content (hex), `FIELDS` or a `SUM`; empty for one of
+    the record's own. `alias` is the id that a record mended in a rejects file has where it came
+    from. An event goes out unless it was delivered before (`known`), the run must end here (`stop`)
+    or `issues` hold an error.
 
     `charged` attempts count against the event, `failures` set the backoff, `due` is when it may be
     tried again, `started` when it was tried last, `failed` when it failed last. `twins` are records
-    with the same identity that wait for its outcome. `derived` says what the id was made of: a
-    content (hex), `FIELDS` or a `SUM`; empty for one of the record's own. `alias` is the id that a
-    record mended in a rejects file has where it came from.
+    with the same identity that wait for its outcome.
     """
 
     event: Event
@@ -53,6 +75,11 @@ class Job:
     event_id: str | int
     key: bytes
     content: bytes
+    derived: str = ""
+    alias: str | None = None
+    known: bool = False
+    stop: ReoError | None = None
+    issues: Sequence[Issue] = ()
     attempts: int = 0
     charged: int = 0
     failures: int = 0
@@ -60,8 +87,11 @@ class Job:
     started: float = 0.0
     failed: float = 0.0
     twins: "list[Job]" = field(default_factory=list)
-    derived: str = ""
-    alias: str | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Tell whether an issue keeps the event from being sent."""
+        return any(issue.severity == "error" for issue in self.issues)
 
     @property
     def body(self) -> bytes:
@@ -80,26 +110,6 @@ class Job:
 
     def __lt__(self, other: "Job") -> bool:
         return self.due < other.due
-
-
-class Decision(NamedTuple):
-    """What is to be done with an event.
-
-    `job` is None when it belongs to another shard; nothing is sent when `issues` hold an error.
-    `known` says that it was delivered before, so that nothing is to be sent, `stop` that the run
-    must end here.
-    """
-
-    job: Job | None
-    known: bool = False
-    issues: Sequence[Issue] = ()
-    stop: ReoError | None = None
-
-    @property
-    def goes_out(self) -> bool:
-        """Tell whether the event is to be sent."""
-        wrong = any(issue.severity == "error" for issue in self.issues)
-        return self.job is not None and not (self.known or self.stop or wrong)
 
 
 @dataclass(frozen=True)
@@ -124,25 +134,6 @@ class Identity:
     """Whether events are sums of a roll-up, whose count may go on."""
 
 
-class Memory:
-    """Where deliveries are looked up, and where they are recorded.
-
-    `--resend` looks only into a ledger of this run and records in both.
-    """
-
-    def __init__(self, lookup: Account, *records: Account) -> None:
-        self.lookup = lookup
-        self._records = (lookup, *records)
-
-    def record(self, acknowledged: Sequence[Acknowledged]) -> None:
-        """Record deliveries; committed on return. Raises ReoError 74 or 75."""
-        for account in self._records:
-            account.record(acknowledged)
-
-
-_SENT = b"sent"
-"""Begins the keys of events that go out, in a rehearsal."""
-
 _SEEN = """
     CREATE TABLE seen
     (key BLOB PRIMARY KEY, content BLOB, times INTEGER, file INTEGER, line INTEGER) WITHOUT ROWID
@@ -156,43 +147,31 @@ _NOTE = """
 class Decider:
     """Decides over the events of a run, in the order of the inputs.
 
-    A rehearsal (a dry run) sends nothing that a ledger could tell of: an event that came before
-    counts as delivered by then. `watch` is told of each event, `skipped` knows those that replace
-    others and are not to be sent.
+    `account` is where deliveries are looked up. A rehearsal (a dry run) sends nothing that a ledger
+    could tell of: an event that came before counts as delivered by then. `watch` is told of each
+    event, and knows those that replace others and are not to be sent.
     """
 
     def __init__(
         self,
         identity: Identity,
-        memory: Memory | None,
+        account: Account | None = None,
+        watch: Watch | None = None,
         *,
         rehearses: bool = False,
-        watch: Watch | None = None,
-        skipped: Watch | None = None,
     ) -> None:
         self._identity = identity
-        self._memory = memory
+        self._account = account
         self._watch = watch
-        self._skipped = skipped
         self._rehearses = rehearses
         self._seen = scratch(_SEEN)
-        self._origin = self._path = b""
+        self._inputs: dict[int, Input] = {}
         self._warns_of_now = False
-        self._input = 0
-        self._files: dict[int, str] = {}
 
-    def begin_input(
-        self, index: int, name: str, origin: bytes, *, streamed: bool, path: bytes = b"-"
-    ) -> None:
-        """Go on to another input; `origin` stands for it where an event's time is the run's.
-
-        That of a `streamed` one is new in every run, which is worth a warning. `path` is the place
-        of what has no identity, because it is invalid.
-        """
-        self._origin, self._path = origin, path
-        self._warns_of_now = streamed
-        self._input = index
-        self._files[index] = name
+    def begin(self, source: Input) -> None:
+        """Go on to another input."""
+        self._input = self._inputs[source.index] = source
+        self._warns_of_now = source.streamed
 
     def close(self) -> None:
         """Forget what was seen."""
@@ -200,83 +179,87 @@ class Decider:
 
     def together(self) -> AbstractContextManager[None]:
         """Make the decisions within the `with` block faster: one look into the ledger for all."""
-        return self._memory.lookup.snapshot() if self._memory else nullcontext()
+        return self._account.snapshot() if self._account else nullcontext()
 
-    def decide(self, event: Event) -> Decision:
-        """Decide over one event; `stop` is 78 when it was delivered under another key.
-
-        Raises ReoError 73 to 75 for the ledger, 74 when the disk is full.
-        """
-        decision = self._decided(event)
-        job = decision.job
-        if self._rehearses and job is not None and decision.goes_out:
-            times, *_ = self._count(event.record.line, _SENT + job.key, None)
-            return decision._replace(known=times > 1)
-        return decision
-
-    def _decided(self, event: Event) -> Decision:
-        job, issues = self._identified(event)
+    def is_ours(self, number: int) -> bool:
+        """Tell whether what has this number is of our share."""
         shard = self._identity.shard
-        if shard and int.from_bytes(job.key[:8], "big") % shard.of != shard.index:
-            self._note_subject(job, known=True, ours=False)
-            return Decision(None)
-        decision = self._looked_up(event, job, issues)
-        self._note_subject(job, known=decision.known)
-        if decision.goes_out and self._skipped and self._skipped.is_replaced(job.key):
-            return decision._replace(known=True)
-        return decision
+        return shard is None or number % shard.of == shard.index
 
-    def _note_subject(self, job: Job, *, known: bool, ours: bool = True) -> None:
+    def decide(self, event: Event) -> Job | None:
+        """Decide over one event; None for one of another share.
+
+        It has a `stop` (78) when it was delivered under another key. Raises ReoError 73 to 75 for
+        the ledger, 74 when the disk is full.
+        """
+        job = self._identified(event)
+        is_ours = self.is_ours(int.from_bytes(job.key[:8], "big"))
+        if is_ours and self._account is not None and not job.is_wrong:
+            self._look_up(job, self._account)
         if self._watch is not None:
-            self._watch.note(self._input, job.event, job.key, known=known, ours=ours)
+            self._watch.note(job, job.known if is_ours else None)
+        if is_ours and not (job.known or job.stop or job.is_wrong):
+            job.known = self._is_settled(job)
+        return job if is_ours else None
 
-    def _looked_up(self, event: Event, job: Job, issues: Sequence[Issue]) -> Decision:
-        """Decide by what the ledger knows of the event."""
-        if any(issue.severity == "error" for issue in issues) or self._memory is None:
-            return Decision(job, issues=issues)
-        account = self._memory.lookup
+    def _look_up(self, job: Job, account: Account) -> None:
+        """Decide by what the ledger knows of an event."""
+        record, rule = job.event.record, self._identity.on_change
         known = account.find(job.event_id)
         if known is None:
-            other = account.find_elsewhere(job.event_id)
-            if other is not None:
-                where = f"{event.record.file}:{event.record.line}"
-                stop = other_key(where, other.delivered_at)
-                return Decision(job, issues=issues, stop=stop)
             made_of_other = job.derived not in ("", FIELDS, SUM, job.content.hex())
-            if made_of_other or is_place_id(job.event_id):
-                job.alias = self._alias(event, job.content, account)
-            return Decision(job, issues=issues)
+            if other := account.find_elsewhere(job.event_id):
+                job.stop = other_key(f"{record.file}:{record.line}", other.delivered_at)
+            elif made_of_other or is_place_id(job.event_id):
+                job.alias = self._alias(job, account)
         # An id made of this very content stands for another only where that was mended since.
-        is_settled = job.derived == job.content.hex() or self._identity.on_change == "skip"
-        if not (known.is_same(job.content) or is_settled):
-            if self._identity.on_change == "error":
-                return Decision(job, issues=[*issues, _changed(event, known.delivered_at)])
-            return Decision(job, issues=issues)
-        return Decision(job, known=True, issues=issues)
+        elif job.derived == job.content.hex() or known.is_same(job.content) or rule == "skip":
+            job.known = True
+        elif rule == "error":
+            message = f"changed since it was delivered on {date(known.delivered_at)}"
+            hint = "--on-change send sends it again, --on-change skip leaves it"
+            issue = Issue(*record.place, "", "error", message, hint, code="changed")
+            job.issues = [*job.issues, issue]
 
-    def _identified(self, event: Event) -> tuple[Job, Sequence[Issue]]:
+    def _alias(self, job: Job, account: Account) -> str:
+        """Return the id that a mended record has in its file: the first that is not taken yet."""
+        while True:
+            number = self._count(0, b"alias" + job.content)[0]
+            alias = derived_id(job.content, number)
+            if account.find(alias) is None:
+                return alias
+
+    def _is_settled(self, job: Job) -> bool:
+        """Tell whether an event that is new to the ledger is not sent all the same."""
+        if self._watch is not None and self._watch.is_left(job):
+            return True
+        return self._rehearses and self._count(0, b"sent" + job.key)[0] > 1
+
+    def _identified(self, event: Event) -> Job:
+        """Return an event with its identity, and what is odd about that."""
         given: str | int | None = event.event_id
         derived = derived_of(event.record) if given is not None else ""
-        fields = self._identity.id_from
+        fields, at = self._identity.id_from, self._input.index
         if fields and (given is None or derived or is_place_id(given)):
             given, derived = id_from_fields(event.payload, fields), FIELDS
         elif derived == SUM or (given is None and self._identity.rolled_up):
             given, derived = id_but_for_count(event), SUM
         if given is not None:
-            content = content_digest(event, b"")
-            key = id_key(given)
-            job = Job(event, self._input, given, key, content, derived=derived)
-            return job, self._note(event, key, content)
-        content = content_digest(event, self._origin)
-        place = content + self._input.to_bytes(4, "big")
-        times, _, _, line = self._count(event.record.line, place, None)
-        event_id = derived_id(content, times)
-        job = Job(event, self._input, event_id, id_key(event_id), content, derived=content.hex())
-        issues = [] if times == 1 else [self._repeat(event, f"line {line}", None, None)]
+            job = Job(event, at, given, id_key(given), content_digest(event, b""), derived)
+            job.issues = self._met(event, job.key, job.content)[1]
+            return job
+        content = content_digest(event, self._input.origin)
+        times, issues = self._met(event, content + at.to_bytes(4, "big"))
         if event.timeless and self._warns_of_now:
             self._warns_of_now = False
-            issues.append(_new_in_every_run(event))
-        return job, issues
+            message = (
+                "`now` makes events from a pipe new in every run: sent again, they count again"
+            )
+            hint = "give them an event_id or their own event_at, use --id-from, or send a file"
+            place, code = (*event.record.place, "event_at"), "new-in-every-run"
+            issues = [*issues, Issue(*place, "warning", message, hint, code=code)]
+        given = derived_id(content, times)
+        return Job(event, at, given, id_key(given), content, content.hex(), issues=issues)
 
     def id_of_invalid(
         self, record: Record, payload: Mapping[str, Any], issues: Sequence[Issue]
@@ -290,65 +273,36 @@ class Decider:
         if isinstance(own, str | int) and "event_id" not in wrong:
             return own
         if names and not wrong & {"", "meta", *names}:
-            return id_from_fields(dict(payload), names)
+            return id_from_fields(payload, names)
         text = record.text or repr(record.fields)
-        key = b"place" + id_key(text) + self._input.to_bytes(4, "big")
-        return place_id(self._path, text, self._count(record.line, key, None)[0])
+        key = b"place" + id_key(text) + self._input.index.to_bytes(4, "big")
+        return place_id(self._input.path, text, self._count(record.line, key)[0])
 
-    def _alias(self, event: Event, content: bytes, account: Account) -> str:
-        """Return the id that a mended record has in its file: the first that is not taken yet."""
-        number, *_ = self._count(event.record.line, b"mended" + content, None)
-        while True:
-            alias = derived_id(content, number)
-            taken, *_ = self._count(event.record.line, b"alias" + id_key(alias), None)
-            if taken == 1 and account.find(alias) is None:
-                return alias
-            number += 1
+    def _met(
+        self, event: Event, key: bytes, content: bytes | None = None
+    ) -> tuple[int, Sequence[Issue]]:
+        """Count an event; return how often it came so far, and an issue if it came before.
 
-    def _note(self, event: Event, key: bytes, content: bytes) -> Sequence[Issue]:
-        """Remember an event with an id of its own; return an issue if the id came before."""
+        `content` is that of one with an id of its own.
+        """
         times, first, file, line = self._count(event.record.line, key, content)
         if times == 1:
-            return ()
-        where = f"line {line}" if file == self._input else f"{self._files[file]}:{line}"
-        return [self._repeat(event, where, content, first)]
+            return times, ()
+        where = f"line {line}" if file == self._input.index else f"{self._inputs[file].name}:{line}"
+        issue = repeat_issue(where, content, first)
+        if self._identity.id_from and event.event_id is None and issue.severity == "error":
+            issue = issue._replace(hint="name more fields in --id-from, so that they tell it apart")
+        record = event.record
+        placed = issue._replace(file=record.file, line=record.line, record=record.number)
+        return times, [placed]
 
     def _count(
-        self, line: int, key: bytes, content: bytes | None
+        self, line: int, key: bytes, content: bytes | None = None
     ) -> tuple[int, bytes | None, int, int]:
         """Count one more of `key`; return how many there are, and where the first one is."""
-        row = (key, content, self._input, line)
+        row = (key, content, self._input.index, line)
         try:
             noted: tuple[int, bytes | None, int, int] = self._seen.execute(_NOTE, row).fetchone()
         except sqlite3.Error as fault:
-            message = f"the temporary folder cannot hold what this run must remember: {fault}"
-            hint = "free some space there, or set SQLITE_TMPDIR to another folder"
-            raise ReoError(ExitCode.IO, "scratch_failed", message, hint) from fault
+            raise ScratchFailed(fault) from fault
         return noted
-
-    def _repeat(
-        self, event: Event, where: str, content: bytes | None, first: bytes | None
-    ) -> Issue:
-        record = event.record
-        issue = repeat_issue(where, content, first)._replace(
-            file=record.file, line=record.line, record=record.number
-        )
-        if self._identity.id_from and event.event_id is None and issue.severity == "error":
-            issue = issue._replace(hint="name more fields in --id-from, so that they tell it apart")
-        return issue
-
-
-def _new_in_every_run(event: Event) -> Issue:
-    record = event.record
-    message = "`now` makes events from a pipe new in every run: sent again, they count again"
-    hint = "give them an event_id or their own event_at, use --id-from, or send a file"
-    where = record.file, record.line, record.number
-    return Issue(*where, "event_at", "warning", message, hint, code="new-in-every-run")
-
-
-def _changed(event: Event, delivered_at: int) -> Issue:
-    record = event.record
-    message = f"changed since it was delivered on {date(delivered_at)}"
-    hint = "--on-change send sends it again, --on-change skip leaves it"
-    where = record.file, record.line, record.number
-    return Issue(*where, "", "error", message, hint, code="changed")

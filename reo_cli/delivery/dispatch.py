@@ -6,6 +6,8 @@ connection gets another event: a kill repeats at most the requests under way.
 """
 
 import math
+import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,10 +71,10 @@ class Dispatcher:
         transport: Transport,
         intake: Intake,
         book: Book,
-        random: Random,
-        clock: Callable[[], float],
         started: float,
         watch: "Callable[[Dispatcher], None]",
+        clock: Callable[[], float] = time.monotonic,
+        random: Random = random.random,
     ) -> None:
         self.policy = policy
         self.pace = Pace(policy.concurrency, clock(), random, policy.rate)

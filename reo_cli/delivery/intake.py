@@ -6,17 +6,18 @@ start is for the pace to say.
 """
 
 import heapq
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import Empty
+from queue import Queue as Handover
 from typing import Literal
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.rollup import RollUp
 from reo_cli.delivery.book import Book
-from reo_cli.delivery.decide import Decider, Job, Shard
+from reo_cli.delivery.decide import Decider, Input, Job
 from reo_cli.errors import ReoError
 from reo_cli.events import Event
 from reo_cli.records import Issue, Record
@@ -50,20 +51,16 @@ class Pipe(Iterator[Item | None]):
     After `stop` was called the items end where what has come out of the pipe does.
     """
 
-    def __init__(
-        self, items: Iterator[Item], wake: Callable[[], None], stop: Callable[[], None]
-    ) -> None:
+    def __init__(self, items: Feed, wake: Callable[[], None], stop: Callable[[], None]) -> None:
         self._items = items
         self._wake = wake
         self._stop = stop
-        self._room = threading.Semaphore(AT_ONCE)  # read ahead at most
-        self._ready: SimpleQueue[Item | BaseException] = SimpleQueue()
+        self._ready: Handover[Item | BaseException | None] = Handover(AT_ONCE)
         threading.Thread(target=self._read, name="reo-reader", daemon=True).start()
 
     def _read(self) -> None:
         try:
             for item in self._items:
-                self._room.acquire()
                 self._ready.put(item)
                 self._wake()
             self._ready.put(StopIteration())
@@ -72,51 +69,32 @@ class Pipe(Iterator[Item | None]):
         self._wake()
 
     def __next__(self) -> Item | None:
-        """Return the next item, or None; raises what reading raised, again and again."""
+        """Return the next item, or None; raises what reading raised."""
         try:
-            return self._taken(self._ready.get_nowait())
+            item = self._ready.get_nowait()
         except Empty:
             return None
-
-    def _taken(self, item: Item | BaseException) -> Item:
         if isinstance(item, BaseException):
-            self._ready.put(item)
             raise item
-        self._room.release()
         return item
 
-    def leave(self) -> Iterator[Item]:
+    def leave(self) -> Iterator[Item | None]:
         """Stop reading; yield what has come out of the pipe already."""
         self._stop()
-        while True:
-            try:
-                item = self._ready.get(timeout=LINGER)
-            except Empty:
-                return  # the thread waits for the pipe: nothing is left in memory
-            if isinstance(item, BaseException):
-                return
-            yield self._taken(item)
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a run: `open` starts reading it, `close` ends that and may find it changed.
-
-    `origin` stands for it in the identity of events without a time of their own, which is new in
-    every run where the input is `streamed`; `path` is the place of what has no identity.
-    """
-
-    index: int
-    name: str
-    origin: bytes
-    streamed: bool
-    open: Callable[[], Feed]
-    close: Callable[[], None]
-    path: bytes = b"-"
+        try:
+            while not isinstance(item := self._ready.get(timeout=LINGER), BaseException):
+                yield item
+        except Empty:
+            return  # the thread waits for the pipe: nothing is left in memory
 
 
 class Intake:
-    """The events of all inputs, in their order."""
+    """The events of all inputs, in their order.
+
+    `limit` bounds those that are to be sent. With `wake` a pipe is read in a thread of its own,
+    which calls it when there is more. A `rollup` takes all events: nothing can be sent before all
+    are read.
+    """
 
     def __init__(
         self,
@@ -124,16 +102,17 @@ class Intake:
         checker: Checker,
         decider: Decider,
         book: Book,
-        shard: Shard | None = None,
         limit: int | None = None,
+        wake: Callable[[], None] | None = None,
+        rollup: RollUp | None = None,
     ) -> None:
         self._left = deque(inputs)
         self._checker = checker
         self._decider = decider
         self._book = book
-        self._shard = shard
-        self._room = limit
-        self._input: Input | None = None
+        self._room = math.inf if limit is None else limit
+        self._wake = wake
+        self._rollup = rollup
         self._feed: Feed | None = None
 
     @property
@@ -166,7 +145,7 @@ class Intake:
         self._left.clear()
         for item in feed.leave() if isinstance(feed, Pipe) else ():
             try:
-                job = self._job(item)
+                job = self._job(item) if item else None
             except ReoError:
                 continue  # the run has its error already
             if job is not None:
@@ -174,26 +153,26 @@ class Intake:
 
     def _next(self) -> Item | None:
         """Return the next item of all inputs; None when there is none now, or none any more."""
-        while self._feed is not None or self._left:
+        while not self.done:
             feed = self._feed or self._open()
             try:
                 return next(feed)
             except StopIteration:
                 self._feed = None
-                if self._input is not None:
-                    self._input.close()
+                self._input.close()
         return None
 
     def _open(self) -> Feed:
         now = self._input = self._left.popleft()
-        self._decider.begin_input(
-            now.index, now.name, now.origin, streamed=now.streamed, path=now.path
-        )
+        self._decider.begin(now)
         self._book.begin_input(now.index)
         self._feed = now.open()
+        if self._wake and now.stop:
+            self._feed = Pipe(self._feed, self._wake, now.stop)
         return self._feed
 
     def _job(self, item: Item) -> Job | None:
+        """Check a record; settle it unless it is an event that is to be sent."""
         if isinstance(item, Issue):
             self._book.issue(item)
             return None
@@ -208,69 +187,40 @@ class Intake:
         payload = self._checker.as_far_as_good(item)
         if payload is not None:
             payload["event_id"] = self._decider.id_of_invalid(item, payload, issues)
-        if self._shard is None or item.number % self._shard.of == self._shard.index:
+        if self._decider.is_ours(item.number):
             self._book.invalid(item, issues, payload)
         return None
 
     def _job_of(self, event: Event, issues: Sequence[Issue]) -> Job | None:
         """Decide over an event; settle it unless it is to be sent."""
-        decision = self._decider.decide(event)
-        if decision.issues:
-            issues = [*issues, *decision.issues]
-        job = decision.job
+        book = self._book
+        if self._rollup is not None:
+            book.warn(issues)
+            self._rollup.add(event, book.summed())
+            return None
+        job = self._decider.decide(event)
         if job is None:
             return None
-        if any(issue.severity == "error" for issue in decision.issues):
-            self._refuse(job, issues)
+        issues = [*issues, *job.issues]
+        if job.is_wrong:  # of a roll-up only records can be invalid
+            payload = {**event.payload, "event_id": job.event_id}
+            word: Literal["invalid", "rejected"]
+            word = "rejected" if event.record.fields is None else "invalid"
+            book.invalid(event.record, issues, payload, word, job.derived)
             return None
         if issues:
-            self._book.warn(issues)
-        if decision.known:
-            self._book.already(job)
-            return None
-        if not self._book.take(job):
-            return None
-        if decision.stop is not None:
-            self._book.unsent(job, decision.stop.message)
-            raise decision.stop
-        return job if self._has_room(job) else None
-
-    def _refuse(self, job: Job, issues: Sequence[Issue]) -> None:
-        """Settle an event that must not be sent; of a roll-up only records can be invalid."""
-        record, payload = job.event.record, {**job.event.payload, "event_id": job.event_id}
-        word: Literal["invalid", "rejected"] = "rejected" if record.fields is None else "invalid"
-        self._book.invalid(record, issues, payload, word, job.derived)
-
-    def _has_room(self, job: Job) -> bool:
-        """Count a new event against `--limit`; settle it as unsent when that is reached."""
-        if self._room is None:
-            return True
-        if not self._room:
-            self._book.unsent(job, "over --limit")
-            return False
-        self._room -= 1
-        return True
-
-
-class Summing(Intake):
-    """Takes the events of all inputs into a roll-up: nothing can be sent before all are read."""
-
-    def __init__(
-        self,
-        inputs: Sequence[Input],
-        checker: Checker,
-        decider: Decider,
-        book: Book,
-        shard: Shard | None,
-        rollup: RollUp,
-    ) -> None:
-        super().__init__(inputs, checker, decider, book, shard)
-        self._rollup = rollup
-
-    def _job_of(self, event: Event, issues: Sequence[Issue]) -> None:
-        if issues:
-            self._book.warn(issues)
-        self._rollup.add(event, self._book.summed())
+            book.warn(issues)
+        if job.known:
+            book.already(job)
+        elif book.take(job):
+            if job.stop is not None:
+                book.unsent(job, job.stop.message)
+                raise job.stop
+            self._room -= 1
+            if self._room >= 0:
+                return job
+            book.unsent(job, "over --limit")
+        return None
 
 
 class Queue:

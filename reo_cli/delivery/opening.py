@@ -1,6 +1,6 @@
 """What a run of `send-file` is asked to do, and what it opens before it reads its first event.
 
-Rejects files, the locks of its inputs and the ledger: an `ExitStack` closes them at the end.
+Inputs, rejects files, locks and the ledger: an `ExitStack` closes them at the end.
 """
 
 import os
@@ -10,21 +10,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection
 
 from reo_cli.checks.rollup import Plan
 from reo_cli.client import Target
-from reo_cli.delivery.decide import Identity, Memory
+from reo_cli.delivery.decide import Identity, Input
 from reo_cli.delivery.dispatch import Policy
 from reo_cli.delivery.folders import temporary_folder
+from reo_cli.delivery.intake import Feed
 from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.locks import lock
 from reo_cli.delivery.rejects import Rejects, default_path, is_rejects_file, seen
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
-from reo_cli.readers import ReadOptions
+from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.given import Given
-from reo_cli.readers.source import Source
+from reo_cli.readers.source import Source, open_source
 
 
 @dataclass(frozen=True)
@@ -71,87 +71,55 @@ class Order:
     hints: Mapping[str, str] | None = None
 
 
-def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[Rejects]:
-    """Return the rejects file of each input; none for a program that keeps its own."""
-    lines = stack.enter_context(closing(seen()))
-    if order.rejects is not None:
-        shared = Rejects(order.rejects, lines, explicit=True)
-        taken = [Path(each.path) for each in sources if not each.streamed]
-        shared.check([*taken, *files_of(order.ledger)])
-        stack.callback(shared.close)
-        return [shared] * len(sources)
-    if not order.keeps_rejects:
-        return []
-    files = [_rejects_of(order, Path(each.path), each.streamed, lines) for each in sources]
-    for each in files:
-        stack.callback(each.close)
-    return files
+def sources(order: Order, stack: ExitStack) -> list[Source]:
+    """Open the inputs and close them, one descriptor at a time: each is opened when it is read.
 
-
-def _rejects_of(order: Order, path: Path, streamed: bool, lines: Connection) -> Rejects:
-    if not streamed and is_rejects_file(path):
-        return Rejects(path, lines, is_input=True)
-    return Rejects(default_path(str(path), order.state), lines)
-
-
-def lock_all(order: Order, sources: Sequence[Source], left: float | None, stack: ExitStack) -> None:
-    """Lock all inputs or none, waiting `left` seconds at most; raises ReoError 75."""
-    context = lock(
-        [Path(each.path) for each in sources if not each.streamed],
-        folder=order.state,
-        clock=time.monotonic,
-        sleep=time.sleep,
-        name=order.lock_name,
-        share=str(order.identity.shard) if order.identity.shard else None,
-        wait=order.wait if left is None else min(order.wait, left),
-    )
-    stack.enter_context(context)
-
-
-def ledger(order: Order, stack: ExitStack) -> Ledger | None:
-    """Open the ledger, made if need be; None for a run without. Raises ReoError 73."""
-    if order.ledger is None:
-        return None
-    return stack.enter_context(Ledger.open(order.ledger))
-
-
-def memory(order: Order, ledger: Ledger | None, stack: ExitStack) -> Memory:
-    """Return what the run remembers: one of its own first, where the ledger is not asked.
-
-    Raises ReoError 78 for events that were delivered under another key.
+    Raises ReoError 66 for one that cannot be opened.
     """
-    accounts = []
-    if ledger is None or order.resend:
-        folder = stack.enter_context(temporary_folder())
-        own = stack.enter_context(Ledger.open(Path(folder, "ledger.db")))
-        accounts.append(_account(order, own))
-    if ledger is not None:
-        accounts.append(_account(order, ledger))
-        if order.key_rotated:
-            accounts[-1].adopt()
-    return Memory(*accounts)
+    found = []
+    for name in order.names:
+        source = order.given or open_source(name)
+        source.close()
+        stack.callback(source.close)
+        found.append(source)
+    return found
 
 
-def viewed_ledger(order: Order, stack: ExitStack) -> Ledger | None:
-    """Open the ledger to look into it only; None where there is nothing to look for."""
-    if order.ledger is None or order.resend:
-        return None
-    try:
-        return stack.enter_context(Ledger.existing(order.ledger))
-    except ReoError as error:
-        if error.exit_code is ExitCode.NO_INPUT:
-            return None  # there is none yet
-        raise
+def inputs(
+    order: Order, sources: Sequence[Source], stack: ExitStack
+) -> tuple[list[Input], Sequence[Source]]:
+    """Return the inputs as the intake takes them, and what they are read from.
+
+    The rows of `--sql` are one in place of all; raises ReoError for what keeps them from being.
+    """
+    reading = order.reading
+    if reading.sql:
+        from reo_cli.readers.sql import queried
+
+        origins = [reading.sql.encode(), *map(origin_of, sources)]
+        rows, reading = queried(sources, reading)
+        stack.callback(rows.end)
+        rows.origin = b"\0".join(origins)
+        sources = [rows]
+    threaded = order.given is None
+    return [_input(at, each, reading, threaded) for at, each in enumerate(sources)], sources
 
 
-def viewed_memory(order: Order, ledger: Ledger) -> Memory:
-    """Return what a dry run finds in the ledger; raises ReoError 78 like `memory`."""
-    account = _account(order, ledger)
-    return Memory(account.with_others() if order.key_rotated else account)
+def _input(at: int, source: Source, reading: ReadOptions, threaded: bool) -> Input:
+    def start() -> Feed:
+        if not source.streamed:
+            source.rewind()
+            source.guarded = True
+        return read(source, reading)
 
+    def close() -> None:
+        source.verify_unchanged()
+        source.close()
 
-def _account(order: Order, ledger: Ledger) -> Account:
-    return Account(ledger, order.endpoint, order.key, order.account)
+    path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
+    stop = source.stop if source.streamed and threaded else None
+    origin = origin_of(source)
+    return Input(at, source.name, origin, source.streamed, start, close, path, stop)
 
 
 def origin_of(source: Source) -> bytes:
@@ -164,5 +132,74 @@ def origin_of(source: Source) -> bytes:
     if source.origin:
         return source.origin
     _, _, size, mtime = source.snapshot
-    path = os.fsencode(Path(source.path).resolve())
-    return b"\x00".join([path, b"%d" % size, b"%d" % mtime])
+    return b"%b\0%d\0%d" % (os.fsencode(Path(source.path).resolve()), size, mtime)
+
+
+def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[Rejects]:
+    """Return the rejects file of each input; none for a program that keeps its own."""
+    lines = stack.enter_context(closing(seen()))
+    files: list[Rejects] = []
+    if order.rejects is not None:
+        files = [Rejects(order.rejects, lines, explicit=True)] * len(sources)
+        taken = [Path(each.path) for each in sources if not each.streamed]
+        files[0].check([*taken, *files_of(order.ledger)])
+    elif order.keeps_rejects:
+        for each in sources:
+            is_input = not each.streamed and is_rejects_file(Path(each.path))
+            path = Path(each.path) if is_input else default_path(each.path, order.state)
+            files.append(Rejects(path, lines, is_input=is_input))
+    for file in files:
+        stack.callback(file.close)
+    return files
+
+
+def lock_all(order: Order, sources: Sequence[Source], left: float, stack: ExitStack) -> None:
+    """Lock all inputs or none, waiting `left` seconds at most; raises ReoError 75."""
+    context = lock(
+        [Path(each.path) for each in sources if not each.streamed],
+        folder=order.state,
+        clock=time.monotonic,
+        sleep=time.sleep,
+        name=order.lock_name,
+        share=str(order.identity.shard) if order.identity.shard else None,
+        wait=min(order.wait, left),
+    )
+    stack.enter_context(context)
+
+
+def ledger(order: Order, stack: ExitStack) -> Ledger | None:
+    """Open the ledger, made if need be; a dry run only looks into one that is there.
+
+    Raises ReoError 73.
+    """
+    if order.ledger is None or (order.target is None and order.resend):
+        return None
+    opened = Ledger.existing if order.target is None else Ledger.open
+    try:
+        return stack.enter_context(opened(order.ledger))
+    except ReoError as error:
+        if error.exit_code is ExitCode.NO_INPUT:
+            return None  # there is none yet
+        raise
+
+
+def accounts(order: Order, ledger: Ledger | None, stack: ExitStack) -> list[Account]:
+    """Return where deliveries are recorded; in the first they are looked up.
+
+    That is one of this run only, where the ledger is not asked. A dry run without a ledger has
+    none. Raises ReoError 73 to 75.
+    """
+    found = []
+    who = order.endpoint, order.key, order.account
+    if order.target is not None and (ledger is None or order.resend):
+        folder = stack.enter_context(temporary_folder())
+        own = stack.enter_context(Ledger.open(Path(folder, "ledger.db")))
+        found.append(Account(own, *who))
+    if ledger is not None:
+        account = Account(ledger, *who)
+        if order.key_rotated and order.target is None:
+            account = account.with_others()
+        elif order.key_rotated:
+            account.adopt()
+        found.append(account)
+    return found

@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.delivery.identity import subject_of
 from reo_cli.delivery.ledger import Account
-from reo_cli.events import Event
 
 if TYPE_CHECKING:
-    import sqlite3
+    from reo_cli.delivery.decide import Job
 
 AT_ONCE = 1000
 """Events that are written to the temporary table together."""
-
-MOST = (9, 10)
-"""The part of an input from which it is the same events under other ids (design.md)."""
 
 
 class Replaced(NamedTuple):
@@ -40,15 +36,13 @@ class Replaced(NamedTuple):
     before: int
 
 
+# `known` is NULL for an event of another share, which is only held by the input.
 _NOTED = """
 CREATE TEMP TABLE noted (
     id INTEGER PRIMARY KEY, input INTEGER, line INTEGER, record INTEGER,
-    key BLOB, subject INTEGER, count INTEGER, fresh INTEGER)
+    key BLOB, subject INTEGER, count INTEGER, known INTEGER, fresh INTEGER)
 """
-_ANY = """
-SELECT 1 FROM temp.noted AS new CROSS JOIN subject AS old
-WHERE new.fresh AND old.scope IN ({scopes}) AND old.subject = new.subject LIMIT 1
-"""
+_NOTE = "INSERT INTO temp.noted VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GONE = """
 CREATE TEMP TABLE gone AS SELECT old.scope, old.subject, old.event, old.count
 FROM (SELECT DISTINCT subject FROM temp.noted WHERE fresh) AS new CROSS JOIN subject AS old
@@ -71,12 +65,15 @@ SELECT * FROM (
 WHERE place <= number
 """
 _BY_INPUT = """
-SELECT input, count(*), sum(same), sum(NOT same AND count < least),
-    ifnull(min(CASE WHEN NOT same THEN id END), min(id))
-FROM temp.replaced GROUP BY input
-"""
-_FIRST = """
-SELECT line, record, count, CASE WHEN same THEN count ELSE least END FROM temp.replaced WHERE id = ?
+WITH whole AS (
+    SELECT input, count(known) AS events, sum(known) AS known FROM temp.noted GROUP BY input),
+part AS (
+    SELECT input, count(*) AS number, sum(same) AS same, sum(NOT same AND count < least) AS fallen,
+        ifnull(min(CASE WHEN NOT same THEN id END), min(id)) AS id
+    FROM temp.replaced GROUP BY input)
+SELECT part.input, part.number, events, part.same, whole.known, fallen,
+    line, record, count, CASE WHEN first.same THEN count ELSE least END
+FROM part JOIN whole USING (input) JOIN temp.replaced AS first USING (id) ORDER BY part.input
 """
 _FORGET = """
 DELETE FROM subject WHERE (scope, subject, event) IN (
@@ -90,71 +87,63 @@ class Watch:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._events: dict[int, int] = {}
-        self._known: dict[int, int] = {}
         self._rows: list[tuple[object, ...]] = []
-        self.is_needed = account.has_subjects()
+        self._judged: set[int] = set()
+        self._left: set[int] = set()
+        self._is_needed = account.has_subjects()
         """False while the account has had nothing delivered that could be replaced."""
-        if self.is_needed:
+        if self._is_needed:
             with account.reading() as connection:
-                for table in ("noted", "gone", "replaced"):
-                    connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
                 connection.execute("PRAGMA temp.cache_size = -1536")
                 connection.execute(_NOTED)
 
-    def note(self, input_index: int, event: Event, key: bytes, *, known: bool, ours: bool) -> None:
-        """Take an event of an input; one of another share (not `ours`) is only held by it.
+    def note(self, job: "Job", known: bool | None) -> None:
+        """Take an event of an input that was not judged; one of another share is no `known`.
 
-        `key` is the digest of its id. An event with an `event_id` of its own replaces nothing.
+        An event with an `event_id` of its own replaces nothing.
         """
-        if not self.is_needed:
+        if not self._is_needed or job.input in self._judged:
             return
-        if ours:
-            self._events[input_index] = self._events.get(input_index, 0) + 1
-            self._known[input_index] = self._known.get(input_index, 0) + known
-        record, count = event.record, min(event.payload["count"], 2**62)
-        fresh = ours and not known and event.event_id is None
-        row = (
-            input_index,
-            record.line,
-            record.number,
-            key,
-            subject_of(event.payload),
-            count,
-            fresh,
-        )
-        self._rows.append(row)
+        record, payload = job.event.record, job.event.payload
+        fresh = known is False and job.event.event_id is None
+        subject, count = subject_of(payload), min(payload["count"], 2**62)
+        where = job.input, record.line, record.number
+        self._rows.append((*where, job.key, subject, count, known, fresh))
         if len(self._rows) >= AT_ONCE:
-            with self._account.reading() as connection:
-                self._write(connection)
+            self._write()
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        with self._account.reading() as connection:
+            connection.executemany(_NOTE, rows)
 
     def judge(self, inputs: Collection[int]) -> list[Replaced]:
         """Return which of these inputs replace events, once all inputs have been noted."""
-        if not self.is_needed:
+        if not self._is_needed:
             return []
+        self._judged |= set(inputs)
+        scopes = ", ".join(map(str, self._account.scopes))
         with self._account.snapshot(), self._account.reading() as connection:
-            self._write(connection)
-            scopes = ", ".join(map(str, self._account.scopes))
-            if connection.execute(_ANY.format(scopes=scopes)).fetchone() is None:
-                return []
-            connection.execute("CREATE INDEX temp.held ON noted (subject)")
-            connection.execute(_GONE.format(scopes=scopes))
-            connection.execute(_REPLACED)
+            self._write()
+            connection.execute("CREATE INDEX IF NOT EXISTS temp.held ON noted (subject)")
+            for table, query in (("gone", _GONE.format(scopes=scopes)), ("replaced", _REPLACED)):
+                connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+                connection.execute(query)
             connection.execute("CREATE INDEX temp.by_key ON replaced (key)")
-            found = connection.execute(_BY_INPUT).fetchall()
-            judged = [self._judged(connection, *row) for row in found if row[0] in inputs]
-            replaced = [each for each in judged if each is not None]
-            others = {row[0] for row in found} - {each.input for each in replaced}
-            connection.executemany(
-                "DELETE FROM temp.replaced WHERE input = ?", [(each,) for each in others]
-            )
-        return replaced
+            judged = [_judged(*row) for row in connection.execute(_BY_INPUT)]
+        return [each for each in judged if each is not None and each.input in inputs]
 
-    def is_replaced(self, key: bytes) -> bool:
-        """Tell whether an event replaces another, after `judge` has found some."""
+    def leave(self, inputs: Collection[int]) -> None:
+        """Send nothing of these inputs that replaces other events."""
+        self._left |= set(inputs)
+
+    def is_left(self, job: "Job") -> bool:
+        """Tell whether an event is not to be sent, as it replaces another."""
+        if job.input not in self._left:
+            return False
         with self._account.reading() as connection:
             asked = "SELECT 1 FROM temp.replaced WHERE key = ?"
-            return connection.execute(asked, (key,)).fetchone() is not None
+            return connection.execute(asked, (job.key,)).fetchone() is not None
 
     def forget(self, inputs: Collection[int]) -> None:
         """Let what these inputs replace be replaced by nothing else, as they are sent all the same.
@@ -164,32 +153,22 @@ class Watch:
         with self._account.writing() as connection:
             connection.execute(_FORGET.format(inputs=", ".join(map(str, inputs))))
 
-    def _judged(
-        self,
-        connection: "sqlite3.Connection",
-        input_index: int,
-        number: int,
-        same: int,
-        fallen: int,
-        first: int,
-    ) -> Replaced | None:
-        """Say whether an input holds the same events under other ids, or a newer version.
 
-        Counts go on: in a newer version few have fallen. Of a file for the same companies and days
-        that counts something else half have, and no more are known than are equal by chance.
-        """
-        events, known = self._events[input_index], self._known[input_index]
-        is_same = _is_most(same, events)
-        is_newer = known > 0 and (fallen <= known or _is_most(number - fallen, number))
-        if not (is_same or is_newer):
-            return None
-        where = connection.execute(_FIRST, (first,)).fetchone()
-        return Replaced(input_index, number, events, same == number or is_same, *where)
+def _judged(
+    at: int, number: int, events: int, same: int, known: int, fallen: int, *first: int
+) -> Replaced | None:
+    """Say whether an input holds the same events under other ids, or a newer version.
 
-    def _write(self, connection: "sqlite3.Connection") -> None:
-        rows, self._rows = self._rows, []
-        connection.executemany("INSERT INTO temp.noted VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", rows)
+    Nine in ten tell the first (design.md). Counts go on: in a newer version few have fallen. Of a
+    file for the same companies and days that counts something else half have, and no more are known
+    than are equal by chance.
+    """
+    is_same = _is_most(same, events)
+    is_newer = known > 0 and (fallen <= known or _is_most(number - fallen, number))
+    if not (is_same or is_newer):
+        return None
+    return Replaced(at, number, events, same == number or is_same, *first)
 
 
 def _is_most(part: int, whole: int) -> bool:
-    return part * MOST[1] >= whole * MOST[0]
+    return part * 10 >= whole * 9

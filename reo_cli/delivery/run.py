@@ -4,12 +4,10 @@ Regular files are read twice: once to their ends, so that an error in the last l
 the first request, and once to send. A pipe is checked as it flows.
 """
 
-import os
-import random
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
@@ -18,14 +16,14 @@ from reo_cli.client import Target
 from reo_cli.client.workers import Workers
 from reo_cli.delivery import opening
 from reo_cli.delivery.book import Book, Listener
-from reo_cli.delivery.decide import Decider, Job, Memory
+from reo_cli.delivery.decide import Decider, Input, Job
 from reo_cli.delivery.dispatch import Dispatcher
 from reo_cli.delivery.folders import allow_open_files
-from reo_cli.delivery.intake import AT_ONCE, Feed, Input, Intake, Pipe, Summing
-from reo_cli.delivery.ledger import Ledger
+from reo_cli.delivery.intake import AT_ONCE, Intake
+from reo_cli.delivery.ledger import Account, Ledger
 from reo_cli.delivery.ledger.admin import tidy
 from reo_cli.delivery.opening import Order
-from reo_cli.delivery.progress import Meter, Silent, sum_of
+from reo_cli.delivery.progress import Meter
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.signals import Signals
@@ -37,17 +35,18 @@ from reo_cli.delivery.stops import (
     timed_out,
     would_count_twice,
 )
-from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Summary
-from reo_cli.errors import ExitCode, ReoError, system_limit
-from reo_cli.readers import read
-from reo_cli.readers.source import Source, open_source, share_read
-from reo_cli.records import STDIN, Issue
+from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Summary, sum_of
+from reo_cli.errors import ReoError, system_limit
+from reo_cli.readers.source import Source, share_read
+from reo_cli.records import Issue
 
 EARLY = ("max_time", "gave_up", "interrupted", "retry_after")
 """What ends a run before its end though nothing is wrong with what it sends."""
 
 HOPELESS = ("invalid_input", "replaced", "all_rejected", "delivered_under_another_key")
 """Why the same command, run again, would stop in the same place."""
+
+TOO_LITTLE_TIME = "the check alone takes that long: no run with this --max-time will ever send"
 
 ROLLED_UP = "roll-up"
 """The name of the one input that the sums of all others are."""
@@ -64,398 +63,270 @@ def upload(order: Order, log: IssueLog, listener: Listener, signals: Signals) ->
     """
     run = _Run(order, log, listener)
     try:
-        try:
-            with ExitStack() as stack:
-                signals.guard()
-                run.go(stack, signals)
-        finally:
-            signals.ignore()
+        with ExitStack() as stack:
+            stack.callback(signals.ignore)
+            signals.guard()
+            run.go(stack, signals)
     except Exception as fault:
         error = system_limit(fault) or (fault if isinstance(fault, ReoError) else None)
         if error is None:
             raise
-        run.error = run.error or error
+        run.result.error = run.result.error or error
         signals.ignore()  # one may have come before the first time
     return run.summary()
 
 
 class _Run:
-    """The state of one run; `summary` tells what it has come to, however it ended."""
+    """One run; `result` tells what it has come to so far, `summary` the rest once it has ended."""
 
     def __init__(self, order: Order, log: IssueLog, listener: Listener) -> None:
         self._order = order
+        self._is_dry = order.target is None
+        self._log = log
         self._listener = listener
         self._checker = Checker(order.rules, order.hints)
-        self._sources: list[Source] = []
-        self._log = log
-        self._inputs = [InputSummary(name) for name in order.names]
-        self._records: list[InputSummary] = []
-        """The inputs of a roll-up, once `_inputs` is the one of its events."""
-        self._reading = order.reading
-        self._piped = False
-        self._rollup = RollUp(order.roll_up) if order.roll_up else None
-        self._rolled_up = RolledUp(0, 0, 0, "", ()) if order.roll_up else None
-        self._surveyed: list[InputSummary] = []
-        self._dispatcher: Dispatcher | None = None
-        self._ledger: Ledger | None = None
-        self._skipped: Watch | None = None
-        self._ledger_summary: LedgerSummary | None = None
-        self._bodies: list[str] = []
-        self._to_send = 0
-        self._waited = 0.0
-        self._total: int | None = None
         self._meter = Meter(listener, time.monotonic)
-        self.error: ReoError | None = None
+        self._sources: Sequence[Source] = []
+        self._inputs = [InputSummary(name) for name in order.names]
+        self._unrepeatable: set[int] = set()
+        """The inputs that another run could not read again."""
+        self._accounts: list[Account] = []
+        self._watch: Watch | None = None
+        self._dispatcher: Dispatcher | None = None
+        self.result = Summary(
+            self._inputs,
+            dry_run=self._is_dry,
+            endpoint=order.endpoint,
+            endpoint_source=order.endpoint_source,
+            restarts=order.resend,
+            where=order.where,
+            allow_failure=order.allow_failure,
+            rolled_up=RolledUp(0, 0, 0, "", ()) if order.roll_up else None,
+        )
 
     def go(self, stack: ExitStack, signals: Signals) -> None:
         """Do everything in its order; raises ReoError for what stops the run."""
-        order = self._order
+        order, result = self._order, self.result
         allow_open_files()
-        if list(order.names).count(STDIN) > 1:
-            raise ReoError(ExitCode.USAGE, "stdin_twice", "`-` can be given only once")
-        for name in order.names:
-            self._sources.append(order.given or open_source(name))
-            self._sources[-1].close()  # one descriptor at a time: it is opened when it is read
-            stack.callback(self._sources[-1].close)
-        self._piped = any(source.streamed for source in self._sources)
-        if order.target is None:
-            self._query(stack)
-            memory = self._view_ledger(stack)
-            if self._sum_up(()):
-                self._survey(memory, range(len(self._inputs)))
-            return
-        rejects = opening.rejects(order, self._sources, stack)
+        self._sources = opening.sources(order, stack)
+        streams = {at for at, each in enumerate(self._sources) if each.streamed}
+        rejects = [] if self._is_dry else opening.rejects(order, self._sources, stack)
         if order.locked:
-            began = time.monotonic()
             opening.lock_all(order, self._sources, self._time_left(), stack)
-            self._waited = time.monotonic() - began
-        self._query(stack)
-        held = self._open_ledger(stack)
-        stack.callback(self._note_ledger)
-        if not self._sum_up(rejects if order.skip_invalid else ()):
-            return
-        files = {at for at, source in enumerate(self._sources) if not source.streamed}
-        readable = {0} if self._records else files
-        checked = set() if order.skip_invalid else readable
-        if not checked or self._survey(held, checked):
-            self._send(order.target, held, rejects, checked, signals)
+        inputs, self._sources = opening.inputs(order, self._sources, stack)
+        self._inputs = result.inputs = [InputSummary(each.name) for each in inputs]
+        is_one = len(inputs) == 1 or order.roll_up is not None
+        self._unrepeatable = {0} if streams and is_one else streams
+        ledger = opening.ledger(order, stack)
+        if ledger is not None:
+            stack.callback(self._note, ledger)
+            if ledger.created:
+                self._listener.note(f"created ledger: {ledger.path}")
+        self._accounts = opening.accounts(order, ledger, stack)
+        self._watch = Watch(self._accounts[0]) if self._accounts else None
+        if order.roll_up is not None:
+            inputs = self._summed(inputs, RollUp(order.roll_up), rejects)
+        checked = [each for each in inputs if self._is_dry or not each.streamed]
+        if order.skip_invalid and not self._is_dry:
+            checked = []
+        if checked:
+            self._survey(checked)
+        if order.target is not None and result.error is None:
+            self._send(order.target, inputs, checked, rejects, signals)
+            if ledger is not None and sum_of(self._inputs).delivered:
+                warning = tidy(ledger, order.keep_days, time.time())
+                if warning:
+                    self._listener.warning(warning)
 
-    def _query(self, stack: ExitStack) -> None:
-        """Read the rows of `--sql` from then on, in place of the inputs; raises ReoError."""
-        if not self._reading.sql:
-            return
-        from reo_cli.readers.sql import NAME, queried
+    def _note(self, ledger: Ledger) -> None:
+        self.result.ledger = LedgerSummary(ledger.path, ledger.created, ledger.events())
 
-        origins = [self._reading.sql.encode(), *map(opening.origin_of, self._sources)]
-        rows, self._reading = queried(self._sources, self._reading)
-        stack.callback(rows.end)
-        rows.origin = b"\0".join(origins)
-        self._sources = [rows]
-        self._inputs = [InputSummary(NAME)]
-
-    def _streams(self) -> set[int]:
-        """Return the inputs that another run could not read again."""
-        if self._piped and len(self._inputs) == 1:
-            return {0}
-        return {at for at, source in enumerate(self._sources) if source.streamed}
-
-    def _sum_up(self, rejects: Sequence[Rejects]) -> bool:
-        """Sum up all inputs, where that is asked for: their sums are the one input from then on.
-
-        False when something is wrong with them. Raises ReoError like `_check`.
-        """
-        order, rollup = self._order, self._rollup
-        if rollup is None:
-            return True
-        book = Book(self._inputs, self._log, self._listener, rejects=rejects, clock=time.time)
-        decider = Decider(order.identity, None)
-        inputs = self._opened(range(len(self._sources)), None)
-        intake = Summing(inputs, self._checker, decider, book, order.identity.shard, rollup)
-        while not intake.done:
-            self._time_left()
-            intake.take_some(AT_ONCE, lambda _: None)
-            self._meter.checking(book, share_read(self._sources))
-            book.flush()
-        decider.close()
+    def _summed(
+        self, inputs: list[Input], rollup: RollUp, rejects: Sequence[Rejects]
+    ) -> list[Input]:
+        """Sum up all inputs: their sums are the one input from then on, unless one is wrong."""
+        order, result = self._order, self.result
+        kept = rejects if order.skip_invalid else ()
+        book = Book(self._inputs, self._log, self._listener, rejects=kept)
+        self._check(inputs, book, Decider(order.identity), rollup=rollup)
         counts = sum_of(self._inputs)
         if book.broken or (counts.invalid and not order.skip_invalid):
-            self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
-            return False
-        self._records, self._inputs = self._inputs, [InputSummary(ROLLED_UP)]
-        self._rolled_up = rollup.result()
-        if self._rolled_up.differing:
-            self._listener.warning(str(self._rolled_up))
-            ignored = self._rolled_up.ignoring(order.reading.mapped)
+            result.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            return []
+        self._inputs = [InputSummary(ROLLED_UP)]
+        result.rolled_up = rolled_up = rollup.result()
+        if rolled_up.differing:
+            self._listener.warning(str(rolled_up))
             if order.command:
+                ignored = rolled_up.ignoring(order.reading.mapped)
                 self._listener.hint(f"to leave that out, `{order.command} {ignored}`")
-        return True
+        names = [each.file for each in result.inputs]
+        return [Input(0, ROLLED_UP, b"", False, lambda: rollup.events(names), lambda: None)]
 
-    def _time_left(self) -> float | None:
-        """Return the seconds left of `--max-time`, None without it; raises ReoError 75."""
-        most = self._order.policy.max_time
-        if most is None:
-            return None
-        left = self._order.started + most - time.monotonic()
-        if left <= 0:
-            raise timed_out(most)
-        return left
-
-    def _open_ledger(self, stack: ExitStack) -> Memory:
-        """Open the ledger, and one for this run only where the other is not looked into."""
-        self._ledger = opening.ledger(self._order, stack)
-        self._note_ledger()
-        if self._ledger is not None and self._ledger.created:
-            self._listener.note(f"created ledger: {self._ledger.path}")
-        return opening.memory(self._order, self._ledger, stack)
-
-    def _view_ledger(self, stack: ExitStack) -> Memory | None:
-        """Open the ledger to look into it only, if there is one."""
-        self._ledger = opening.viewed_ledger(self._order, stack)
-        self._note_ledger()
-        return opening.viewed_memory(self._order, self._ledger) if self._ledger else None
-
-    def _note_ledger(self) -> None:
-        ledger = self._ledger
-        if ledger is not None:
-            self._ledger_summary = LedgerSummary(ledger.path, ledger.created, ledger.events())
-
-    def _survey(self, memory: Memory | None, which: Collection[int]) -> bool:
-        """Check inputs to their ends without sending; False when something is wrong with them."""
-        order = self._order
-        dry_run = order.target is None
-        silent = Silent(self._listener, settled=dry_run)
-        book = Book(self._inputs, self._log, silent, clock=time.time)
+    def _survey(self, inputs: Sequence[Input]) -> None:
+        """Check inputs to their ends without sending; there is an error if one is wrong."""
+        order, result, is_dry = self._order, self.result, self._is_dry
+        book = Book(self._inputs, self._log, self._listener if is_dry else None)
 
         def settle(job: Job) -> None:
-            self._to_send += 1
-            body = job.body.decode() if dry_run else ""
-            if body and len(self._bodies) < BODIES_SHOWN:
-                self._bodies.append(body)
-            book.unsent(job, "dry run" if dry_run else "", body=body)
+            body = ""
+            if is_dry:
+                body = job.body.decode()
+                result.to_send += 1
+                result.bodies += [body] * (len(result.bodies) < BODIES_SHOWN)
+            book.unsent(job, "dry run" if is_dry else "", body=body)
 
-        watch = Watch(memory.lookup) if memory else None
-        self._check(memory, which, book, settle, watch)
-        self._surveyed = self._inputs
-        counts = sum_of([*self._records, *self._inputs])
-        if counts.invalid or counts.rejected or book.broken:
-            self.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+        self._check(inputs, book, self._decider(), settle, order.policy.limit if is_dry else None)
+        counts = sum_of(self._inputs)
+        if counts.rejected:
+            result.error = changed_sums(counts.rejected, counts.read)
+        elif counts.invalid or book.broken:
+            result.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
             if mending := self._log.commands(order.reading):
-                self.error = self.error.changed(hint=f"{self.error.hint}; or {mending[0]}")
-            if counts.rejected:
-                self.error = changed_sums(counts.rejected, sum_of(self._inputs).read)
-        elif watch is not None:
-            self._judge(watch, which)
-        if self.error is not None:
-            if self._listener.lists_records and not dry_run:
-                self._list_unsent(memory, which)
-            return False
-        if not dry_run:
-            self._inputs = [InputSummary(each.file) for each in self._inputs]
-        return True
+                hint = f"{result.error.hint}; or {mending[0]}"
+                result.error = result.error.changed(hint=hint)
+        else:
+            self._judge([each.index for each in inputs])
+        if result.error is not None and self._listener.lists_records and not is_dry:
+            # that nothing is sent is known only now that all are checked
+            summaries = [InputSummary(each.file) for each in self._inputs]
+            again = Book(summaries, IssueLog(0), self._listener)
+            decider = self._decider()
+            self._check(inputs, again, decider, lambda job: again.unsent(job, "nothing was sent"))
+
+    def _decider(self) -> Decider:
+        order = self._order
+        account = self._accounts[0] if self._accounts else None
+        rehearses = self._is_dry and order.ledger is not None
+        return Decider(order.identity, account, self._watch, rehearses=rehearses)
 
     def _check(
         self,
-        memory: Memory | None,
-        which: Collection[int],
+        inputs: Sequence[Input],
         book: Book,
-        settle: Callable[[Job], None],
-        watch: Watch | None = None,
+        decider: Decider,
+        settle: Callable[[Job], None] = lambda _: None,
+        limit: int | None = None,
+        rollup: RollUp | None = None,
     ) -> None:
-        """Take inputs through reading, check and decision, and give what could be sent to settle.
+        """Take inputs through reading, check and decision; give what could be sent to `settle`.
 
         Raises ReoError for what stops it, `--max-time` (75) among it.
         """
-        order = self._order
-        rehearses = order.target is None and order.ledger is not None
-        decider = Decider(order.identity, memory, rehearses=rehearses, watch=watch)
-        inputs = self._opened(which, None)
-        limit = order.policy.limit if order.target is None else None
-        intake = Intake(inputs, self._checker, decider, book, order.identity.shard, limit)
-        while not intake.done:
-            self._time_left()
-            intake.take_some(AT_ONCE, settle)
-            self._meter.checking(book, share_read(self._sources))
-        decider.close()
+        with closing(decider):
+            intake = Intake(inputs, self._checker, decider, book, limit, rollup=rollup)
+            while not intake.done:
+                self._time_left()
+                intake.take_some(AT_ONCE, settle)
+                self._meter.checking(book, share_read(self._sources))
+                book.flush()
 
-    def _judge(self, watch: Watch, which: Collection[int]) -> None:
+    def _time_left(self) -> float:
+        """Return the seconds left of `--max-time`; raises ReoError 75."""
+        most = self._order.policy.max_time
+        left = math.inf if most is None else self._order.started + most - time.monotonic()
+        if most is not None and left <= 0:
+            raise timed_out(most)
+        return left
+
+    def _judge(self, inputs: Collection[int]) -> None:
         """Decide over events that replace others, of files before anything is sent.
 
         A pipe, and what is sent as far as it is valid, cannot be stopped any more: a warning.
         """
-        order, rule = self._order, self._order.identity.on_change
-        found = watch.judge(which)
+        order, rule, watch = self._order, self._order.identity.on_change, self._watch
+        found = watch.judge(inputs) if watch else ()
         for each in found:
             file = self._inputs[each.input].file
             text = replaced(each, file)
             issue = Issue(file, each.line, each.record, "", "error", text, code="replaced")
-            if order.skip_invalid or each.input in self._streams():
+            if order.skip_invalid or each.input in self._unrepeatable:
                 self._log.add([issue._replace(severity="warning")])
                 self._listener.warning(f"{text}: they count twice", loud=True)
             elif rule == "error":
-                self.error = self.error or would_count_twice(each, file)
+                self.result.error = self.result.error or would_count_twice(each, file)
                 self._log.add([issue])
             else:
                 done = "are left, as" if rule == "skip" else "are sent all the same, as"
                 self._listener.note(f"{text}: they {done} --on-change {rule} says")
-        if found and rule == "skip":
-            self._skipped = watch
-        if found and self.error is None and rule != "skip" and order.target is not None:
-            watch.forget([each.input for each in found])
-
-    def _list_unsent(self, memory: Memory | None, which: Collection[int]) -> None:
-        """Tell of every record that nothing was sent, which is known only when all are checked."""
-        inputs = [InputSummary(each.file) for each in self._inputs]
-        book = Book(inputs, IssueLog(0), self._listener, clock=time.time)
-        self._check(memory, which, book, lambda job: book.unsent(job, "nothing was sent"))
+        if watch and found and self.result.error is None and not self._is_dry:
+            (watch.leave if rule == "skip" else watch.forget)([each.input for each in found])
 
     def _send(
         self,
         target: Target,
-        memory: Memory,
-        rejects: list[Rejects],
-        checked: Collection[int],
+        inputs: Sequence[Input],
+        checked: Sequence[Input],
+        rejects: Sequence[Rejects],
         signals: Signals,
     ) -> None:
-        order = self._order
+        """Send what is new, and account for what was checked and not reached."""
+        order, result = self._order, self.result
+        surveyed = {each.index: self._inputs[each.index].counts for each in checked}
+        for each in self._inputs:
+            each.counts = Counts()
+        unchecked = {each.index for each in inputs} - surveyed.keys()
+        self._meter.sending(None if unchecked else sum(each.read for each in surveyed.values()))
         workers = Workers[Job](target)
-        surveyed = {at: self._surveyed[at].counts for at in checked}
         book = Book(
             self._inputs,
             self._log,
             self._listener,
-            memory=memory,
+            accounts=self._accounts,
             rejects=rejects,
-            streams=self._streams(),
+            streams=self._unrepeatable,
             checked=surveyed,
-            clock=time.time,
         )
-        inputs = self._opened(range(len(self._inputs)), workers.post)
-        unchecked = set(range(len(self._inputs))) - set(checked)
-        watch = Watch(memory.lookup) if unchecked else None
-        decider = Decider(order.identity, memory, watch=watch, skipped=self._skipped)
-        intake = Intake(
-            inputs, self._checker, decider, book, order.identity.shard, order.policy.limit
-        )
-        if len(checked) == len(self._inputs):
-            self._total = sum_of(self._surveyed).read
-        self._meter.sending(book, self._total)
+        decider = self._decider()
+        intake = Intake(inputs, self._checker, decider, book, order.policy.limit, workers.post)
+        meter = self._meter
         self._dispatcher = Dispatcher(
-            order.policy,
-            workers,
-            intake,
-            book,
-            random.Random().random,  # noqa: S311 - jitter, not a secret
-            time.monotonic,
-            order.started,
-            self._meter.turn,
+            order.policy, workers, intake, book, order.started, lambda run: meter.turn(run, book)
         )
         signals.post_to(workers.post)
-        try:
-            self._dispatcher.run()
-            self.error = self._dispatcher.error
-            for at, counts in surveyed.items():
-                left = counts.read - self._inputs[at].counts.read
-                self._inputs[at].counts.unsent += max(0, left)
-            book.flush()
-            if watch is not None and self.error is None:
-                self._judge(watch, unchecked)
-            if book.any_delivered and self._ledger is not None:
-                warning = tidy(self._ledger, order.keep_days, time.time())
-                if warning:
-                    self._listener.warning(warning)
-        finally:
-            signals.post_to(None)
-            workers.close()
-            decider.close()
-            book.close()
-        if book.broken and self.error is None:
-            self.error = not_all_read(bool(sum_of(self._inputs).delivered))
-
-    def _opened(self, which: Collection[int], wake: Callable[[], None] | None) -> list[Input]:
-        """Describe inputs to the intake: the sources, or the sums of all."""
-        if self._rollup and self._records:
-            names, rollup = [each.file for each in self._records], self._rollup
-            return [Input(0, ROLLED_UP, b"", False, lambda: rollup.events(names), lambda: None)]
-        return [self._input(at, self._sources[at], wake) for at in which]
-
-    def _input(self, at: int, source: Source, wake: Callable[[], None] | None) -> Input:
-        """Describe an input to the intake: `wake` is for a pipe to call, if it is sent."""
-        order = self._order
-
-        def start() -> Feed:
-            if not source.streamed:
-                source.rewind()
-                source.guarded = True
-                return read(source, self._reading)
-            items = read(source, self._reading)
-            return Pipe(items, wake, source.stop) if wake and order.given is None else items
-
-        def close() -> None:
-            source.verify_unchanged()
-            source.close()
-
-        origin = opening.origin_of(source)
-        path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
-        return Input(at, source.name, origin, source.streamed, start, close, path)
+        with closing(book), closing(decider), closing(workers):
+            try:
+                self._dispatcher.run()
+                result.error = self._dispatcher.error
+                for at, counts in surveyed.items():
+                    left = counts.read - self._inputs[at].counts.read
+                    self._inputs[at].counts.unsent += max(0, left)
+                book.flush()
+                if unchecked and result.error is None:
+                    self._judge(unchecked)
+            finally:
+                signals.post_to(None)
+        if book.broken and result.error is None:
+            result.error = not_all_read(bool(sum_of(self._inputs).delivered))
 
     def summary(self) -> Summary:
         """Return what the run has come to."""
-        order, dispatcher = self._order, self._dispatcher
-        first = dispatcher.first_request if dispatcher else None
-        last = dispatcher.last_answer if dispatcher else None
-        delivered = sum_of(self._inputs).delivered
-        took = last - first if first is not None and last is not None else 0.0
-        if self._records and self._inputs[0].rejects_file:
-            self._records[0].rejects_file = self._inputs[0].rejects_file
-        return Summary(
-            inputs=self._records or self._inputs,
-            attempts=dispatcher.attempts if dispatcher else 0,
-            elapsed_s=time.monotonic() - order.started,
-            events_per_s=delivered / took if took > 0 else 0.0,
-            issues=self._log.kept(),
-            errors=self._log.errors,
-            warnings=self._log.warnings,
-            ledger=self._ledger_summary,
-            error=self.error and self._with_distance(self.error),
-            dry_run=order.target is None,
-            rolled_up=self._rolled_up,
-            sums=self._inputs[0].counts if self._records else Counts(),
-            bodies=self._bodies,
-            to_send=self._to_send,
-            endpoint=order.endpoint,
-            endpoint_source=order.endpoint_source,
-            resume=order.command if self._is_unfinished() else "",
-            restarts=order.resend,
-            where=order.where,
-            cut_pipe=any(each.streamed and not each.ended for each in self._sources),
-            allow_failure=order.allow_failure,
-        )
-
-    def _with_distance(self, error: ReoError) -> ReoError:
-        """Return the error that stopped the run with how far it came, and could come."""
-        if self._ended_in_check():
-            hint = "the check alone takes that long: no run with this --max-time will ever send"
-            return error.changed(hint=hint)
-        if error.reason not in EARLY or not self._total:
-            return error
+        order, result, sending = self._order, self.result, self._dispatcher
+        if result.inputs is not self._inputs:
+            result.sums = self._inputs[0].counts
+            result.inputs[0].rejects_file = (
+                self._inputs[0].rejects_file or result.inputs[0].rejects_file
+            )
         counts = sum_of(self._inputs)
-        done = counts.delivered + counts.already_delivered
-        how_far = f"{done:,} of {self._total:,} events are delivered"
-        return error.changed(message=f"{error.message}; {how_far}")
-
-    def _ended_in_check(self) -> bool:
-        """Tell whether reading and checking alone used up `--max-time`, as they will again."""
-        if self.error is None or self.error.reason != "max_time" or self._waited >= 1:
-            return False
-        sent = self._dispatcher is not None and self._dispatcher.first_request is not None
-        return not (sent or self._order.skip_invalid or self._streams())
-
-    def _is_unfinished(self) -> bool:
-        """Tell whether the same command, run again, would have something to do and could do it."""
-        counts = sum_of(self._inputs)
-        order = self._order
-        if order.target is None or order.ledger is None:
-            return False  # it would start from the first record
-        if self.error and (self.error.reason in HOPELESS or self._ended_in_check()):
-            return False
-        return bool(counts.errored or counts.unsent)
+        if sending is not None:
+            result.attempts = sending.attempts
+            if sending.first_request is not None and sending.last_answer is not None:
+                took = sending.last_answer - sending.first_request
+                result.events_per_s = counts.delivered / took if took > 0 else 0.0
+        can_go_on = not self._is_dry and order.ledger is not None
+        error, total = result.error, self._meter.total
+        if error is not None and error.reason in HOPELESS:
+            can_go_on = False
+        elif error is not None and error.reason == "max_time" and sending is None:
+            if not (self._unrepeatable or order.wait):
+                can_go_on, result.error = False, error.changed(hint=TOO_LITTLE_TIME)
+        elif error is not None and error.reason in EARLY and total:
+            done = counts.delivered + counts.already_delivered
+            how_far = f"{done:,} of {total:,} events are delivered"
+            result.error = error.changed(message=f"{error.message}; {how_far}")
+        result.resume = order.command if can_go_on and (counts.errored or counts.unsent) else ""
+        result.issues = self._log.kept()
+        result.errors, result.warnings = self._log.errors, self._log.warnings
+        result.cut_pipe = any(each.streamed and not each.ended for each in self._sources)
+        result.elapsed_s = time.monotonic() - order.started
+        return result

@@ -1,7 +1,7 @@
 """What a run of `send-file` came to: counts per input, and the reason it stopped, if it did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,8 +42,7 @@ class Counts:
         setattr(self, outcome, getattr(self, outcome) + number)
 
     def __add__(self, other: "Counts") -> "Counts":
-        names = (*OUTCOMES, "skipped", "summed")
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in names))
+        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(slots=True)
@@ -53,6 +52,11 @@ class InputSummary:
     file: str
     counts: Counts = field(default_factory=Counts)
     rejects_file: Path | None = None
+
+
+def sum_of(inputs: Iterable[InputSummary], others: Counts | None = None) -> Counts:
+    """Return the counts of inputs together."""
+    return sum((each.counts for each in inputs), others or Counts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Settled(NamedTuple):
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Summary:
     """The end of a run over many events: `counts` by what became of them, `error` if it stopped.
 
@@ -91,16 +95,16 @@ class Summary:
     """
 
     inputs: Sequence[InputSummary]
-    attempts: int
-    elapsed_s: float
-    events_per_s: float
+    attempts: int = 0
+    elapsed_s: float = 0.0
+    events_per_s: float = 0.0
     issues: Sequence[Issue] = ()
     errors: int = 0
     warnings: int = 0
     ledger: LedgerSummary | None = None
     error: ReoError | None = None
     dry_run: bool = False
-    bodies: Sequence[str] = ()
+    bodies: list[str] = field(default_factory=list)
     rolled_up: RolledUp | None = None
     sums: Counts = field(default_factory=Counts)
     """The events of a roll-up by what became of them."""
@@ -122,7 +126,7 @@ class Summary:
     @property
     def counts(self) -> Counts:
         """The counts of all inputs together, in a roll-up with those of its events."""
-        return sum((each.counts for each in self.inputs), self.sums)
+        return sum_of(self.inputs, self.sums)
 
     @property
     def events(self) -> int:

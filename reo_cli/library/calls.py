@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from reo_cli.errors import ExitCode
 from reo_cli.library.failures import Misconfigured, failure, not_delivered, typed
-from reo_cli.library.logs import Logged, log
+from reo_cli.library.logs import Logged
 from reo_cli.library.settings import Settings
 from reo_cli.settings.table import BY_KEY
 
@@ -71,9 +71,7 @@ class Client:
         `event_at` is now unless given. Raises `InvalidData`, `TryAgain` or `Misconfigured` unless
         the event is delivered; with `check=False` the `status` and `error` of the result tell.
         """
-        from random import random
-
-        from reo_cli.delivery.single import OneMemory, SingleOrder, Watch, send
+        from reo_cli.delivery.single import SingleOrder, send
         from reo_cli.readers.given import NAME, record_of
         from reo_cli.readers.keys import Keys
 
@@ -81,7 +79,7 @@ class Client:
         rules = _rules(settings, {"event_at": "now"})
         keys = Keys(NAME, _reading(rules))
         ledger = settings.ledger and Path(settings.ledger)
-        key = self._target.key
+        logged = Logged()
         order = SingleOrder(
             record=record_of(keys, 1, event),
             rules=rules,
@@ -91,11 +89,14 @@ class Client:
             retries=settings.retries,
             max_time=max_time,
             started=time.monotonic(),
-            memory=OneMemory(lambda: ledger or None, settings.endpoint, key, settings.account),
+            ledger=lambda: ledger or None,
+            account=settings.account,
             hints=_MISSING,
+            attempted=logged.attempted,
+            waiting=logged.note,
             connect=self._lent,
         )
-        result = send(order, Watch(Logged().attempted, log().info), random)
+        result = send(order)
         if check and result.exit_code is not ExitCode.OK:
             raise failure(result, "; ".join(map(str, result.issues)))
         return result

@@ -7,7 +7,7 @@ import pytest
 
 from reo_cli.checks.checker import Checker, Result, require_good
 from reo_cli.checks.content import BODY_LIMIT
-from reo_cli.delivery.body import request_body
+from reo_cli.delivery.identity import request_body
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import FIELDS, Rules
 from reo_cli.records import Record

@@ -17,9 +17,10 @@ from reo_cli.checks.issues import IssueLog
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
-from reo_cli.delivery.decide import Decider, Identity, Job, Memory
+from reo_cli.delivery.decide import Decider, Identity, Input, Job
 from reo_cli.delivery.dispatch import Dispatcher, Policy
-from reo_cli.delivery.intake import Feed, Input, Intake
+from reo_cli.delivery.intake import Feed, Intake
+from reo_cli.delivery.ledger import Account
 from reo_cli.delivery.rejects import Rejects, seen
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
@@ -149,7 +150,7 @@ class Simulation:
     items: Iterable[Record | Issue] = ()
     policy: Policy = field(default_factory=Policy)
     at: Mapping[float, int | None] = field(default_factory=dict)
-    memory: Memory | None = None
+    account: Account | None = None
     feed: Feed | None = None
     rejects: Path | None = None
     earlier: Counts | None = None
@@ -163,7 +164,7 @@ class Simulation:
             [summary],
             IssueLog(100),
             self.ears,
-            memory=self.memory,
+            accounts=[self.account] if self.account else [],
             rejects=[] if self.rejects is None else [Rejects(self.rejects, seen())],
             streams={0} if self.feed else (),
             checked={0: self.earlier} if self.earlier else None,
@@ -171,17 +172,17 @@ class Simulation:
         )
         feed = self.feed or iter(self.items)
         source = Input(0, "x.csv", b"origin", bool(self.feed), lambda: feed, lambda: None)
-        decider = Decider(Identity(), self.memory)
+        decider = Decider(Identity(), self.account)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)
         self.dispatcher = Dispatcher(
             self.policy,
             self.transport,
             intake,
             book,
-            random.Random(1).random,
-            lambda: self.transport.time,
             0.0,
             self._watch,
+            lambda: self.transport.time,
+            random.Random(1).random,
         )
         self.dispatcher.run()
         book.flush()

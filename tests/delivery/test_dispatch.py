@@ -1,12 +1,12 @@
 """The dispatcher in virtual time: what is sent when, what counts, and when it stops."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery import intake
-from reo_cli.delivery.decide import Memory
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
 from reo_cli.delivery.signals import FINISH_WITHIN
@@ -450,15 +450,16 @@ def test_a_stopped_run_that_waits_for_answers_does_not_spin() -> None:
     assert done.stopped_by == (130, "interrupted")
 
 
-class DiskFull:
-    """A memory whose ledger cannot be written."""
+class DiskFull(Account):
+    """An account whose ledger takes so many more records."""
 
-    def __init__(self, scope: object, after: int) -> None:
-        self.lookup = scope
-        self.left = after
+    left = 20
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger, "https://api.test", "key-123456", None)
         self.recorded: list[str | int] = []
 
-    def record(self, acknowledged: list[Acknowledged]) -> None:
+    def record(self, acknowledged: Iterable[Acknowledged]) -> None:
         if self.left <= 0:
             raise ReoError(ExitCode.IO, "ledger_full", "the disk is full")
         self.left -= 1
@@ -466,20 +467,25 @@ class DiskFull:
 
 
 @pytest.fixture
-def memory(tmp_path: object) -> Iterator[Memory]:
-    with Ledger.open(tmp_path / "l.db", clock=lambda: 0) as ledger:  # type: ignore[operator]
-        yield Memory(Account(ledger, "https://api.test", "key-123456", None))
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "l.db") as ledger:
+        yield ledger
 
 
-def test_what_was_delivered_counts_as_such_though_the_ledger_is_full(memory: Memory) -> None:
-    full = DiskFull(memory.lookup, after=20)
-    done = Simulation(always(DELIVERED), records(1000), memory=full).run()  # type: ignore[arg-type]
+@pytest.fixture
+def account(ledger: Ledger) -> Account:
+    return Account(ledger, "https://api.test", "key-123456", None)
+
+
+def test_what_was_delivered_counts_as_such_though_the_ledger_is_full(ledger: Ledger) -> None:
+    full = DiskFull(ledger)
+    done = Simulation(always(DELIVERED), records(1000), account=full).run()
     assert done.stopped_by == (74, "ledger_full")
     assert done.counts == Counts(delivered=done.requests, unsent=done.at_hand)
     assert len(full.recorded) < done.requests <= len(full.recorded) + 16
 
 
-def test_answers_under_way_are_recorded_when_the_input_fails(memory: Memory) -> None:
+def test_answers_under_way_are_recorded_when_the_input_fails(account: Account) -> None:
     """A fault of the input is no reason to forget what the API still acknowledges."""
 
     def broken() -> Iterator[Record]:
@@ -487,25 +493,25 @@ def test_answers_under_way_are_recorded_when_the_input_fails(memory: Memory) -> 
         raise ReoError(ExitCode.IO, "input_changed", "the file changed")
 
     server = lambda each: (0.05 + 0.01 * (each.number % 5), DELIVERED)  # noqa: E731
-    done = Simulation(server, broken(), memory=memory).run()
+    done = Simulation(server, broken(), account=account).run()
     assert done.stopped_by == (74, "input_changed")
     assert done.counts == Counts(delivered=done.requests, unsent=400 - done.requests)
     assert done.requests > 300
-    assert all(memory.lookup.find(str(n)) for n in range(1, done.requests + 1))
+    assert all(account.find(str(n)) for n in range(1, done.requests + 1))
 
 
 def test_an_acknowledgement_is_recorded_before_its_worker_gets_another_event(
-    memory: Memory,
+    account: Account,
 ) -> None:
     unrecorded = 0
 
     def server(each: Attempt) -> tuple[float, Outcome]:
         nonlocal unrecorded
-        held = sum(memory.lookup.find(str(n)) is not None for n in range(1, each.number))
+        held = sum(account.find(str(n)) is not None for n in range(1, each.number))
         unrecorded = max(unrecorded, each.number - 1 - held)
         return 0.05, DELIVERED
 
-    done = Simulation(server, records(200), Policy(concurrency=4), memory=memory).run()
+    done = Simulation(server, records(200), Policy(concurrency=4), account=account).run()
     assert done.counts == Counts(delivered=200)
     assert unrecorded == 3, "four under way, the one that asks among them"
 

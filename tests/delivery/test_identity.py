@@ -17,8 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reo_cli.checks.checker import Checker
-from reo_cli.delivery.body import request_body
-from reo_cli.delivery.identity import content_digest, derived_id, id_from_fields, id_key
+from reo_cli.delivery.identity import (
+    content_digest,
+    derived_id,
+    id_from_fields,
+    id_key,
+    request_body,
+)
 from reo_cli.events import Event, Rules
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source
