@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reo_cli import __version__
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.guard import check_endpoint, check_key, is_host, is_loopback, split_endpoint
+from reo_cli.settings.guard import check_endpoint, check_key, is_host, is_loopback
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -26,7 +26,7 @@ USER_AGENT = f"reo-cli/{__version__}"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Where other tools look for CA certificates, in this order, when no setting names any."""
 
-_PROXY_PORTS = {"http": 80, "https": 443}
+_USUAL_PORTS = {"http": 80, "https": 443}
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The name by which OpenSSL looks for a certificate in a folder."""
 
@@ -78,9 +78,12 @@ def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) 
     be read, or a proxy that cannot be used. `timeout` is in seconds.
     """
     url, key = check_endpoint(endpoint), check_key(key)
+    from urllib.parse import urlsplit
+
     from requests import Request
 
-    scheme, host, port, _ = split_endpoint(url)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or _USUAL_PORTS[parts.scheme]
     headers = {
         "X-API-KEY": key,
         "Content-Type": "application/json",
@@ -90,7 +93,7 @@ def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) 
     }
     request = Request("POST", url, headers=headers).prepare()
     proxy, tls = None, None
-    if scheme == "https":
+    if parts.scheme == "https":
         proxy = None if is_loopback(host) else _proxy_for(url)
         tls = _tls_context(*_ca_path(ca_bundle))
     return Target(url, host, port, _authority(host, port), timeout, tls, proxy, key, request)
@@ -112,7 +115,7 @@ def _proxy_for(url: str) -> Proxy | None:
         return None
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, usual_port = parts.hostname or "", _PROXY_PORTS[parts.scheme]
+        host, usual_port = parts.hostname or "", _USUAL_PORTS[parts.scheme]
         port = usual_port if parts.port is None else parts.port
     except (ValueError, KeyError):
         host, port = "", 0

@@ -157,32 +157,26 @@ def read(path: Path) -> str | None:
         reason = "config_closed" if isinstance(error, PermissionError) else "config_file"
         raise ReoError(ExitCode.CONFIG, reason, message) from None
     if len(raw) > FILE_LIMIT:
-        raise _broken(str(path), "is larger than 1 MiB")
+        raise _broken(path, "is larger than 1 MiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _broken(f"{path}:{line}", "is not UTF-8") from None
+        raise _broken(path, f"is not UTF-8 (at line {line})") from None
 
 
 def parsed(path: Path, text: str) -> dict[str, Any]:
-    """Return the TOML document, floats as text; ReoError 78 names the line of a syntax error."""
+    """Return the TOML document, floats as text; ReoError 78 names the place of a syntax error."""
     import tomllib
 
     try:
         return tomllib.loads(text, parse_float=str)  # `nan` meets the same parser as in a flag
-    except tomllib.TOMLDecodeError as error:
-        problem, _, place = str(error).rpartition(" (at ")
-        found = re.match(r"line ([0-9]+)", place)  # none at the end of the document
-        line = found[1] if found else text.rstrip("\n").count("\n") + 1
-        what = f"is not valid TOML: {problem[:1].lower()}{problem[1:]}"
-        raise _broken(f"{path}:{line}", what) from None
-    except RecursionError:
-        raise _broken(str(path), "is not valid TOML: nested too deeply") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _broken(path, f"is not valid TOML: {error}") from None
 
 
-def _broken(place: str, problem: str) -> ReoError:
-    message = f"{place}: the config file {problem}"
+def _broken(path: Path, problem: str) -> ReoError:
+    message = f"`{path}`: the config file {problem}"
     return ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand; reo changes nothing")
 
 

@@ -133,16 +133,6 @@ def check_endpoint(url: str) -> str:
     raise ReoError(ExitCode.CONFIG, "endpoint_invalid", message, hint)
 
 
-def split_endpoint(url: str) -> tuple[str, str, int, str]:
-    """Scheme, host (no brackets), port and path with query of a URL that `check_endpoint` gave."""
-    match = re.fullmatch(_URL, url)
-    if match is None:
-        raise ValueError("not an endpoint that check_endpoint has passed")
-    scheme, host = match["scheme"], match["host"].strip("[]")
-    port = int(match["port"] or _DEFAULT_PORTS[scheme])
-    return scheme, host, port, f"{match['path']}{match['query'] or ''}"
-
-
 def is_loopback(host: str) -> bool:
     """Whether the host is literally this machine: `localhost`, 127.0.0.0/8 or `::1`."""
     is_v4 = host.startswith("127.") and _is_address("AF_INET", host)
