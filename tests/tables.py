@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 
-import typer
-
 import reo_cli
 from reo_cli.cli.app import COMMANDS, app
 from reo_cli.cli.help import titles
 from reo_cli.events import FIELDS
 from reo_cli.settings.table import BY_KEY, SETTINGS
 
-ROOT: Any = typer.main.get_command(app)
+ROOT: Any = app
 
 
 def command(path: str) -> Any:
@@ -27,7 +25,7 @@ def command(path: str) -> Any:
     found = ROOT
     for word in path.split():
         if word != "reo":
-            found = found.load(None, word) if found is ROOT else found.get_command(None, word)
+            found = found.load(word) if found is ROOT else found.get_command(None, word)
     return found
 
 

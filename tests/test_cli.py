@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from reo_cli.cli.command import declared_of
 from reo_cli.cli.send_file import SendFile
 from reo_cli.settings.table import READING
 from tests import tables
@@ -142,7 +141,7 @@ def test_exit_0_is_not_for_a_system_exit_from_inside(world: World) -> None:
 
 def test_every_option_of_reading_may_stand_in_a_profile() -> None:
     """One that is declared twice, as an option and as a key of a profile, has one name."""
-    declared = declared_of(SendFile)
+    declared = SendFile.declared
     short = {"activity_type", "product_id", "environment", "save_profile"}
     reading = {name for name, each in declared.items() if each.section == "Reading"} - short
     assert reading <= set(READING)

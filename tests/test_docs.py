@@ -201,7 +201,7 @@ def parse(args: list[str]) -> None:
     try:
         context = tables.ROOT.make_context("reo", list(args))
         words = args[:1]
-        found = tables.ROOT.load(context, words[0])
+        found = tables.ROOT.load(words[0])
         assert found is not None, f"no command {words}"
         rest = args[1:]
         if hasattr(found, "list_commands"):

@@ -6,7 +6,6 @@ line an offer, value and words with a tab between. The scripts of `completions/`
 
 import os
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,14 @@ VARIABLE = "_REO_COMPLETE"
 Offer = tuple[str, str]
 
 
-def complete(app: Callable[..., Any]) -> int:
+def complete(command: Any) -> int:
     """Print what may stand at the cursor; nothing means that the shell may offer files."""
-    from typer.completion import completion_init  # type: ignore[attr-defined]
+    from typer._completion_classes import FishComplete
 
-    completion_init()
-    os.environ[VARIABLE] = "complete_fish"
-    os.environ["_TYPER_COMPLETE_FISH_ACTION"] = "get-args"
-    # Typer loads rich (80 ms) to take markup out of words, where it finds it; ours have none.
-    sys.modules["rich"] = None  # type: ignore[assignment]
-    try:
-        app(prog_name="reo", complete_var=VARIABLE)
-    except SystemExit as end:
-        return int(end.code or 0)
+    engine = FishComplete(command, {}, "reo", VARIABLE)
+    for item in engine.get_completions(*engine.get_completion_args()):
+        words = f"\t{' '.join(item.help.split())}" if item.help else ""
+        sys.stdout.write(f"{item.value}{words}\n")
     return 0
 
 
@@ -50,17 +44,6 @@ def field_lists(incomplete: str) -> list[Offer]:
     return [(before + name, words) for name, words in fields("")]
 
 
-def values_of(name: str) -> Callable[[str], list[Offer]]:
-    """Return what offers the values that a field may have."""
-
-    def offer(_incomplete: str) -> list[Offer]:
-        from reo_cli.events import BY_NAME
-
-        return _plain(BY_NAME[name].values)
-
-    return offer
-
-
 def settings(_incomplete: str) -> list[Offer]:
     """Offer the settings."""
     from reo_cli.settings.table import SETTINGS
@@ -77,7 +60,7 @@ def profiles(_incomplete: str) -> list[Offer]:
         tables = load(config_path(os.environ.get("REO_CONFIG"), Path()))
     except ReoError:
         return []
-    return _plain(filter(None, tables))
+    return [(name, "") for name in tables if name]
 
 
 def topics(_incomplete: str) -> list[Offer]:
@@ -85,7 +68,3 @@ def topics(_incomplete: str) -> list[Offer]:
     from reo_cli.cli.help import titles
 
     return list(titles().items())
-
-
-def _plain(values: Iterable[str]) -> list[Offer]:
-    return [(each, "") for each in values]

@@ -1,19 +1,18 @@
 """`reo ledger`: options in, one function of `delivery.ledger.admin`, its result to a report."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reo_cli.cli import options as opt
 from reo_cli.cli import parsing
-from reo_cli.cli.command import argument, command, new_app, option
+from reo_cli.cli.command import argument, command
+from reo_cli.cli.pages import Group
 
 if TYPE_CHECKING:
     from reo_cli.delivery.ledger.admin import LedgerResult
+    from reo_cli.reports import Report
     from reo_cli.reports.ledger import Action
     from reo_cli.settings import Settings
-
-ledger_app = new_app(help="Look after what has been delivered.", no_args_is_help=True)
 
 
 class Shared(opt.Ledger, opt.Plain, opt.Where):
@@ -21,88 +20,66 @@ class Shared(opt.Ledger, opt.Plain, opt.Where):
 
     quiet: bool = opt.showing("--quiet -q", "No result; errors stay.")
 
+    def begin(self, action: "Action") -> "tuple[Settings, Report[LedgerResult]]":
+        """Open the report of a command, and resolve the settings."""
+        from reo_cli.reports.ledger import LedgerReport
+
+        streams, talk = self.open()
+        self.report = report = LedgerReport(action, self.output, streams, talk)
+        return self.settings(talk, offline=True), report
+
 
 class Prune(Shared):
     """The options of `ledger prune`."""
 
-    keep_days: int | None = option(
-        opt.MEMORY,
-        "--keep-days N",
-        "Days to keep. Default: the setting ledger_keep_days.",
-        read=parsing.whole,
+    keep_days: int | None = opt.memory(
+        "--keep-days N", "Days to keep. Default: the setting ledger_keep_days.", parsing.whole
     )
-    dry_run: bool = option(opt.MEMORY, "--dry-run", "Count what would be removed; remove nothing.")
+    dry_run: bool = opt.memory("--dry-run", "Count what would be removed; remove nothing.")
 
 
 class Merge(Shared):
     """The options of `ledger merge`."""
 
-    file: Path = argument("FILE", "Another ledger; it is only read.", read=parsing.path)
+    file: Path = argument("FILE", "Another ledger; it is only read.", parsing.path, required=True)
     account: str | None = opt.Sending.account
 
 
-@command(
-    *(ledger_app, "info", Shared),
-    "Show where the ledger is and what it holds, by endpoint and account.",
-)
+@command("info", Shared, "Show where the ledger is and what it holds, by endpoint and account.")
 def info(options: Shared) -> int:
     """Show what a ledger holds."""
+    from reo_cli.delivery.ledger.admin import LedgerResult, describe
 
-    def look(settings: "Settings") -> "LedgerResult":
-        from reo_cli.delivery.ledger.admin import LedgerResult, describe
-
-        return LedgerResult("info", describe(settings.ledger))
-
-    return _report("info", look, options)
+    settings, report = options.begin("info")
+    return report.finish(LedgerResult("info", describe(settings.ledger)))
 
 
-@command(ledger_app, "prune", Prune, "Forget what was delivered long ago; it would be sent again.")
+@command("prune", Prune, "Forget what was delivered long ago; it would be sent again.")
 def prune(options: Prune) -> int:
     """Forget old entries."""
+    import time
 
-    def forget(settings: "Settings") -> "LedgerResult":
-        import time
+    from reo_cli.delivery.ledger.admin import pruned
 
-        from reo_cli.delivery.ledger.admin import pruned
-
-        days = options.keep_days
-        kept = settings.ledger_keep_days if days is None else days
-        return pruned(settings.ledger, kept, time.time, dry_run=options.dry_run)
-
-    return _report("prune", forget, options)
+    settings, report = options.begin("prune")
+    days = settings.ledger_keep_days if options.keep_days is None else options.keep_days
+    return report.finish(pruned(settings.ledger, days, time.time, dry_run=options.dry_run))
 
 
-@command(
-    *(ledger_app, "merge", Merge),
-    "Take in what another ledger holds, such as that of another machine.",
-)
+@command("merge", Merge, "Take in what another ledger holds, such as that of another machine.")
 def merge(options: Merge) -> int:
     """Take in another ledger."""
+    import time
 
-    def take(settings: "Settings") -> "LedgerResult":
-        import time
+    from reo_cli.cli import orders
+    from reo_cli.delivery.ledger.admin import merged
 
-        from reo_cli.cli import orders
-        from reo_cli.delivery.ledger.admin import merged
-
-        key = orders.key_if_any(settings)
-        return merged(settings.ledger, options.file, time.time, key, settings.account)
-
-    return _report("merge", take, options)
+    settings, report = options.begin("merge")
+    key = orders.key_if_any(settings)
+    result = merged(settings.ledger, options.file, time.time, key, settings.account)
+    return report.finish(result)
 
 
-def _report(action: "Action", work: "Callable[[Settings], LedgerResult]", options: Shared) -> int:
-    """Resolve the settings, do the work, report its result or its error."""
-    from reo_cli.errors import ExitCode, ReoError
-    from reo_cli.reports import Streams, Talk
-    from reo_cli.reports.ledger import LedgerReport
-
-    streams = Streams.standard()
-    talk = Talk(streams.err, quiet=options.quiet)
-    report = LedgerReport(action, options.output, streams, talk)
-    try:
-        return report.finish(work(options.settings(talk, offline=True)))
-    except ReoError as error:
-        if error.exit_code is ExitCode.USAGE:
-            raise
-        return report.failed(error)
+ledger = Group(
+    name="ledger", help="Look after what has been delivered.", commands=[info, prune, merge]
+)

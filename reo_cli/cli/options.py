@@ -5,14 +5,13 @@ in `orders`, those of a setting by the settings themselves.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reo_cli.cli import completion, parsing
 from reo_cli.cli.command import Options, option
-from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.table import CHOICES
 from reo_cli.settings.table import READING as READING_KEYS
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from reo_cli.checks.rollup import Unit
     from reo_cli.readers.options import Extra
-    from reo_cli.reports import Output, Report, Streams, Talk
+    from reo_cli.reports import Output, Talk
     from reo_cli.settings import Settings, Sources
 
 READING, SENDING, MEMORY, WHERE, OUTPUT = (
@@ -38,11 +37,8 @@ reading, sending, memory, where, showing = (
 )
 """Declare an option of a section: `reading("--encoding NAME", "Encoding, e.g. cp1252.")`."""
 
-SETTINGS_FLAGS = (
-    *("endpoint", "account", "api_key_file", "ca_bundle", "ledger"),
-    *("timeout", "retries", "concurrency", "rate"),
-)
-"""Options that are settings too: the settings choose between them and other sources."""
+pairs = partial(reading, read=parsing.pairs, many=True, offers=completion.field_pairs)
+"""Declare an option of reading that is given as `FIELD=…`."""
 
 
 class Reading(Options):
@@ -58,39 +54,25 @@ class Reading(Options):
     encoding: str | None = reading(
         "--encoding NAME",
         "Encoding, e.g. cp1252. Default: UTF-8, or UTF-16 by its mark.",
-        read=parsing.encoding,
+        parsing.encoding,
     )
     delimiter: str | None = reading(
         "--delimiter CHAR",
         "Separator of CSV. Default: comma, semicolon, tab or | by the header.",
-        read=parsing.delimiter,
+        parsing.delimiter,
     )
     activity_type: str | None = reading(
         "--activity-type -a TEXT", "Short for --set activity_type=TEXT."
     )
     product_id: str | None = reading("--product-id -p TEXT", "Short for --set product_id=TEXT.")
     environment: str | None = reading("--environment -e TEXT", "Short for --set environment=TEXT.")
-    map: dict[str, str] | None = reading(
+    map: dict[str, str] = pairs(
         "--map FIELD=COLUMN",
-        "Read a field from this column, key or path (user.domain); date+time joins two. "
-        "Repeatable.",
-        read=parsing.pairs,
-        offers=completion.field_pairs,
-        many=True,
+        "Read a field from this column, key or path (user.domain); date+time joins two.",
     )
-    set: dict[str, str] | None = reading(
-        "--set FIELD=VALUE",
-        "Give all events this value. Repeatable.",
-        read=parsing.pairs,
-        offers=completion.field_pairs,
-        many=True,
-    )
-    default: dict[str, str] | None = reading(
-        "--default FIELD=VALUE",
-        "Give it to the events that have none. Repeatable.",
-        read=parsing.pairs,
-        offers=completion.field_pairs,
-        many=True,
+    set: dict[str, str] = pairs("--set FIELD=VALUE", "Give all events this value.")
+    default: dict[str, str] = pairs(
+        "--default FIELD=VALUE", "Give it to the events that have none."
     )
     extra: "Extra" = reading(
         "--extra WHAT",
@@ -98,47 +80,45 @@ class Reading(Options):
         default="error",
         choices=CHOICES["extra"],
     )
-    ignore: list[str] | None = reading(
-        "--ignore COLUMN", "Leave this column or key out. Repeatable.", many=True
-    )
-    only: "dict[str, frozenset[str]] | None" = reading(
+    ignore: Sequence[str] = reading("--ignore COLUMN", "Leave this column or key out.", many=True)
+    only: "dict[str, frozenset[str]]" = reading(
         "--only COLUMN=VALUE",
-        "Take the records that have this value; another of the column is another way. Repeatable.",
-        read=parsing.conditions,
+        "Take the records that have this value; another of the column is another way.",
+        parsing.conditions,
         many=True,
     )
-    skip: "dict[str, frozenset[str]] | None" = reading(
+    skip: "dict[str, frozenset[str]]" = reading(
         "--skip COLUMN=VALUE",
-        "Leave out the records that have this value; an empty one is none. Repeatable.",
-        read=parsing.conditions,
+        "Leave out the records that have this value; an empty one is none.",
+        parsing.conditions,
         many=True,
     )
-    null: list[str] | None = reading(
-        "--null TEXT", "What stands for no value in a cell, e.g. NULL. Repeatable.", many=True
+    null: Sequence[str] = reading(
+        "--null TEXT", "What stands for no value in a cell, e.g. NULL.", many=True
     )
     records: str | None = reading(
         "--records PATH",
         "Where the records are inside each JSON document, e.g. data.rows.",
-        read=parsing.given,
+        parsing.given,
     )
     columns: tuple[str, ...] | None = reading(
-        "--columns NAME,...", "The columns of a table without a header.", read=parsing.names
+        "--columns NAME,...", "The columns of a table without a header.", parsing.names
     )
     skip_lines: int | None = reading(
-        "--skip-lines N", "Lines before the header, e.g. titles.", read=parsing.whole
+        "--skip-lines N", "Lines before the header, e.g. titles.", parsing.whole
     )
     sheet: str | None = reading(
-        "--sheet NAME", "Sheet of a spreadsheet. Default: the first.", read=parsing.given
+        "--sheet NAME", "Sheet of a spreadsheet. Default: the first.", parsing.given
     )
     date_format: str | None = reading(
         "--date-format FORMAT",
         "day-first, month-first, s, ms, us, ns, or a pattern, e.g. %d.%m.%Y.",
-        read=parsing.date_format,
+        parsing.date_format,
     )
     sql: str | None = reading(
         "--sql QUERY",
         "Read the rows of a query over the files, which are the view `input` of DuckDB.",
-        read=parsing.given,
+        parsing.given,
     )
     roll_up: "Unit | None" = reading(
         "--roll-up UNIT",
@@ -146,7 +126,7 @@ class Reading(Options):
         choices=CHOICES["roll_up"],
     )
     timezone: "tzinfo | None" = reading(
-        "--timezone NAME", "Where days of --roll-up begin. Default: UTC.", read=parsing.timezone
+        "--timezone NAME", "Where days of --roll-up begin. Default: UTC.", parsing.timezone
     )
     until: Literal["now"] | None = reading(
         "--until WHEN",
@@ -156,7 +136,7 @@ class Reading(Options):
     thousands: str | None = reading(
         "--thousands CHAR",
         "What stands between groups of three digits in counts: , . ' or space.",
-        choices=(",", ".", "'", "space"),
+        choices=CHOICES["thousands"],
     )
     domain_of: str | None = reading(
         "--domain-of COLUMN",
@@ -165,60 +145,54 @@ class Reading(Options):
     save_profile: str | None = reading(
         "--save-profile NAME",
         "Keep the options that say how this input is read, once it is found valid.",
-        read=parsing.given,
+        parsing.given,
     )
-
-    def in_use(self, profile: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-        """Return what a profile has to hold to read as this command does, by place in it.
-
-        `profile` is what the profile of this command says.
-        """
-        found: dict[tuple[str, ...], Any] = {}
-        for name, kind in READING_KEYS.items():
-            own, typed = profile.get(name), self.typed.get(name)
-            if kind == "table":
-                found |= {(name, key): text for key, text in (getattr(self, name) or {}).items()}
-            elif kind == "text" and (typed or own):
-                found[name,] = typed or own
-            elif own or typed:
-                more = typed.split(",") if isinstance(typed, str) else typed or ()
-                found[name,] = [*(() if isinstance(typed, str) else own or ()), *more]
-        for name in ("activity_type", "product_id", "environment"):
-            if text := self.typed.get(name):
-                found["set", name] = text
-        return found
 
     def save(self, settings: "Settings", talk: "Talk") -> None:
         """Write the options in use as a profile, where that is asked for; raises ReoError."""
-        name, path = self.save_profile, settings.config_path
-        if name is None:
+        if self.save_profile is None:
             return
         from reo_cli.settings.edit import write
 
-        values = self.in_use(settings.reading)
-        write(path, name, {".".join(keys): value for keys, value in values.items()})
-        talk.note(f"`--profile {name}` reads so from now on: it is in `{path}`")
+        path = settings.config_path
+        write(path, self.save_profile, self._in_use())
+        talk.note(f"`--profile {self.save_profile}` reads so from now on: it is in `{path}`")
+
+    def _in_use(self) -> dict[str, Any]:
+        """Return what a profile has to hold to read as this command does, by place in it."""
+        found: dict[str, Any] = {}
+        for key, kind in READING_KEYS.items():
+            typed = self.typed.get(key)
+            if kind == "table":
+                found |= {f"{key}.{field}": text for field, text in getattr(self, key).items()}
+            elif typed:
+                parts = typed.split(",") if isinstance(typed, str) else list(typed)
+                found[key] = typed if kind == "text" else parts
+        for key in ("activity_type", "product_id", "environment"):
+            if text := self.typed.get(key):
+                found[f"set.{key}"] = text
+        return found
 
 
 class Where(Options):
     """Where settings are read from, beside flags and environment."""
 
     profile: str | None = where(
-        "--profile NAME",
-        "Profile in the config file.",
-        read=parsing.given,
+        *("--profile NAME", "Profile in the config file.", parsing.given),
         offers=completion.profiles,
     )
     env_file: Path | None = where(
-        "--env-file PATH", "Read this in place of ./.env; it is trusted.", read=parsing.path
+        "--env-file PATH", "Read this in place of ./.env; it is trusted.", parsing.path
     )
     no_env_file: bool = where("--no-env-file", "Do not read ./.env.")
 
     def sources(self, *, offline: bool = False) -> "Sources":
         """Return where settings come from; `offline`: nothing will be sent."""
-        from reo_cli.settings import Sources
+        from reo_cli.events import BY_NAME
+        from reo_cli.settings import SETTINGS, Sources
 
-        flags: dict[str, Any] = {name: getattr(self, name, None) for name in SETTINGS_FLAGS}
+        keys = [each.key for each in SETTINGS if each.key not in BY_NAME]
+        flags = {key: getattr(self, key, None) for key in keys}
         use_env_file = not self.no_env_file
         return Sources(
             flags, os.environ, Path(), self.env_file, use_env_file, self.profile, offline
@@ -251,19 +225,6 @@ class Display(Options):
     quiet: bool = showing("--quiet -q", "Print errors only.")
     verbose: bool = showing("--verbose -v", "A line for each attempt.")
 
-    def open(self) -> "tuple[Streams, Talk]":
-        """Return the two streams of the process and the talk on one of them."""
-        from reo_cli.reports import Streams, Talk
-
-        streams = Streams.standard()
-        return streams, Talk(streams.err, quiet=self.quiet, verbose=self.verbose)
-
-    def failed(self, report: "Report[Any]", error: ReoError) -> int:
-        """End a command before its work began; a wrong command line is no result (2)."""
-        if error.exit_code is ExitCode.USAGE:
-            raise error
-        return report.failed(error)
-
 
 class Plain(Options):
     """The form of what `config`, `ledger` and `sandbox` print."""
@@ -287,7 +248,7 @@ class Sending(Options):
     timeout: str | None = sending("--timeout SECONDS", "Seconds for one attempt, all of it.")
     retries: str | None = sending("--retries N", "Attempts after the first; 0 tries nothing twice.")
     max_time: float | None = sending(
-        "--max-time SECONDS", "Stop after so long, with exit code 75.", read=parsing.seconds
+        "--max-time SECONDS", "Stop after so long, with exit code 75.", parsing.seconds
     )
     dry_run: bool = sending("--dry-run", "Do everything but send and write; needs no key.")
     sandbox: bool = sending(
@@ -308,8 +269,5 @@ class Sending(Options):
 
 
 MAX_ISSUES: Any = showing(
-    "--max-issues N",
-    "Issues shown at most; all are counted.",
-    default="100",
-    read=parsing.whole,
+    "--max-issues N", "Issues shown at most; all are counted.", parsing.whole, default="100"
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reo_cli.cli import options as opt
+from reo_cli.cli.command import Options
 from reo_cli.cli.parsing import usage
 from reo_cli.events import Rules
 from reo_cli.readers.options import CommandLine
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
     from reo_cli.reports import Talk
     from reo_cli.settings import Settings
 
+SHORT = ("activity_type", "product_id", "environment")
+"""The fields that have options of their own, and that settings may give."""
+
 
 def fallback(settings: "Settings") -> dict[str, str]:
     """Return the event fields that settings give to events that have none."""
-    given = {
-        "product_id": settings.product_id,
-        "activity_type": settings.activity_type,
-        "environment": settings.environment,
-    }
-    return {name: text for name, text in given.items() if text}
+    return {name: getattr(settings, name) for name in SHORT if getattr(settings, name)}
 
 
 def reading(
@@ -44,49 +43,38 @@ def reading(
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
 
-    if list(inputs).count(STDIN) > 1:
+    if inputs.count(STDIN) > 1:
         raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
-    short = {
-        "activity_type": options.activity_type,
-        "product_id": options.product_id,
-        "environment": options.environment,
-    }
-    always = dict(options.set or {})
-    always |= {name: text for name, text in short.items() if text and text.strip()}
-    absent = dict(options.default or {})
-    if options.roll_up:
-        absent.setdefault("count", "1")
-    mapped = dict(options.map or {})
-    require_one_field_each(mapped)
-    if options.domain_of is not None:
-        mapped["domain"] = options.domain_of
+    require_one_field_each(options.map)
+    domain = {"domain": options.domain_of} if options.domain_of is not None else {}
+    short = {name: getattr(options, name) or "" for name in SHORT}
     rules = Rules(
         now=int(time.time()),
-        always=always,
-        absent=absent,
+        always=options.set | {name: text for name, text in short.items() if text.strip()},
+        absent=({"count": "1"} if options.roll_up else {}) | options.default,
         fallback=fallback(settings),
         date_format=options.date_format,
         thousands=options.thousands,
-        domain_of=options.domain_of is not None,
-        columns=mapped,
+        domain_of=bool(domain),
+        columns=options.map | domain,
     )
     require_good(rules)
     return ReadOptions(
         format=options.format,
         delimiter=options.delimiter,
         encoding=options.encoding,
-        mapped=mapped,
+        mapped=rules.columns,
         extra=options.extra,
-        ignored=tuple(options.ignore or ()),
-        only=options.only or {},
-        skip=options.skip or {},
-        values={"domain": company_in} if rules.domain_of else {},
-        null=frozenset(options.null or ()),
+        ignored=tuple(options.ignore),
+        only=options.only,
+        skip=options.skip,
+        values={"domain": company_in} if domain else {},
+        null=frozenset(options.null),
         records=options.records or "",
         header=options.columns or (),
         skip_lines=options.skip_lines or 0,
         sheet=options.sheet,
-        given=frozenset({*always, *rules.absent, *rules.fallback}),
+        given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
         sql=options.sql,
         sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
         command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
@@ -96,12 +84,11 @@ def reading(
 
 def roll_up(options: opt.Reading, now: int) -> "Plan | None":
     """Return how events are summed up, None if they are not; raises ReoError 2."""
-    for name, value in (("--timezone", options.timezone), ("--until", options.until)):
-        if value and not options.roll_up:
-            raise usage(
-                name, str(value), "has no meaning without --roll-up", "such as --roll-up day"
-            )
     if not options.roll_up:
+        for name, value in (("--timezone", options.timezone), ("--until", options.until)):
+            if value:
+                why = "has no meaning without --roll-up"
+                raise usage(name, str(value), why, "such as --roll-up day")
         return None
     from datetime import UTC
 
@@ -115,32 +102,24 @@ def command_line() -> str:
     return " ".join(map(pasted, ["reo", *sys.argv[1:]]))
 
 
-_WHERE = (
-    *("--endpoint", "--api-key-file", "--ca-bundle", "--profile", "--env-file"),
-    *("--ledger", "--account", "--id-from", "--on-change"),
-)
-_WHERE_FLAGS = ("--no-env-file", "--no-ledger", "--sandbox")
-
-
-def where_words(words: Sequence[str]) -> str:
+def where_words(options: Options) -> str:
     """Return the options that say where events go and what is remembered, to be pasted."""
-    kept: list[str] = []
-    for at, word in enumerate(words):
-        if word in _WHERE:
-            kept += words[at : at + 2]
-        elif word in _WHERE_FLAGS or word.partition("=")[0] in _WHERE:
-            kept.append(word)
-    return " ".join(map(pasted, kept))
+    words: list[str] = []
+    for key, declared in options.declared.items():
+        typed = options.typed.get(key)
+        if typed and declared.section in (opt.WHERE, opt.MEMORY):
+            words += [declared.name] if typed is True else [declared.name, typed]
+    return " ".join(map(pasted, words))
 
 
 class Goal(NamedTuple):
     """Where events go and with which key; `target` None sends nothing.
 
-    `source` says where an endpoint that is not the API's comes from.
+    `endpoint_source` says where an endpoint that is not the API's comes from.
     """
 
     endpoint: str
-    source: str
+    endpoint_source: str
     key: str | None
     target: "Target | None"
 
@@ -149,18 +128,16 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     """Return where events go; a sandbox started for it ends with `stack`. Raises ReoError 78."""
     from reo_cli.client import prepare
 
-    if options.dry_run:
-        return Goal(
-            *(settings.require_endpoint(), settings.foreign_endpoint), key_if_any(settings), None
-        )
-    if options.sandbox:
+    if options.sandbox and not options.dry_run:
         from reo_cli.sandbox import Sandbox
 
         server = stack.enter_context(Sandbox())
         endpoint, source, key = server.url, "flag --sandbox", "sandbox-key"
     else:
-        endpoint, key = settings.require_endpoint(), settings.require_key()
-        source = settings.foreign_endpoint
+        endpoint, source = settings.require_endpoint(), settings.foreign_endpoint
+        if options.dry_run:
+            return Goal(endpoint, source, key_if_any(settings), None)
+        key = settings.require_key()
     target = prepare(endpoint, key, timeout=settings.timeout, ca_bundle=settings.ca_bundle)
     return Goal(endpoint, source, key, target)
 

@@ -7,7 +7,7 @@ Colour is for a terminal only, and not there either where NO_COLOR is set.
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -22,59 +22,60 @@ NAMES = 26
 FEW = 12
 """Options that need neither sections nor a short page."""
 
-UNBROKEN: Any = {"break_long_words": False, "break_on_hyphens": False}
-"""Nothing breaks inside a word, a path or a URL."""
-
-Rows = Sequence[tuple[str, str]]
+Rows = Iterable[tuple[str, str]]
 
 
 class Command(typer.core.TyperCommand):
     """A command with a page; `often` names the options of the short one."""
 
-    often: tuple[str, ...] = ()
+    def __init__(self, name: str, often: Sequence[str] = (), **given: Any) -> None:
+        super().__init__(name, **given)
+        self.often = often
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
         params: list[Any] = self.get_params(ctx)
+        options = {each.name: each for each in params if each.param_type_name == "option"}
         arguments = [each for each in params if each.param_type_name == "argument"]
-        options = [each for each in params if each.param_type_name == "option"]
-        usage = ["[OPTIONS]", *(str(each.metavar) for each in arguments)]
-        parts = [_usage(ctx, usage), _text(self.help, whole=not _is_short())]
-        named = [(str(each.metavar).strip("[]"), each.help or "") for each in arguments]
-        parts += [section("Arguments", named)] if named else []
-        shown = options
-        if self.often and _is_short():
-            by_name = {each.name: each for each in options}
-            shown = [by_name[name] for name in self.often]
-        if shown is options and len(options) > FEW:
-            for title, rows in _by_section(options):
-                parts.append(section(title, rows))
-        else:
-            parts.append(section("Options", [_row(each) for each in shown]))
-        if len(shown) < len(options):
-            more = f"{len(options) - len(shown)} more: `{ctx.command_path} --help`"
-            parts.append(f"  {more}")
-        return "\n\n".join([*parts, *_block(self.epilog)])
+        shown = [options[name] for name in self.often] if self.often and _is_short() else []
+        sections = {"Arguments": [(each.metavar.strip("[]"), each.help) for each in arguments]}
+        for each in shown or options.values():
+            title = "Options"
+            if len(options) > FEW and not shown:  # `--help` goes with the last
+                title = getattr(each, "rich_help_panel", "") or list(sections)[-1]
+            sections.setdefault(title, []).append(_row(each))
+        parts = [section(title, rows) for title, rows in sections.items() if rows]
+        if shown:
+            left = len(options) - len(shown)
+            parts.append(f"  {left} more: `{ctx.command_path} --help`")
+        usage = " ".join(["[OPTIONS]", *(each.metavar for each in arguments)])
+        return _page(ctx, usage, parts, self.epilog)
 
 
 class Group(typer.core.TyperGroup):
     """A group of commands, each with the whole of its first line of help."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse a command line; one without a subcommand is answered by the page (2)."""
+        if not args and not ctx.resilient_parsing:
+            sys.stderr.write(self.get_help(ctx) + "\n")
+            ctx.exit(ExitCode.USAGE)
+        return super().parse_args(ctx, args)
+
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
-        rows = []
-        for name in self.list_commands(ctx):
-            command: Any = self.get_command(ctx, name)
-            rows.append((name, (command.help or "").partition("\n")[0]))
-        options = [each for each in self.get_params(ctx) if each.param_type_name == "option"]
-        parts = [_usage(ctx, ["[OPTIONS]", "COMMAND", "[ARGS]..."]), _text(self.help, whole=True)]
-        parts += self.sections(rows)
-        parts.append(section("Options", [_row(each) for each in options]))
-        return "\n\n".join([*parts, *([] if _is_short() else _block(self.epilog))])
+        options = section("Options", [_row(each) for each in self.get_params(ctx)])
+        epilog = "" if _is_short() else self.epilog
+        return _page(ctx, "[OPTIONS] COMMAND [ARGS]...", [*self.sections(), options], epilog)
+
+    def sections(self) -> list[str]:
+        """Return the commands as they are grouped."""
+        found: list[Any] = list(self.commands.values())
+        return [section("Commands", [(each.name, each.help.split("\n")[0]) for each in found])]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the subcommand that is used; raises ReoError 2 with the nearest."""
-        name, known = args[0], self.list_commands(ctx)
+        name, known = args[0], list(self.commands)
         if name in known or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         near = nearest(name, known)
@@ -83,75 +84,50 @@ class Group(typer.core.TyperGroup):
         )
         raise ReoError(ExitCode.USAGE, "usage", f"no such command: `{name}`", hint)
 
-    def sections(self, rows: Rows) -> list[str]:
-        """Return the commands as they are grouped."""
-        return [section("Commands", rows)]
-
 
 def _is_short() -> bool:
     """Whether `-h` asks; both names are one option of Typer's, whatever the command."""
     return "-h" in sys.argv and "--help" not in sys.argv
 
 
-def _by_section(options: Iterable[Any]) -> Iterator[tuple[str, Rows]]:
-    """Give the options by the section that they were declared in; `--help` is in the last."""
-    sections: dict[str, list[tuple[str, str]]] = {}
-    for each in options:
-        title = getattr(each, "rich_help_panel", None) or list(sections)[-1]
-        sections.setdefault(title, []).append(_row(each))
-    yield from sections.items()
+def _page(ctx: Any, usage: str, parts: Sequence[str], epilog: str | None) -> str:
+    """Put a page together: usage, words (of a short page their first paragraph), parts, epilog."""
+    words = ctx.command.help.strip().split("\n\n")
+    if _is_short() and isinstance(ctx.command, Command):
+        words = words[:1]
+    texts = ["\n".join(f"  {line}" for line in _wrapped(each, WIDTH - 2)) for each in words]
+    lines = (epilog or "").strip().splitlines()
+    end = "\n".join(line if line.startswith(" ") else bold(line) for line in lines)
+    head = f"{bold('Usage:')} {ctx.command_path} {usage}"
+    return "\n\n".join(filter(None, [head, *texts, *parts, end]))
 
 
 def _row(option: Any) -> tuple[str, str]:
     names = ", ".join(sorted(option.opts, key=lambda name: name.startswith("--")))
-    value = "" if option.is_flag else f" {option.metavar}"
-    return f"{names}{value}", option.help or ""
-
-
-def _usage(ctx: Any, pieces: Sequence[str]) -> str:
-    return f"{bold('Usage:')} {ctx.command_path} {' '.join(pieces)}"
-
-
-def _text(text: str | None, *, whole: bool) -> str:
-    """Return the words below the usage, wrapped; without `whole` their first paragraph."""
-    paragraphs = (text or "").strip().split("\n\n")
-    lines = [
-        "\n".join(f"  {line}" for line in wrap(each, WIDTH - 2, **UNBROKEN))
-        for each in (paragraphs if whole else paragraphs[:1])
-    ]
-    return "\n\n".join(lines)
+    return f"{names} {'' if option.is_flag else option.metavar}".strip(), option.help or ""
 
 
 def section(title: str, rows: Rows) -> str:
     """Return one part of a page: names and what they are."""
     lines = [bold(f"{title}:")]
     for name, text in rows:
-        first, *rest = _wrapped(text) or [""]
-        if len(name) > NAMES - 2:
-            lines.append(f"  {coloured(name)}")
-            lines.append(f"  {' ' * NAMES}{first}")
-        else:
-            lines.append(f"  {coloured(name)}{' ' * (NAMES - len(name))}{first}".rstrip())
+        first, *rest = _wrapped(text, WIDTH - NAMES - 2) or [""]
+        gap = f"\n  {' ' * NAMES}" if len(name) > NAMES - 2 else " " * (NAMES - len(name))
+        lines.append(f"  {coloured(name)}{gap}{first}".rstrip())
         lines += [f"  {' ' * NAMES}{line}" for line in rest]
     return "\n".join(lines)
 
 
-def _wrapped(text: str) -> list[str]:
-    """Wrap words, but not inside `[env: REO_TIMEOUT]`."""
+def _wrapped(text: str, width: int) -> list[str]:
+    """Wrap words, but not inside a word, a path, a URL or `[env: REO_TIMEOUT]`."""
     joined = re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\0"), text)
-    return [line.replace("\0", " ") for line in wrap(joined, WIDTH - NAMES - 2, **UNBROKEN)]
-
-
-def _block(text: str | None) -> list[str]:
-    """Return lines as they are, their heads bold."""
-    lines = (text or "").strip().splitlines()
-    marked = [bold(each) if each and not each.startswith(" ") else each for each in lines]
-    return ["\n".join(marked)] if lines else []
+    lines = wrap(joined, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def bold(text: str) -> str:
     """Return a head of a page."""
-    return f"\x1b[1m{text}\x1b[0m" if _has_colour() else text
+    return f"\x1b[1m{text}\x1b[0m" if text and _has_colour() else text
 
 
 def coloured(text: str) -> str:

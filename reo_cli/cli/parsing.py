@@ -4,6 +4,7 @@ Each function takes the option's name and what was typed, and raises ReoError 2.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,29 +37,38 @@ def seconds(option: str, text: str) -> float:
     return float(text)
 
 
-def pairs(option: str, texts: list[str]) -> dict[str, str]:
-    """Read `FIELD=VALUE` texts, each of another field."""
-    found: dict[str, str] = {}
+def _halves(option: str, texts: Sequence[str], form: str) -> Iterator[tuple[str, str]]:
+    """Give what stands before and behind the `=` of each text."""
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals:
-            raise usage(option, text, "has no `=`", f"write {option} FIELD=VALUE")
-        name = field(option, name)
+        if not equals or not name.strip():
+            why = "has nothing before its `=`" if equals else "has no `=`"
+            raise usage(option, text, why, f"write {option} {form}")
+        yield name, value
+
+
+def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read `FIELD=VALUE` texts, each of another field."""
+    found: dict[str, str] = {}
+    for given, value in _halves(option, texts, "FIELD=VALUE"):
+        name = field(option, given)
         if name in found:
-            raise usage(option, text, f"gives `{name}` a second time")
+            raise usage(option, f"{given}={value}", f"gives `{name}` a second time")
         found[name] = value
     return found
 
 
-def conditions(option: str, texts: list[str]) -> dict[str, frozenset[str]]:
+def conditions(option: str, texts: Sequence[str]) -> dict[str, frozenset[str]]:
     """Read `COLUMN=VALUE` texts; the values of one column go together."""
     found: dict[str, frozenset[str]] = {}
-    for text in texts:
-        column, equals, value = text.partition("=")
-        if not equals or not column.strip():
-            raise usage(option, text, "is not COLUMN=VALUE", "an empty VALUE is an absent one")
+    for column, value in _halves(option, texts, "COLUMN=VALUE"):
         found[column] = found.get(column, frozenset()) | {value.strip()}
     return found
+
+
+def keys(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read `KEY=VALUE` texts."""
+    return dict(_halves(option, texts, "KEY=VALUE"))
 
 
 def names(option: str, text: str) -> tuple[str, ...]:
@@ -68,17 +78,6 @@ def names(option: str, text: str) -> tuple[str, ...]:
     found = tuple(each.strip() for each in next(csv.reader([text]), []))
     if not any(found):
         raise usage(option, text, "names no column", "such as domain,count,event_at")
-    return found
-
-
-def keys(option: str, texts: list[str]) -> dict[str, str]:
-    """Read `KEY=VALUE` texts."""
-    found: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise usage(option, text, "is not KEY=VALUE")
-        found[key] = value
     return found
 
 
@@ -101,10 +100,10 @@ def field(option: str, name: str) -> str:
     raise usage(option, name, "is an unknown field", hint)
 
 
-def given(option: str, text: str) -> str:
+def given(option: str, text: str, kind: str = "name") -> str:
     """Read a name, which cannot be blank."""
     if not text.strip():
-        raise usage(option, text, "is not a name", "a variable in the command is empty")
+        raise usage(option, text, f"is not a {kind}", "a variable in the command is empty")
     return text
 
 
@@ -112,9 +111,7 @@ def path(option: str, text: str) -> Path:
     """Read the path of a file; `~` is the user's home."""
     from reo_cli.settings.files import expanded
 
-    if not text.strip():
-        raise usage(option, text, "is not a path", "a variable in the command is empty")
-    return expanded(Path(), text)
+    return expanded(Path(), given(option, text, "path"))
 
 
 def rejects_path(option: str, text: str) -> Path:
@@ -142,6 +139,10 @@ def delimiter(option: str, text: str) -> str:
     return plain
 
 
+_NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+"""What Python calls encodings and no file is written in."""
+
+
 def encoding(option: str, name: str) -> str:
     """Read the name of an encoding that files are written in."""
     import codecs
@@ -164,15 +165,9 @@ def timezone(option: str, name: str) -> "tzinfo":
 
     try:
         return ZoneInfo(name.strip())
-    except (OSError, ValueError) as fault:  # a folder, a path
-        raise usage(option, name, "is not a time zone", "such as Europe/Berlin") from fault
-    except LookupError as fault:
+    except (OSError, ValueError, LookupError) as fault:  # the first two: a folder, a path
         hint = "such as Europe/Berlin; where the system has none: pip install tzdata"
         raise usage(option, name, "is not a time zone", hint) from fault
-
-
-_NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
-"""What Python calls encodings and no file is written in."""
 
 
 def date_format(option: str, text: str) -> str | None:

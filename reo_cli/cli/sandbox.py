@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import options as opt
 from reo_cli.cli import parsing
-from reo_cli.cli.command import command, new_app, option
+from reo_cli.cli.command import command, option
 
 if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
@@ -61,8 +61,6 @@ def _latency(option: str, text: str) -> float:
         raise parsing.usage(option, text, why, "such as 0.05 or 50ms")
     return seconds
 
-
-sandbox_app = new_app()
 
 HELP = """Start a local server that answers like the API.
 
@@ -117,14 +115,12 @@ class SandboxFlags(opt.Plain):
     quiet: bool = option(OPTIONS, "--quiet -q", "Print the endpoint and errors only.")
 
 
-@command(sandbox_app, "sandbox", SandboxFlags, HELP, EXAMPLES)
+@command("sandbox", SandboxFlags, HELP, EXAMPLES)
 def sandbox(options: SandboxFlags) -> None:
     """Serve until a signal ends it."""
-    from reo_cli.reports import Streams, Talk
     from reo_cli.sandbox import SandboxOptions
 
-    streams = Streams.standard()
-    talk = Talk(streams.err, quiet=options.quiet)
+    streams, talk = options.open()
     streams.mask.hide(options.api_key or "")
     asked = SandboxOptions(
         port=options.port,

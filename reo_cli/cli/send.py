@@ -1,12 +1,12 @@
 """`reo send`: flags and JSON in, `delivery.single.send`, its result to a report."""
 
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reo_cli.cli import completion, parsing
 from reo_cli.cli import options as opt
-from reo_cli.cli.command import Options, command, new_app, option
+from reo_cli.cli import parsing
+from reo_cli.cli.command import Options, command, option
+from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import BY_NAME, NAMES
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from reo_cli.records import Record
     from reo_cli.reports import Report, Talk
     from reo_cli.settings import Settings
-
-send_app = new_app()
 
 HELP = """Send one event, from flags and/or --json.
 
@@ -35,13 +33,14 @@ Examples:
 EVENT = "Event"
 
 
-def _field(usage: str, offers: Any = None) -> Any:
+def _field(usage: str) -> Any:
     """Declare the option of a field, as the table of fields describes it."""
     name = usage.split()[0].removeprefix("--").replace("-", "_")
     field = BY_NAME[name]
     default = "now" if name == "event_at" else field.default
     words = f"{field.help} [default: {default}]" if default else field.help
-    return option(EVENT, usage, words, offers=offers)
+    values = [(each, "") for each in field.values]
+    return option(EVENT, usage, words, offers=lambda _start: values)
 
 
 class Event(Options):
@@ -56,11 +55,10 @@ class Event(Options):
     event_id: str | None = _field("--event-id ID")
     event_at: str | None = _field("--event-at TIME")
     user_agent: str | None = _field("--user-agent TEXT")
-    mode: str | None = _field("--mode MODE", completion.values_of("mode"))
-    source: str | None = _field("--source SOURCE", completion.values_of("source"))
-    meta: dict[str, str] | None = option(
-        *(EVENT, "--meta KEY=VALUE", "One key of meta; the value is text. Repeatable."),
-        read=parsing.keys,
+    mode: str | None = _field("--mode MODE")
+    source: str | None = _field("--source SOURCE")
+    meta: dict[str, str] = option(
+        *(EVENT, "--meta KEY=VALUE", "One key of meta; the value is text.", parsing.keys),
         many=True,
     )
     json: str | None = option(
@@ -71,7 +69,7 @@ class Event(Options):
     date_format: str | None = option(
         *(EVENT, "--date-format FORMAT"),
         "Of --event-at: day-first, month-first, or a pattern, e.g. %d.%m.%Y.",
-        read=parsing.date_format,
+        parsing.date_format,
     )
 
 
@@ -82,7 +80,7 @@ class Send(Event, opt.Sending, opt.Where, opt.Display):
 OFTEN = "activity_type count domain ip_addr product_id event_at event_id meta json sandbox output"
 
 
-@command(send_app, "send", Send, HELP, EXAMPLES, OFTEN)
+@command("send", Send, HELP, EXAMPLES, OFTEN)
 def send(options: Send) -> int:
     """Send one event as the options say; return the exit code."""
     from contextlib import ExitStack
@@ -90,22 +88,19 @@ def send(options: Send) -> int:
     from reo_cli.cli import orders
     from reo_cli.delivery import single
     from reo_cli.delivery.signals import Signals
-    from reo_cli.errors import ReoError
     from reo_cli.reports.send import SendReport
 
     _require_an_event(options)
     streams, talk = options.open()
-    report = SendReport(options.output, streams, talk)
+    options.report = report = SendReport(options.output, streams, talk)
     with ExitStack() as stack, Signals() as signals, report:
-        try:
-            settings = options.settings(talk, offline=options.dry_run or options.sandbox)
-            order = _order(options, settings, stack, report)
-            streams.mask.hide(order.target.key if order.target else "")
-        except ReoError as error:
-            return options.failed(report, error)
+        settings = options.settings(talk, offline=options.dry_run or options.sandbox)
+        order = _order(options, settings, stack, report)
+        key = order.target.key if order.target else ""
+        streams.mask.hide(key)
         result = single.send(order)
         signals.ignore()
-        result = orders.explained(result, order.target.key if order.target else "")
+        result = orders.explained(result, key)
         return report.finish(forgiven(result, talk) if options.allow_failure else result)
 
 
@@ -114,9 +109,7 @@ def _require_an_event(options: Send) -> None:
     import os
     from stat import S_ISFIFO, S_ISREG
 
-    from reo_cli.errors import ExitCode, ReoError
-
-    if any(name in options.typed for name in (*NAMES, "json")):
+    if options.typed.keys() & {*NAMES, "json"}:
         return
     try:
         mode = os.fstat(0).st_mode
@@ -133,7 +126,6 @@ def forgiven(result: "SendResult", talk: "Talk") -> "SendResult":
     from dataclasses import replace
 
     from reo_cli.delivery.summary import FORGIVEN
-    from reo_cli.errors import ExitCode
 
     if result.exit_code not in FORGIVEN:
         return result
@@ -152,7 +144,6 @@ def _order(
     from reo_cli.checks.checker import Checker
     from reo_cli.cli import STARTED, orders
     from reo_cli.delivery.single import FLAGS, SingleOrder
-    from reo_cli.errors import ReoError
     from reo_cli.events import Rules
 
     record = _record(options)
@@ -173,7 +164,7 @@ def _order(
         record=record,
         rules=rules,
         endpoint=goal.endpoint,
-        endpoint_source=goal.source,
+        endpoint_source=goal.endpoint_source,
         target=goal.target,
         retries=settings.retries,
         max_time=options.max_time,
@@ -190,38 +181,31 @@ def _record(options: Event) -> "Record":
     """Return the event as read: what `--json` gives, overridden by the flags."""
     from reo_cli.records import Record
 
-    given = {name: getattr(options, name) for name in NAMES if name != "meta"}
-    fields = {name: text for name, text in given.items() if text is not None}
-    meta: dict[str, Any] = dict(options.meta or {})
+    fields = {name: options.typed[name] for name in NAMES if name in options.typed}
+    fields.pop("meta", None)
     if options.json is None:
-        return Record("", 0, 1, fields, meta, "")
+        return Record("", 0, 1, fields, options.meta, "")
     record = _from_json(options.json)
     if record.fields is None:
         return record
     merged = {**record.fields, **fields}
     whole = merged.get("meta")
-    if meta and isinstance(whole, dict):  # a flag overrides a key of the object, too
-        merged["meta"] = {name: value for name, value in whole.items() if name not in meta}
-    return record._replace(fields=merged, meta={**record.meta, **meta})
-
-
-def _expanded(name: str) -> str:
-    """Return the name of a file with `~` opened: a shell leaves it where `@` stands before it."""
-    return str(Path(name).expanduser()) if name.startswith("~/") else name
+    if options.meta and isinstance(whole, dict):  # a flag overrides a key of the object, too
+        merged["meta"] = {name: whole[name] for name in whole if name not in options.meta}
+    return record._replace(fields=merged, meta={**record.meta, **options.meta})
 
 
 def _from_json(text: str) -> "Record":
     """Read the one event of `--json TEXT|@FILE|-`; raises ReoError 65 or 66."""
     from io import BytesIO
 
-    from reo_cli.errors import ExitCode, ReoError
     from reo_cli.readers import ReadOptions, read
     from reo_cli.readers.source import Source, open_source
     from reo_cli.records import Issue
     from reo_cli.text import pasted
 
     if text == "-" or text.startswith("@"):
-        source = open_source(_expanded(text.removeprefix("@")))
+        source = open_source(str(parsing.path("--json", text.removeprefix("@"))))
     elif text.endswith((".json", ".ndjson", ".jsonl")) and not text.lstrip().startswith("{"):
         hint = f"`--json {pasted(f'@{text}')}` reads it from a file, `--json -` from a pipe"
         raise ReoError(ExitCode.INVALID, "invalid", "--json: this is the name of a file", hint)
@@ -229,14 +213,13 @@ def _from_json(text: str) -> "Record":
         data = BytesIO(text.encode("utf-8", "surrogateescape"))
         source = Source("--json", "--json", data, streamed=False)
     reading = ReadOptions(format="json", given=frozenset(NAMES), command=None)
-    items = list(islice(read(source, reading), 2))
+    found = []
+    for item in islice(read(source, reading), 2):
+        if isinstance(item, Issue):
+            raise ReoError(ExitCode.INVALID, "invalid", f"--json: {item.message}", item.hint)
+        found.append(item)
     source.close()
-    if len(items) == 1 and not isinstance(items[0], Issue):
-        return items[0]
-    problem = next((item for item in items if isinstance(item, Issue)), None)
-    if problem is not None:
-        raise ReoError(ExitCode.INVALID, "invalid", f"--json: {problem.message}", problem.hint)
-    message = (
-        "--json holds two values where one event belongs" if items else "--json holds no event"
-    )
-    raise ReoError(ExitCode.INVALID, "not_one_event", message, "send-file sends many")
+    if len(found) == 1:
+        return found[0]
+    what = "holds two values where one event belongs" if found else "holds no event"
+    raise ReoError(ExitCode.INVALID, "not_one_event", f"--json {what}", "send-file sends many")

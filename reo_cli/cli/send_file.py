@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from reo_cli.cli import completion, parsing
 from reo_cli.cli import options as opt
-from reo_cli.cli.command import argument, command, new_app
+from reo_cli.cli.command import argument, command
 from reo_cli.settings.table import CHOICES
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from reo_cli.delivery.decide import OnChange, Shard
     from reo_cli.delivery.opening import Order
     from reo_cli.settings import Settings
-
-send_file_app = new_app()
 
 HELP = """Send the events of files or a pipe, each one once.
 
@@ -35,25 +33,25 @@ Examples:
 class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
     """The options of `send-file`."""
 
-    files: list[str] = argument("FILE...", "Files; - is stdin.", many=True)
+    files: tuple[str, ...] = argument("FILE...", "Files; - is stdin.", many=True, required=True)
     skip_invalid: bool = opt.sending(
         "--skip-invalid", "Send the valid records; the others go to the rejects file."
     )
     rejects: Path | None = opt.sending(
         "--rejects FILE",
         "Takes what was not delivered. Default: beside the input.",
-        read=parsing.rejects_path,
+        parsing.rejects_path,
     )
     max_rejects: int = opt.sending(
         "--max-rejects N",
         "Stop at N rejections before a first delivery; 0 goes on.",
+        parsing.whole,
         default="100",
-        read=parsing.whole,
     )
     id_from: tuple[str, ...] | None = opt.memory(
         "--id-from FIELD,...",
         "Fields that identify an event. Default: all of it, and its occurrence.",
-        read=parsing.fields,
+        parsing.fields,
         offers=completion.field_lists,
     )
     on_change: "OnChange" = opt.memory(
@@ -70,23 +68,18 @@ class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
     give_up_after: float = opt.sending(
         "--give-up-after SECONDS",
         "Stop after so long without a delivery.",
+        parsing.seconds,
         default="120",
-        read=parsing.seconds,
     )
-    limit: int | None = opt.sending("--limit N", "Send N new events at most.", read=parsing.whole)
+    limit: int | None = opt.sending("--limit N", "Send N new events at most.", parsing.whole)
     shard: "Shard | None" = opt.sending(
-        "--shard I/N", "Only this share of the events, e.g. 1/4.", read=parsing.shard
+        "--shard I/N", "Only this share of the events, e.g. 1/4.", parsing.shard
     )
     lock: str | None = opt.sending(
-        "--lock NAME",
-        "Hold a lock of this name too: for runs that read stdin.",
-        read=parsing.given,
+        "--lock NAME", "Hold a lock of this name too: for runs that read stdin.", parsing.given
     )
     wait: float = opt.sending(
-        "--wait SECONDS",
-        "Wait so long for another run's lock.",
-        default="0",
-        read=parsing.seconds,
+        "--wait SECONDS", "Wait so long for another run's lock.", parsing.seconds, default="0"
     )
     max_issues: int = opt.MAX_ISSUES
 
@@ -97,7 +90,7 @@ OFTEN = (
 )
 
 
-@command(send_file_app, "send-file", SendFile, HELP, EXAMPLES, OFTEN)
+@command("send-file", SendFile, HELP, EXAMPLES, OFTEN)
 def send_file(options: SendFile) -> int:
     """Send files as the options say; return the exit code."""
     from contextlib import ExitStack
@@ -110,16 +103,11 @@ def send_file(options: SendFile) -> int:
     from reo_cli.reports.send_file import SendFileReport
 
     streams, talk = options.open()
-    with (
-        ExitStack() as stack,
-        Signals() as signals,
-        SendFileReport(options.output, streams, talk, max_issues=options.max_issues) as report,
-    ):
-        try:
-            settings = options.settings(talk, offline=options.dry_run or options.sandbox)
-            order = order_of(options, settings, stack)
-        except ReoError as error:
-            return options.failed(report, error)
+    report = SendFileReport(options.output, streams, talk, max_issues=options.max_issues)
+    options.report = report
+    with ExitStack() as stack, Signals() as signals, report:
+        settings = options.settings(talk, offline=options.dry_run or options.sandbox)
+        order = order_of(options, settings, stack)
         orders.tell_of_terminal(options.files, talk)
         streams.mask.hide(order.key or "")
         log = IssueLog(options.max_issues, listen=report.issue)
@@ -136,8 +124,6 @@ def send_file(options: SendFile) -> int:
 
 def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Order":
     """Put together what the run is asked to do; raises ReoError 2, 65 or 78."""
-    import sys
-
     from reo_cli.cli import STARTED, orders
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.dispatch import Policy
@@ -163,10 +149,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
             limit=options.limit,
             max_rejects=options.max_rejects,
         ),
-        endpoint=goal.endpoint,
-        endpoint_source=goal.source,
-        target=goal.target,
-        key=goal.key,
+        **goal._asdict(),
         ledger=None if options.no_ledger or options.sandbox else settings.ledger,
         account=settings.account,
         key_rotated=options.key_rotated,
@@ -175,7 +158,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         state=orders.state_folder(),
         started=STARTED,
         command=orders.command_line(),
-        where=orders.where_words(sys.argv[1:]),
+        where=orders.where_words(options),
         rejects=options.rejects,
         keeps_rejects=not options.sandbox,
         lock_name=options.lock,

@@ -6,7 +6,6 @@ They live in `completions/` of the repository, and in the wheel inside the packa
 import os
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from reo_cli.errors import ExitCode, ReoError
@@ -22,9 +21,13 @@ def script(shell: str) -> str:
     return (folder / FILES[shell]).read_text(encoding="utf-8")
 
 
-def chosen(named: str | None, environ: Mapping[str, str]) -> str:
-    """Return the shell that was named, else the one that runs reo. Raises ReoError 2."""
-    shell = named or _running(os.getppid()) or Path(environ.get("SHELL", "")).name
+def chosen() -> str:
+    """Return the shell that is named, else the one that runs reo. Raises ReoError 2.
+
+    It is the word behind the option, which cannot say that its value may be left out.
+    """
+    named = next(iter(sys.argv[2:]), None)
+    shell = named or _running() or Path(os.environ.get("SHELL", "")).name
     if shell in FILES:
         return shell
     what = (
@@ -34,48 +37,37 @@ def chosen(named: str | None, environ: Mapping[str, str]) -> str:
     raise ReoError(ExitCode.USAGE, "unknown_shell", what, hint)
 
 
-def _running(process: int) -> str:
-    """Return the nearest shell among a process and those above it; empty where it cannot be told.
-
-    The kernel's /proc is asked, so this finds nothing on systems without it.
-    """
-    while process > 1:
-        try:
-            text = Path(f"/proc/{process}/stat").read_text(errors="replace")
-        except OSError:
-            return ""
-        name, _, rest = text.partition("(")[2].rpartition(")")
-        if (shell := name.lstrip("-")) in FILES:
-            return shell
-        process = int(rest.split()[1])
-    return ""
+def _running() -> str:
+    """Return the shell that started reo; empty where it was none, or the system has no /proc."""
+    try:
+        name = Path(f"/proc/{os.getppid()}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+    return name if name in FILES else ""
 
 
-def show(shell: str) -> None:
-    """Print the script of a shell."""
-    sys.stdout.write(script(shell))
-
-
-def install(shell: str, environ: Mapping[str, str]) -> list[Path]:
+def install(shell: str) -> list[Path]:
     """Put the script where the shell finds it; returns the files written. Raises ReoError 74."""
     home = Path.home()
-    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
-    path = data / "reo" / f"completion.{shell}"
     try:
         if shell == "fish":
-            folder = config / "fish/completions"
+            folder = _folder("XDG_CONFIG_HOME", home / ".config") / "fish/completions"
             return [_write(folder / f"{name}.fish", shell) for name in ("reo", "reo-cli")]
-        _write(path, shell)
+        data = _folder("XDG_DATA_HOME", home / ".local/share")
+        path = _write(data / "reo" / f"completion.{shell}", shell)
         load = f"source {shlex.quote(str(path))}"
         if shell == "bash":
             return [path, _append(home / ".bashrc", load)]
         ready = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
-        return [path, _append(Path(environ.get("ZDOTDIR") or home, ".zshrc"), f"{ready}; {load}")]
+        return [path, _append(_folder("ZDOTDIR", home) / ".zshrc", f"{ready}; {load}")]
     except OSError as error:
         message = f"cannot write `{error.filename}`: {(error.strerror or str(error)).lower()}"
         hint = f"`reo --show-completion {shell}` prints the script"
         raise ReoError(ExitCode.IO, "completion", message, hint) from None
+
+
+def _folder(variable: str, default: Path) -> Path:
+    return Path(os.environ.get(variable) or default)
 
 
 def _write(path: Path, shell: str) -> Path:

@@ -1,10 +1,8 @@
 """`reo validate`: options in, `validator.validate`, its result to a report."""
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.command import argument, command, new_app
+from reo_cli.cli.command import argument, command
 from reo_cli.errors import ExitCode, ReoError
-
-validate_app = new_app()
 
 HELP = """Check files: the same reading and checks as send-file, no network, no key.
 
@@ -23,7 +21,7 @@ Examples:
 class Validate(opt.Reading, opt.Where, opt.Display):
     """The options of `validate`."""
 
-    files: list[str] | None = argument("FILE...", "Files; - is stdin.", default=None, many=True)
+    files: tuple[str, ...] = argument("FILE...", "Files; - is stdin.", many=True)
     strict: bool = opt.reading("--strict", "Count warnings as errors.")
     max_issues: int = opt.MAX_ISSUES
     print_schema: bool = opt.showing(
@@ -35,7 +33,7 @@ class Validate(opt.Reading, opt.Where, opt.Display):
 OFTEN = "product_id activity_type map set default extra ignore date_format strict profile output"
 
 
-@command(validate_app, "validate", Validate, HELP, EXAMPLES, OFTEN)
+@command("validate", Validate, HELP, EXAMPLES, OFTEN)
 def validate(options: Validate) -> int:
     """Check files as the options say; return the exit code."""
     import time
@@ -55,13 +53,12 @@ def validate(options: Validate) -> int:
         raise ReoError(ExitCode.USAGE, "usage", "no file is named", hint)
     streams, talk = options.open()
     started = time.monotonic()
-    with ValidateReport(options.output, streams, talk, max_issues=options.max_issues) as report:
-        try:
-            settings = options.settings(talk, offline=True)
-            read_options, rules = reading(options, settings, options.files)
-            plan = roll_up(options, rules.now)
-        except ReoError as error:
-            return options.failed(report, error)
+    report = ValidateReport(options.output, streams, talk, max_issues=options.max_issues)
+    options.report = report
+    with report:
+        settings = options.settings(talk, offline=True)
+        read_options, rules = reading(options, settings, options.files)
+        plan = roll_up(options, rules.now)
         tell_of_terminal(options.files, talk)
 
         def progress(read: int, share: float | None) -> None:
@@ -75,11 +72,8 @@ def validate(options: Validate) -> int:
         if result.rolled_up and result.rolled_up.differing:
             ignored = result.rolled_up.ignoring(read_options.mapped)
             talk.hint(f"to leave that out, `{command_line()} {ignored}`")
-        try:
-            if result.exit_code is ExitCode.OK:
-                options.save(settings, talk)
-        except ReoError as error:
-            return options.failed(report, error)
+        if result.exit_code is ExitCode.OK:
+            options.save(settings, talk)
         return report.finish(result)
 
 

@@ -92,6 +92,7 @@ CHOICES = {
     "format": ("auto", "json", "ndjson", "csv", "tsv", "xlsx", "parquet", "accesslog"),
     "roll_up": ("hour", "day", "week", "month"),
     "until": ("now",),
+    "thousands": (",", ".", "'", "space"),
     "extra": ("error", "meta", "ignore"),
     "on_change": ("error", "skip", "send"),
 }
