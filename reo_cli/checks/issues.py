@@ -1,22 +1,56 @@
 """Counting issues without keeping them all: what is printed is bounded, what is counted never."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import islice
 
-from reo_cli.readers.options import ReadOptions
+from reo_cli.readers.options import ReadOptions, Words, proposed
 from reo_cli.records import Issue
 from reo_cli.text import pasted
 
-_ABOUT_VALUES = ("--date-format", "--thousands", "--domain-of")
-"""Options that say how the values of a column are read: what mends one must mend them all."""
+_MENDING = ("--date-format", "--thousands", "--domain-of", "--null", "--skip")
 
-_BLANK = "DATE_FORMAT"
+_UNITED = ("--set", "--null", "--skip")
+"""Options of which each value mends some records: all are proposed, others must mend all."""
+
+_MOST = 5
+"""Values proposed for each of these."""
 
 _COMMANDS = 3
 """Files that get a command of their own."""
 
-_UNITED = ("--null", "--skip")
-_MOST = 5
-"""Values proposed for `--null` and for `--skip`, each of which mends some records."""
+
+class Mends:
+    """What would mend the values of one input, of the options `names`, in this order."""
+
+    def __init__(self, *names: str) -> None:
+        self._values: dict[str, list[str] | None] = dict.fromkeys(names)
+
+    def note(self, issue: Issue) -> None:
+        """Keep what mends an error, or what stands for nothing, together with the others."""
+        if issue.severity != "error" and "--null" not in dict(issue.options):
+            return
+        for name in self._values.keys() & dict(issue.options):
+            values = [value for option, value in issue.options if option == name]
+            known = self._values[name]
+            if known is None:
+                self._values[name] = values
+            elif name not in _UNITED:
+                self._values[name] = [value for value in known if value in values]
+            elif values[0] not in known and len(known) < _MOST:
+                known += values
+
+    def words(self) -> Words:
+        """Return the options; where two date formats fit every date, a blank for one of them."""
+        words: list[str] = []
+        blanks: list[str] = []
+        for name, values in self._values.items():
+            if values and len(values) > 1 and name not in _UNITED:
+                blank = name.removeprefix("--").replace("-", "_").upper()
+                blanks.append(f"{blank} ({' or '.join(map(pasted, values))})")
+                values = [blank]
+            words += [word for value in values or () for word in (name, value)]
+        return words, blanks
 
 
 class IssueLog:
@@ -36,7 +70,7 @@ class IssueLog:
         self._strict = strict
         self._listen = listen
         self._kept: dict[str, list[tuple[int, Issue]]] = {"error": [], "warning": []}
-        self._mends: dict[str, dict[str, list[str]]] = {}
+        self._mends: dict[str, Mends] = defaultdict(lambda: Mends(*_MENDING))
         self.errors = 0
         self.warnings = 0
 
@@ -52,41 +86,27 @@ class IssueLog:
                 self.errors += 1
             else:
                 self.warnings += 1
-            if issue.severity == "error" or "--null" in dict(issue.options):
-                self._note_options(issue)
+            self._mends[issue.file].note(issue)
             self._listen(issue)
             kept = self._kept[issue.severity]
             if len(kept) < self._limit:
                 kept.append((self.errors + self.warnings, issue))
         return self.errors - before
 
-    def _note_options(self, issue: Issue) -> None:
-        """Keep the values of an option that mend every issue which it mends at all."""
-        mends = self._mends.setdefault(issue.file, {})
-        for name in {name for name, _ in issue.options}:
-            values = [value for option, value in issue.options if option == name]
-            known = mends.setdefault(name, values)
-            if name in _ABOUT_VALUES:
-                mends[name] = [value for value in known if value in values]
-            elif name in _UNITED and values[0] not in known and len(known) < _MOST:
-                known += values
-
     def commands(self, read: ReadOptions) -> list[str]:
-        """Return the command, or those for the first files, with all that tells how to read values.
-
-        Where two date formats fit every date, a blank is left for one of them.
-        """
-        found = {file: words for file, mends in self._mends.items() if (words := _words(mends))}
-        command = read.command
-        if command is None or not found:
+        """Return the command, or those for the first files, with what the values need."""
+        found = {file: mends.words() for file, mends in self._mends.items()}
+        found = {file: (words, blanks) for file, (words, blanks) in found.items() if words}
+        if read.command is None or not found:
             return []
-        first, *others = found.values()
-        if len(found) == len(command.inputs) and all(words == first for words in others):
-            both = command.plus(*first)
-            return [_proposed(self._mends, " ".join(map(pasted, both.words)))]
+        words, blanks = next(iter(found.values()))
+        if len(found) == len(read.command.inputs) and all(
+            each == (words, blanks) for each in found.values()
+        ):
+            return [proposed(read.command.plus(*words), blanks)]
         return [
-            _proposed({file: self._mends[file]}, command.extended(file, found[file]))
-            for file in list(found)[:_COMMANDS]
+            read.hint(file, *words, blanks=blanks)
+            for file, (words, blanks) in islice(found.items(), _COMMANDS)
         ]
 
     def kept(self) -> list[Issue]:
@@ -94,24 +114,3 @@ class IssueLog:
         errors, warnings = self._kept["error"], self._kept["warning"]
         chosen = [*errors, *warnings[: self._limit - len(errors)]]
         return [issue for _, issue in sorted(chosen, key=lambda numbered: numbered[0])]
-
-
-def _words(mends: Mapping[str, list[str]]) -> list[str]:
-    """Return the options to add: what mends all values, and every text that stands for nothing."""
-    words = []
-    for name in _ABOUT_VALUES:
-        values = mends.get(name, [])
-        words += [name, values[0] if len(values) == 1 else _BLANK] if values else []
-    return words + [
-        word for name in _UNITED for value in mends.get(name, ()) for word in (name, value)
-    ]
-
-
-def _proposed(mends: Mapping[str, Mapping[str, list[str]]], command: str) -> str:
-    """Return a command as a hint, and what is to be put in where a blank is left."""
-    formats = next(
-        (list(each["--date-format"]) for each in mends.values() if "--date-format" in each), []
-    )
-    if len(formats) < 2:
-        return f"try: {command}"
-    return f"put in your {_BLANK} ({' or '.join(map(pasted, formats))}) and try: {command}"

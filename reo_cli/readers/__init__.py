@@ -4,23 +4,17 @@ Whatever the bytes are, they become records or issues: nothing is raised but a `
 read that fails (74) or an empty pipe (66).
 """
 
+import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import BY_NAME
 from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
-from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
+from reo_cli.readers.text import Lines, Stream, Unreadable, unpacked
 from reo_cli.records import STDIN, Issue, Record
 from reo_cli.text import visible
-
-if TYPE_CHECKING:
-    from reo_cli.readers.accesslog import AccessLog
-    from reo_cli.readers.csvfile import CSVFile
-    from reo_cli.readers.excel import Spreadsheet
-    from reo_cli.readers.jsonfile import JSONFile
 
 __all__ = ["ReadOptions", "read"]
 
@@ -34,26 +28,23 @@ _SUFFIXES = {
     ".parquet": "parquet",
 }
 
+_ZIP = b"PK\x03\x04"
 _SHEETS = (b"[Content_Types]", b"_rels/", b"docProps/", b"xl/", b"mimetype")
 """What the first file in the archive that an .xlsx or .ods file is may be called."""
 
-_OTHERS = (
-    (b"SQLite format 3\0", ("is a SQLite database", "export it as CSV: sqlite3 -header -csv")),
-    (b"%PDF-", ("is a PDF", "export it as CSV")),
+_FOREIGN = (
+    (rb"SQLite format 3\0", "is a SQLite database", "export it as CSV: sqlite3 -header -csv"),
+    (rb"%PDF-", "is a PDF", "export it as CSV"),
+    (rb"BZh[1-9]1AY&SY", "is compressed with bzip2", "bzcat"),
+    (rb"\xfd7zXZ", "is compressed with xz", "xzcat"),
+    (rb"\x28\xb5\x2f\xfd", "is compressed with zstd", "zstdcat"),
 )
-"""How files begin that are neither CSV nor JSON, and what to do with them."""
+"""How files begin that are not read, what they are, and what to do or what unpacks them."""
 
-_COMPRESSED = (
-    *((b"BZh%d1AY&SY" % level, "bzip2", "bzcat") for level in range(1, 10)),
-    (b"\xfd7zXZ", "xz", "xzcat"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
-)
-"""How files begin that another program unpacks."""
+_MARKUP = ("<!doctype", "<?xml", "<html", "<head", "<body", "<!--")
 
 _LOOKED_AT = 50
 """Records that show what else an input needs whose encoding is another."""
-
-_MARKUP = ("<!doctype", "<?xml", "<html", "<head", "<body", "<!--")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
@@ -61,190 +52,171 @@ def read(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
 
     Raises ReoError: 66 for a pipe through which nothing came, 74 for a read that fails.
     """
-    ready = source.records(options)
-    if ready is not None:
-        yield from ready
-        return
-    input_ = _Input(source, options)
     any_read = False
     try:
-        for item in input_.items():
+        for item in source.records(options) or _of_bytes(source, options):
             any_read = True
             yield item
     except Unreadable as fault:
-        mends = options.command and fault.options[:1] == ("--encoding",)
-        if mends and not (any_read or options.encoding or source.streamed):
-            yield _looked_at(source, options, fault, input_)
-        else:
-            yield input_.issue(fault)
+        hint = fault.hint
+        if fault.options:
+            hint += options.hint(source.name, *fault.options)
+        place = (source.name, fault.line or 1, 0, "")
+        issue = Issue(*place, "error", fault.message, hint, "", fault.code)
+        names_encoding = options.command and fault.options[:1] == ("--encoding",)
+        if names_encoding and not (any_read or options.encoding or source.streamed):
+            issue = _with_what_else(source, options, fault, issue)
+        yield issue
 
 
-def _looked_at(source: Source, options: ReadOptions, fault: Unreadable, input_: "_Input") -> Issue:
-    """Return what is wrong with an input, with what else is when its text is mended: one command.
+def _with_what_else(source: Source, options: ReadOptions, fault: Unreadable, issue: Issue) -> Issue:
+    """Return what is wrong with the text of an input, with what else is: one command for all.
 
-    `fault` names the encoding that mends it.
+    `fault` names the encoding in which it can be read.
     """
     source.rewind()
     command = (options.command or CommandLine()).plus(*fault.options)
     mended = options._replace(encoding=fault.options[-1], command=command)
     items = list(islice(read(source, mended), _LOOKED_AT))
-    issue = input_.issue(fault)
     first = next((each for each in items if isinstance(each, Issue)), None)
     if items and items[0] is first and first.severity == "error":
         return first._replace(message=f"{first.message}; in line {issue.line} {issue.message}")
     fields = [each.fields or {} for each in items if isinstance(each, Record)]
-    columns = {"domain": options.mapped.get("domain", "domain")}
     samples = {name: [each.get(name) for each in fields] for name in BY_NAME}
-    needed, blanks = options.needs(samples, columns)
-    words = [*fault.options, *(word for pair in needed for word in pair)]
-    fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
-    return issue._replace(hint=fault.hint + options.hint(source.name, *words, before=fill_in))
+    words, blanks = options.needs(samples, {"domain": options.mapped.get("domain", "domain")})
+    return issue._replace(hint=fault.hint + mended.hint(source.name, *words, blanks=blanks))
 
 
-class _Input:
-    """One input on its way to records."""
+def _of_bytes(source: Source, options: ReadOptions) -> Iterator[Record | Issue]:
+    """Yield what is in an input that is read as bytes; raises Unreadable."""
+    kind = by_suffix(source.path) if options.format == "auto" else options.format
+    stream = Stream(source.read)
+    head = stream.peek(16)
+    if not head and source.streamed:
+        raise empty_pipe(source.name)
+    if not head and source.path.lower().endswith(".gz"):
+        message = "the compressed file is damaged: it is empty"
+        raise Unreadable("damaged-gzip", message, "copy or export it again")
+    if kind == "parquet" or (kind is None and head.startswith(b"PAR1\x15")):
+        return _of_parquet(source, stream, options)
+    if head.startswith(_ZIP):
+        head = stream.peek(100)
+    _refuse_foreign(source.name, head, options)
+    if head.startswith((_ZIP, b"\xd0\xcf\x11\xe0")):
+        if options.format not in ("auto", "xlsx"):
+            raise Unreadable("another-format", "is a spreadsheet", "", ("--format", "xlsx"))
+        from reo_cli.readers import excel
 
-    def __init__(self, source: Source, options: ReadOptions) -> None:
-        self._source = source
-        self._options = options
-        self._reader: AccessLog | CSVFile | JSONFile | Spreadsheet | None = None
-        self._line = 1
+        return excel.records(source.name, stream, options)
+    kind = None if kind == "xlsx" else kind  # many a program calls its CSV so
+    return _of_text(source, Lines(unpacked(stream), options.encoding), kind, options)
 
-    def issue(self, fault: Unreadable) -> Issue:
-        """Return what ends the input, at the line that was being read."""
-        line = self._reader.line if self._reader else self._line
-        hint = fault.hint
-        if fault.options:
-            hint += self._options.hint(self._source.name, *fault.options)
-        return Issue(
-            *(self._source.name, line, 0, "", "error", fault.message, hint, "", fault.code)
-        )
 
-    def items(self) -> Iterator[Record | Issue]:
-        """Yield what is in the input; raises Unreadable."""
-        source, options = self._source, self._options
-        kind = by_suffix(source.path) if options.format == "auto" else options.format
-        stream = Stream(source.read)
-        head = stream.peek(16)
-        if source.streamed and not head:
-            raise empty_pipe(source.name)
-        if source.path.lower().endswith(".gz") and not head:
-            message = "the compressed file is damaged: it is empty"
-            raise Unreadable("damaged-gzip", message, "copy or export it again")
-        if kind == "parquet" or (kind is None and head.startswith(b"PAR1\x15")):
-            yield from self._rows(stream)
-            return
-        self._refuse_others(head)
-        if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-            if options.format not in ("auto", "xlsx"):
-                raise Unreadable("another-format", "is a spreadsheet", "", ("--format", "xlsx"))
-            from reo_cli.readers.excel import Spreadsheet
-
-            self._reader = Spreadsheet(source.name, stream, options)
-            yield from self._reader.records()
-            return
-        kind = None if kind == "xlsx" else kind  # many a program calls its CSV so
-        lines = Lines(unpacked(stream), options.encoding)
+def _of_text(
+    source: Source, lines: Lines, kind: str | None, options: ReadOptions
+) -> Iterator[Record | Issue]:
+    """Yield what is in a text; `kind` is the format that is known, if any."""
+    try:
         for _ in range(options.skip_lines):
-            lines.read(RECORD_LIMIT)
-            self._line += 1
-        first = self._first(lines)
+            lines.read()
+        first = _first(lines)
         if not first and kind in ("json", "ndjson"):
-            yield self._nothing(kind)
+            yield _no_json(source.name, kind)
             return
         lines.give_back([first] if first else [])
-        self._refuse_text(first, kind)
+        _refuse_text(first, kind, options)
         kind = kind or by_content(first)
-        self._reader = self._reader_of(kind, lines)
-        yield from self._reader.records()
+        yield from _reader(source, lines, kind, options)
+    except Unreadable as fault:
+        fault.line = fault.line or lines.line
+        raise
 
-    def _first(self, lines: Lines) -> str:
-        """Return the first line that is not blank, or its start."""
-        while line := lines.read(RECORD_LIMIT + 1):
-            if line.strip(" \t\r\n\ufeff\x1e"):
-                return line
-            self._line += line[-1] in "\r\n"
-        return ""
 
-    def _nothing(self, kind: str) -> Issue:
-        """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
-        place = (self._source.name, 1, 0, "")
-        if kind == "ndjson":
-            hint = "there is nothing to send"
-            return Issue(*place, "warning", "the file is empty", hint, "", "empty")
-        hint = "no events are written as []; was it cut off?"
-        return Issue(*place, "error", "the file is empty, which is not JSON", hint, "", "empty")
-
-    def _rows(self, stream: Stream) -> Iterator[Record | Issue]:
-        """Yield the rows of a Parquet file; line n is row n."""
+def _reader(
+    source: Source, lines: Lines, kind: str, options: ReadOptions
+) -> Iterator[Record | Issue]:
+    if kind in ("json", "ndjson"):
         from reo_cli.readers.jsonfile import JSONFile
-        from reo_cli.readers.sql import parquet_rows
 
-        source = self._source
-        path = None if source.streamed else source.path
-        try:
-            file = parquet_rows(source.name, path, stream, self._options.sql_memory)
-        except ReoError as fault:
-            if fault.reason in ("needs-extra", "unreadable"):
-                raise Unreadable(fault.reason, fault.message, fault.hint) from fault
-            raise
-        with file as rows:
-            lines = Lines(Stream(rows.read))
-            place = (source.name, lines, self._options, 1)
-            self._reader = JSONFile(*place, by_line=True, looks_ahead=True)
-            yield from self._reader.records()
+        by_line, looks_ahead = kind == "ndjson", not source.streamed
+        return JSONFile(
+            source.name, lines, options, by_line=by_line, looks_ahead=looks_ahead
+        ).records()
+    if kind == "accesslog":
+        from reo_cli.readers import accesslog
 
-    def _reader_of(self, kind: str, lines: Lines) -> "AccessLog | CSVFile | JSONFile":
-        place = (self._source.name, lines)
-        if kind in ("json", "ndjson"):
-            from reo_cli.readers.jsonfile import JSONFile
+        return accesslog.records(source.name, lines, options)
+    from reo_cli.readers.csvfile import CSVFile
 
-            return JSONFile(
-                *(*place, self._options, self._line),
-                by_line=kind == "ndjson",
-                looks_ahead=not self._source.streamed,
-            )
-        if kind == "accesslog":
-            from reo_cli.readers.accesslog import AccessLog
+    delimiter = options.delimiter or ("\t" if kind == "tsv" else None)
+    return CSVFile(source.name, lines, delimiter, options).records()
 
-            return AccessLog(*place, self._options, self._line)
-        from reo_cli.readers.csvfile import CSVFile
 
-        delimiter = self._options.delimiter or ("\t" if kind == "tsv" else None)
-        return CSVFile(*place, delimiter, self._options, self._line)
+def _of_parquet(source: Source, stream: Stream, options: ReadOptions) -> Iterator[Record | Issue]:
+    """Yield the rows of a Parquet file; line n is row n."""
+    from reo_cli.readers.jsonfile import JSONFile
+    from reo_cli.readers.sql import parquet_rows
 
-    def _refuse_others(self, start: bytes) -> None:
-        """Raise what an input is that is neither CSV nor JSON, and what to do with it."""
-        for mark, name, program in _COMPRESSED:
-            if start.startswith(mark):
-                command = self._options.command or CommandLine()
-                hint = f"try: {command.piped(self._source.name, program)}"
-                raise Unreadable("another-format", f"is compressed with {name}", hint)
-        if start.startswith(b"PK\x03\x04") and not start.startswith(_SHEETS, 30):
-            inner = start[30 : 30 + int.from_bytes(start[26:28], "little")]
-            command = self._options.command or CommandLine()
-            hint = f"try: {command.piped(self._source.name, 'unzip -p')}"
-            name = visible(inner.decode("utf-8", "replace"), 60)
-            raise Unreadable("another-format", f"is a zip file that holds `{name}`", hint)
-        for mark, what in _OTHERS:
-            if start.startswith(mark):
-                raise Unreadable("another-format", *what)
+    path = None if source.streamed else source.path
+    try:
+        file = parquet_rows(source.name, path, stream, options.sql_memory)
+    except ReoError as fault:
+        if fault.reason in ("needs-extra", "unreadable"):
+            raise Unreadable(fault.reason, fault.message, fault.hint) from fault
+        raise
+    with file as rows:
+        lines = Lines(Stream(rows.read))
+        yield from JSONFile(source.name, lines, options, by_line=True, looks_ahead=True).records()
 
-    def _refuse_text(self, first: str, kind: str | None) -> None:
-        """Raise what a text is by its start that is not what it should be, and what to do."""
-        options = self._options
-        if options.encoding is None and (wide := _unmarked_utf16(first)):
+
+def _first(lines: Lines) -> str:
+    """Return the first line that is not blank, or its start."""
+    while line := lines.read():
+        if line.strip(" \t\r\n\ufeff\x1e"):
+            break
+    return line
+
+
+def _no_json(name: str, kind: str) -> Issue:
+    """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
+    place = (name, 1, 0, "")
+    if kind == "ndjson":
+        hint = "there is nothing to send"
+        return Issue(*place, "warning", "the file is empty", hint, "", "empty")
+    hint = "no events are written as []; was it cut off?"
+    return Issue(*place, "error", "the file is empty, which is not JSON", hint, "", "empty")
+
+
+def _refuse_foreign(name: str, head: bytes, options: ReadOptions) -> None:
+    """Raise what an input is that is neither text nor a spreadsheet, and what to do with it."""
+    command = options.command or CommandLine()
+    for start, what, to_do in _FOREIGN:
+        if re.match(start, head):
+            hint = f"try: {command.piped(name, to_do)}" if to_do.endswith("cat") else to_do
+            raise Unreadable("another-format", what, hint)
+    if head.startswith(_ZIP) and not head.startswith(_SHEETS, 30):
+        inner = head[30 : 30 + int.from_bytes(head[26:28], "little")].decode("utf-8", "replace")
+        hint = f"try: {command.piped(name, 'unzip -p')}"
+        what = f"is a zip file that holds `{visible(inner, 60)}`"
+        raise Unreadable("another-format", what, hint)
+
+
+def _refuse_text(first: str, kind: str | None, options: ReadOptions) -> None:
+    """Raise what a text is by its start that is not what it should be, and what to do."""
+    for at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if options.encoding is None and set(first[at:40:2]) == {"\0"}:
             message = "every second byte is NUL: this seems to be UTF-16 without its mark"
-            raise Unreadable("not-in-encoding", message, "", ("--encoding", wide))
-        if first.lstrip().lower().startswith(_MARKUP):
-            message = "the file holds a web page or XML, not events"
-            raise Unreadable("another-format", message, "did the download fail?")
-        if kind in ("json", "ndjson") and first.lstrip()[:1] not in ("{", "[", '"'):
-            from reo_cli.readers.grammar import is_header
+            raise Unreadable("not-in-encoding", message, "", ("--encoding", encoding))
+    start = first.lstrip()
+    if start.lower().startswith(_MARKUP):
+        message = "the file holds a web page or XML, not events"
+        raise Unreadable("another-format", message, "did the download fail?")
+    if kind in ("json", "ndjson") and start[:1] not in ("{", "[", '"'):
+        from reo_cli.readers.csvfile import is_header
 
-            if is_header(first, options):
-                message = "the file holds CSV, not JSON"
-                raise Unreadable("another-format", message, "", ("--format", "csv"))
+        if is_header(first, options):
+            message = "the file holds CSV, not JSON"
+            raise Unreadable("another-format", message, "", ("--format", "csv"))
 
 
 def empty_pipe(name: str) -> ReoError:
@@ -266,12 +238,3 @@ def by_content(first: str) -> str:
     from reo_cli.readers.accesslog import cells_of
 
     return "accesslog" if cells_of(first) else "csv"
-
-
-def _unmarked_utf16(text: str) -> str | None:
-    """Return the encoding of UTF-16 without a mark, seen by the NULs in its ASCII characters."""
-    even, odd = text[:200:2], text[1:200:2]
-    for encoding, letters, nuls in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
-        if nuls.count("\0") > len(nuls) * 0.8 and letters.count("\0") < len(letters) * 0.2:
-            return encoding
-    return None

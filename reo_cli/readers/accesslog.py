@@ -7,9 +7,10 @@ as the `X-Forwarded-For` that nginx's own example adds, is read as far as it is 
 import re
 from collections.abc import Iterator
 
+from reo_cli.readers.columns import Problem
 from reo_cli.readers.options import ReadOptions
-from reo_cli.readers.table import Problem, Table
-from reo_cli.readers.text import RECORD_LIMIT, Lines
+from reo_cli.readers.table import Rows, Table
+from reo_cli.readers.text import Lines
 from reo_cli.records import Issue, Record
 
 COLUMNS = (
@@ -34,37 +35,31 @@ _NO_LINE = Problem(
 )
 
 
-class AccessLog:
-    """Reads one access log; `records` is the only thing to call, once."""
+def records(file: str, lines: Lines, options: ReadOptions) -> Iterator[Record | Issue]:
+    """Yield a Record for each line, or Issues about what the columns stand for.
 
-    def __init__(self, file: str, lines: Lines, options: ReadOptions, line: int) -> None:
-        self._file = file
-        self._lines = lines
-        self._options = options
-        self.line = line
+    Columns that are no field are there for `--only`, `--skip` and `--map`: they are left out
+    unless `--extra meta` keeps them.
+    """
+    if options.extra == "error":
+        options = options._replace(extra="ignore")
+    for item in Table(file, COLUMNS, lines.line, options).records(_rows(lines)):
+        if isinstance(item, Issue):  # a line is a request: to sum them up is what the count is for
+            item = item._replace(hint=item.hint.replace("--default count=1", "--roll-up day"))
+        yield item
 
-    def records(self) -> Iterator[Record | Issue]:
-        """Yield a Record for each line, or Issues about what the columns stand for.
 
-        Columns that are no field are there for `--only`, `--skip` and `--map`: they are left out
-        unless `--extra meta` keeps them.
-        """
-        options = self._options
-        if options.extra == "error":
-            options = options._replace(extra="ignore")
-        table = Table(self._file, COLUMNS, self.line, options)
-        issues = table.header_issues()
-        for issue in issues:  # a line is a request: to sum them up is what the count is for
-            yield issue._replace(hint=issue.hint.replace("--default count=1", "--roll-up day"))
-        if any(issue.severity == "error" for issue in issues):
+def _rows(lines: Lines) -> Rows:
+    while True:
+        line = lines.line
+        text = lines.read()
+        if not text:
             return
-        while text := self._lines.read(RECORD_LIMIT):
-            if text.strip():
-                cells = cells_of(text)
-                yield table.record(self.line, cells or [], text, None if cells else _NO_LINE)
-            while text and text[-1] not in "\r\n":  # the rest of a line that is too long
-                text = self._lines.read(RECORD_LIMIT)
-            self.line += 1
+        if text.strip():
+            cells = cells_of(text)
+            yield line, cells or [], text, None if cells else _NO_LINE
+        while text and text[-1] not in "\r\n":  # the rest of a line that is too long
+            text = lines.read()
 
 
 def cells_of(line: str) -> list[str] | None:

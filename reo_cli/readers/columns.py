@@ -1,18 +1,64 @@
 """Names → fields: what each column or key of an input stands for, decided once a header or key set.
 
 Names match ignoring case, spaces, `_` and `-` in a header, exactly in JSON. Anything else is an
-issue, never guessed; `advice` says how to mend it.
+issue, never guessed; `advice` says how to mend it. `Maker` makes the records.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reo_cli.events import BY_FOLDED, BY_NAME, FIELDS, folded, is_field
+from reo_cli.events import BY_FOLDED, FIELDS, folded, is_field
 from reo_cli.readers.options import ReadOptions
+from reo_cli.records import Issue, Record, Severity
+
+Fields = Mapping[str, Any]
+
+NO_META: Fields = {}
 
 
-class Plan(NamedTuple):
-    """What each column or key stands for.
+class Problem(NamedTuple):
+    """What keeps something from being a record, or names from standing for fields."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Maker:
+    """Numbers what is in one input and makes records of it."""
+
+    def __init__(self, file: str, options: ReadOptions) -> None:
+        self._file = file
+        self._options = options
+        self._number = 0
+        self._is_filtered = bool(options.only or options.skip)
+
+    def record(self, line: int, text: str, fields: Fields | None, meta: Fields = NO_META) -> Record:
+        """Return the next record; without `fields` it is left out, if nothing is wrong with it."""
+        self._number += 1
+        return Record(self._file, line, self._number, fields, meta, text)
+
+    def faulty(self, line: int, text: str, problem: Problem) -> Record:
+        """Return the next record, which cannot be read."""
+        return with_fault(self.record(line, text, None), problem)
+
+    def issue(self, line: int, severity: Severity, problem: Problem) -> Issue:
+        """Return an issue that is about no single record."""
+        code, message, hint = problem
+        return Issue(self._file, line, 0, "", severity, message, hint, "", code)
+
+
+def with_fault(record: Record, problem: Problem, *, again: bool = False) -> Record:
+    """Return a record with what is wrong with it; `again` says that another had it told."""
+    place = (record.file, record.line, record.number, "")
+    code, message, hint = problem
+    issue = Issue(*place, "error", message, hint, record.excerpt, code, again)
+    return record._replace(faults=(issue,))
+
+
+class Columns:
+    """What the names of a table (`header`), or the keys of an object, stand for.
 
     `targets` has one entry a name: a field, `meta.KEY`, or None when it is left out. `joined` are
     the fields that `--map` makes of several names, or of a path into one. `unknown` are the names
@@ -21,13 +67,41 @@ class Plan(NamedTuple):
     `--ignore` names in vain.
     """
 
-    targets: tuple[str | None, ...]
-    joined: Mapping[str, tuple[str, ...]]
-    unknown: tuple[str, ...] = ()
-    left_over: tuple[str, ...] = ()
-    unmapped: tuple[str, ...] = ()
-    twice: tuple[tuple[str, str, str], ...] = ()
-    idle: tuple[str, ...] = ()
+    said: Problem | None = None
+    """What was said of what is wrong with them."""
+
+    def __init__(self, names: Sequence[str], options: ReadOptions, *, header: bool) -> None:
+        self.names = names
+        self._header = header
+        self._options = options
+        self.joined: dict[str, list[str]] = {}
+        direct = self._mapped(options.mapped)
+        found = {*direct.values(), *self.joined}
+        self.unmapped = [field for field in options.mapped if header and field not in found]
+        # Keys vary from record to record: what `--map` names may be absent in this one.
+        self._elsewhere = found if header else set(options.mapped)
+        parts = [part for several in self.joined.values() for part in several]
+        self._consumed = {head for part in parts for head in heads(part, names)}
+        self._ignored = {self._fold(name) for name in options.ignored}
+        there = {self._fold(name) for name in names}
+        self.idle = [each for each in options.ignored if header and self._fold(each) not in there]
+        unknown: dict[str, None] = {}
+        left_over: dict[str, None] = {}
+        self.targets = [
+            direct.get(name) or self._target(name, unknown, left_over) for name in names
+        ]
+        self.unknown, self.left_over = list(unknown), list(left_over)
+        self.twice = self._repeated()
+        keys = [target[5:] if target and target[:5] == "meta." else "" for target in self.targets]
+        self._meta = [(at, key) for at, key in enumerate(keys) if key]
+        self._fields = [
+            "" if key or target is None else target
+            for key, target in zip(keys, self.targets, strict=True)
+        ]
+        self._nothing: Container[Any] = (
+            frozenset({"", "\\N", *options.null}) if header else tuple(options.null)
+        )
+        self.is_plain = not (header or options.null or self._meta) and self._fields == list(names)
 
     @property
     def fields(self) -> set[str]:
@@ -38,6 +112,102 @@ class Plan(NamedTuple):
     def is_good(self) -> bool:
         """Whether each name stands for something, and each field for one thing."""
         return not (self.unknown or self.left_over or self.unmapped or self.twice)
+
+    def _mapped(self, mapped: Mapping[str, str]) -> dict[str, str]:
+        """Return the field of each name that `--map` mentions; note what is joined or a path."""
+        direct: dict[str, str] = {}
+        for field, column in mapped.items():
+            if (name := self.find(column)) is not None:
+                direct[name] = field
+                continue
+            parts = [self.find(part) or part for part in column.split("+")]
+            if self._header:
+                is_there = all(part in self.names for part in parts)
+            else:
+                is_there = any(heads(part, self.names) for part in parts)
+            if is_there:
+                self.joined[field] = parts
+        return direct
+
+    def find(self, column: str) -> str | None:
+        """Return the one of the names that an option means by `column`."""
+        if column in self.names:
+            return column
+        near = [name for name in self.names if self._fold(name) == self._fold(column)]
+        return near[0] if len(near) == 1 else None
+
+    def _fold(self, name: str) -> str:
+        return folded(name) if self._header else name
+
+    def _target(
+        self, name: str, unknown: dict[str, None], left_over: dict[str, None]
+    ) -> str | None:
+        """Return what a name stands for that no `--map` mentions by itself; note an odd one."""
+        extra = self._options.extra
+        if self._fold(name) in self._ignored or (self._header and not name.strip()):
+            return None
+        own = header_target(name) if self._header else exact_target(name)
+        if own is not None and own not in self._elsewhere:
+            return own
+        if extra == "meta" and not (self._header and name in self._consumed):
+            return f"meta.{name.strip() if self._header else name}"
+        if extra == "error" and name not in self._consumed:
+            (unknown if own is None else left_over)[name] = None
+        return None
+
+    def _repeated(self) -> list[tuple[str, str, str]]:
+        """Return the fields that several names stand for, each with two of them."""
+        first = {field: "+".join(parts) for field, parts in self.joined.items()}
+        found = []
+        for name, target in zip(self.names, self.targets, strict=True):
+            if target in first:
+                found.append((target, first[target], name))
+            elif target is not None:
+                first[target] = name
+        return found
+
+    def split(self, values: Sequence[Any]) -> tuple[dict[str, Any], Fields]:
+        """Return the fields, and the single keys of `meta`, of one value a name."""
+        nothing = self._nothing
+        fields = {
+            name: each
+            for name, each in zip(self._fields, values, strict=False)
+            if each not in nothing
+        }
+        fields.pop("", None)
+        if self.joined:
+            by_name = dict(zip(self.names, values, strict=False))
+            for field, parts in self.joined.items():
+                found = [reach(by_name, part) for part in parts]
+                found = [each for each in found if each is not None and each not in nothing]
+                if found:
+                    fields[field] = found[0] if len(parts) == 1 else " ".join(map(as_text, found))
+        if not self._meta:
+            return fields, NO_META
+        kept = [(key, values[at]) for at, key in self._meta if at < len(values)]
+        return fields, {key: each for key, each in kept if each not in nothing}
+
+    def value(self, column: str, values: Sequence[Any]) -> Any:
+        """Return what a column, a path or a field holds, by one value a name; None for nothing."""
+        by_name = dict(zip(self.names, values, strict=False))
+        found = reach(by_name, self.find(column) or column)
+        if found is None:
+            fields, meta = self.split(values)
+            found = fields.get(column, meta.get(column.removeprefix("meta.")))
+        return None if found in self._nothing else found
+
+    def leaves_out(self, values: Sequence[Any], *, whole: bool = True) -> bool:
+        """Tell whether `--only` or `--skip` leaves a record out; a torn row for what it holds."""
+        options = self._options
+        for asked, wanted in ((options.only, True), (options.skip, False)):
+            for column, allowed in asked.items():
+                text = as_text(self.value(column, values))
+                if not whole and (wanted or not text):
+                    continue
+                read: Callable[[str], str | None] = options.values.get(column, str)
+                if ((read(text) or "") in allowed) is not wanted:
+                    return True
+        return False
 
 
 def exact_target(name: str) -> str | None:
@@ -54,148 +224,29 @@ def header_target(name: str) -> str | None:
     return f"meta.{key.strip()}" if dot and key.strip() and folded(head) == "meta" else None
 
 
-def plan(names: Sequence[str], options: ReadOptions, *, header: bool) -> Plan:
-    """Decide what each name stands for; `header` says that they are a table's columns."""
-    target_of = header_target if header else exact_target
-    fold: Callable[[str], str] = folded if header else str
-    ignored = {fold(name) for name in options.ignored}
-    direct, joined = _mapped(names, options.mapped, header)
-    parts = (part for several in joined.values() for part in several)
-    consumed = {head for part in parts for head in _heads(part, names)}
-    # Keys vary from record to record: what `--map` names may be absent in this one.
-    elsewhere = {*direct.values(), *joined} if header else set(options.mapped)
-    targets: list[str | None] = []
-    unknown: dict[str, None] = {}
-    left_over: dict[str, None] = {}
-    for name in names:
-        target = direct.get(name)
-        if target is None and fold(name) not in ignored and (name.strip() or not header):
-            target = target_of(name)
-            if name in consumed and (target is None or target in elsewhere):
-                target = f"meta.{name}" if options.extra == "meta" and not header else None
-            elif target is None or target in elsewhere:
-                odd = unknown if target is None else left_over
-                target = f"meta.{name.strip() if header else name}"
-                if options.extra != "meta":
-                    target = None
-                    if options.extra == "error":
-                        odd[name] = None
-        targets.append(target)
-    found = {*direct.values(), *joined}
-    unmapped = [field for field in options.mapped if header and field not in found]
-    there = {fold(name) for name in names}
-    idle = [name for name in options.ignored if header and fold(name) not in there]
-    twice = _repeated(names, targets, joined)
-    return Plan(
-        *(tuple(targets), joined, tuple(unknown), tuple(left_over), tuple(unmapped)),
-        *(tuple(twice), tuple(idle)),
-    )
-
-
-def _mapped(
-    names: Sequence[str], mapped: Mapping[str, str], header: bool
-) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Return the field of each name that `--map` mentions, and the names of each joined field."""
-    direct: dict[str, str] = {}
-    joined: dict[str, tuple[str, ...]] = {}
-    for field, column in mapped.items():
-        if (name := find(column, names, header)) is not None:
-            direct[name] = field
-            continue
-        parts = column.split("+")
-        found = [find(part, names, header) or ("" if header else part) for part in parts]
-        if (header and len(parts) > 1 and all(found)) or (
-            not header and any(any(_heads(part, names)) for part in parts)
-        ):
-            joined[field] = tuple(found)
-    return direct, joined
-
-
-def _heads(part: str, names: Sequence[str]) -> Iterator[str]:
-    """Yield the names that one part of `--map FIELD=part+part` reads from."""
-    if part in names:
-        yield part
-    else:
-        yield from path_heads(part, names)
-
-
-def find(column: str, names: Sequence[str], header: bool) -> str | None:
-    """Return the one of the names that an option means by `column`."""
-    if column in names:
-        return column
-    near = [name for name in names if folded(name) == folded(column)] if header else []
-    return near[0] if len(near) == 1 else None
-
-
-def path_heads(path: str, names: Sequence[str]) -> Iterator[str]:
-    """Yield the names that a path into an object may begin with."""
-    end = path.find(".")
-    while end >= 0:
-        if path[:end] in names:
-            yield path[:end]
-        end = path.find(".", end + 1)
+def heads(path: str, names: Container[str]) -> list[str]:
+    """Return the names that a path may begin with: one of that very name wins."""
+    if path in names:
+        return [path]
+    starts = (path[: dot.start()] for dot in re.finditer(r"\.", path))
+    return [each for each in starts if each in names]
 
 
 def reach(value: Any, path: str) -> Any:
     """Return what a path leads to inside objects, or None; a key of that very name wins."""
-    if not isinstance(value, dict):
-        return None
-    if path in value:
-        return value[path]
-    for head in path_heads(path, value):  # type: ignore[arg-type]
-        found = reach(value[head], path[len(head) + 1 :])
+    for head in heads(path, value) if isinstance(value, dict) else ():
+        found = value[head] if head == path else reach(value[head], path[len(head) + 1 :])
         if found is not None:
             return found
     return None
 
 
-def _repeated(
-    names: Sequence[str], targets: Sequence[str | None], joined: Mapping[str, tuple[str, ...]]
-) -> list[tuple[str, str, str]]:
-    """Return the fields that several names stand for, each with two of them."""
-    first = {field: "+".join(parts) for field, parts in joined.items()}
-    found = []
-    for name, target in zip(names, targets, strict=True):
-        if target is not None:
-            if target in first:
-                found.append((target, first[target], name))
-            first.setdefault(target, name)
-    return found
-
-
-def missing(there: set[str], given: frozenset[str]) -> list[str]:
+def missing(there: Iterable[str], given: frozenset[str]) -> list[str]:
     """Return the required fields that neither a column nor a rule gives."""
-    there = there | given
-    absent = [each.name for each in FIELDS if each.required and each.name not in there]
-    absent = [name for name in absent if not BY_NAME[name].default]
-    if not there & {"ip_addr", "domain"}:
-        absent.append("ip_addr or domain")
-    return absent
-
-
-class Filter(NamedTuple):
-    """One column of `--only` (`wanted`) or `--skip`: its values, and where they are read."""
-
-    column: str
-    values: frozenset[str]
-    wanted: bool
-    read: Callable[[str], str | None] | None
-
-    def leaves_out(self, text: str) -> bool:
-        """Tell whether a record with this text there is left out."""
-        if self.read:
-            text = self.read(text) or ""
-        return (text in self.values) is not self.wanted
-
-
-def filters(options: ReadOptions) -> list[Filter]:
-    """Return what `--only` and `--skip` ask."""
-    asked = [(options.only, True), (options.skip, False)]
-    return [
-        Filter(column, values, wanted, options.values.get(column))
-        for given, wanted in asked
-        for column, values in given.items()
-    ]
+    there = {*there, *given}
+    required = (each.name for each in FIELDS if each.required and not each.default)
+    absent = [name for name in required if name not in there]
+    return absent if there & {"ip_addr", "domain"} else [*absent, "ip_addr or domain"]
 
 
 def as_text(value: Any) -> str:

@@ -4,285 +4,278 @@ A row that cannot be read costs one record: reading goes on with the next line t
 """
 
 import csv
-import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
-from reo_cli.readers.columns import plan
-from reo_cli.readers.grammar import (
-    DELIMITERS,
-    OTHER_DELIMITERS,
-    cells_of,
-    detect_delimiter,
-    grammar,
-    is_header,
-    named,
-    names_fields,
-)
+from reo_cli.readers.columns import Columns, Problem
 from reo_cli.readers.options import ReadOptions
-from reo_cli.readers.table import Problem, Row, Table
+from reo_cli.readers.table import Rows, Table
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Unreadable
-from reo_cli.records import EXCERPT, Issue, Record
+from reo_cli.records import Issue, Record
+
+_DELIMITERS = (",", ";", "\t", "|")
+_OTHER_DELIMITERS = (":", "^", "~", " ")
+"""Some that are never taken without --delimiter."""
 
 _HEADER_WITHIN = 20
 """Lines that are looked at to find a header below a title."""
 
-_LOOKED_AT = 50
-"""Rows that show what the columns of a bad header hold."""
+_NAMED_DELIMITER = re.compile(r"sep=([^\r\n\"])\r?\n?\Z", re.IGNORECASE)
+"""A line that Excel writes and reads."""
+
+_DRAWN = re.compile(r"(?=.*[-+=]{2})[-+|=: \t\r\n]+\Z")
+"""A line between a header and rows that are there to be looked at."""
 
 _CLOSE_IT = 'close it, or double it if it belongs to the text: ""'
 _UNCLOSED = Problem("unclosed-quote", "a quote is opened and not closed", _CLOSE_IT)
+_CUT_OFF = _UNCLOSED._replace(hint=f"{_CLOSE_IT}; or was the file cut off?")
+_MISPLACED = Problem(
+    *("misplaced-quote", "a quote stands inside a cell, not around it"),
+    'put the whole cell in quotes and double those inside: ""',
+)
 _TOO_LONG = Problem("too-long", "the row is longer than 1 MiB", "shorten it")
-
-
-class _TooLong(Exception):
-    """The lines of one row are over the record limit."""
 
 
 class CSVFile:
     """Reads one CSV input; `records` is the only thing to call, once."""
 
     def __init__(
-        self, file: str, lines: Lines, delimiter: str | None, options: ReadOptions, line: int
+        self, file: str, lines: Lines, delimiter: str | None, options: ReadOptions
     ) -> None:
         self._file = file
         self._lines = lines
         self._given = delimiter
         self._delimiter = delimiter or ","
         self._options = options
-        self._first = line
-        self._taken: list[str] = []
-        self._size = 0
-
-    @property
-    def line(self) -> int:
-        """The number of the line that comes next, from 1."""
-        return self._first + len(self._taken)
+        self._width = 0
 
     def records(self) -> Iterator[Record | Issue]:
-        """Yield a Record for each row, or one Issue about the header."""
-        csv.field_size_limit(RECORD_LIMIT * 4)  # ours is the limit for a whole record
-        try:
-            header = self._header()
-        except _TooLong:
-            header = _TOO_LONG._replace(message="the header is longer than 1 MiB")
-        if isinstance(header, Problem):
-            code, message, hint = header
-            yield Issue(self._file, self._first, 0, "", "error", message, hint, "", code)
-            return
-        table = Table(self._file, header, self._first, self._options, self._delimiter)
-        rows = self._rows(table)
-        first = list(itertools.islice(rows, 1)) if table.unnamed else []
-        for _, row, _, _ in first:
-            table.name_by(row)
-        shown = itertools.chain(first, itertools.islice(rows, _LOOKED_AT))
-        issues = table.header_issues(row for _, row, _, _ in shown)
-        yield from issues
-        if all(issue.severity == "warning" for issue in issues):
-            for line, row, text, problem in itertools.chain(first, rows):
-                yield table.record(line, row, text, problem)
+        """Yield a Record for each row, or Issues about the header; raises Unreadable."""
+        line, header = self._header()
+        self._width = len(header)
+        table = Table(self._file, header, line, self._options, self._delimiter)
+        yield from table.records(self._rows())
 
-    def _take(self) -> Iterator[str]:
-        """Yield lines to the CSV reader, and keep those of the row at hand."""
-        read, taken = self._lines.read, self._taken
-        while line := read(RECORD_LIMIT + 1):
-            taken.append(line)
-            self._size += len(line)
-            if self._size > RECORD_LIMIT:
-                raise _TooLong
-            yield line
-
-    def _begin(self) -> None:
-        """Start a new row: forget the lines of the last one."""
-        self._first += len(self._taken)
-        self._taken.clear()
-        self._size = 0
-
-    def _give_back(self, keep: int) -> None:
-        """Take back the lines of the row at hand, all but the first `keep`."""
-        self._lines.give_back(self._taken[keep:])
-        del self._taken[keep:]
-
-    def _rows(self, table: Table) -> Iterator[tuple[int, Row, str, Problem | None]]:
-        """Yield each row that is not blank: its line, cells and text, or what is wrong with it."""
-        taken = self._taken
-        reader = csv.reader(self._take(), delimiter=self._delimiter, strict=True)
+    def _rows(self) -> Rows:
+        delimiter = self._delimiter
+        grammar, cells_in = _grammar(delimiter), _splitter(delimiter)
         while True:
-            self._begin()
-            try:
-                row = next(reader)
-            except StopIteration:
+            line = self._lines.line
+            text = self._lines.read()
+            if not text:
                 return
-            except (csv.Error, _TooLong) as fault:
-                yield self._torn(fault, table)
-                reader = csv.reader(self._take(), delimiter=self._delimiter, strict=True)
-                continue
-            if not row or (not row[0].strip() and not any(map(str.strip, row))):
-                continue
-            if len(taken) == 1:
-                text = taken[0]
-            elif len(row) != len(table.header) and self._is_row(taken[1], table):
-                yield self._torn(csv.Error(), table)
-                continue
-            else:
-                text = "".join(taken)
             problem = None
-            if '"' in text and not grammar(self._delimiter).match(text):
-                problem = self._misplaced_quote(text)
-            yield self._first, row, text, problem
+            if len(text) > RECORD_LIMIT or ('"' in text and not grammar.match(text)):
+                text, row, problem = self._of_several_lines(text)
+            elif '"' in text:
+                row = cells_in(text)
+            else:
+                row = text.rstrip("\r\n").split(delimiter)
+            if problem or row[0].strip() or any(map(str.strip, row)):
+                yield line, row, text, problem
 
-    def _is_row(self, line: str, table: Table) -> bool:
-        """Tell whether a line by itself is a row, or begins one whose last cell goes on below."""
-        cells = next(csv.reader([line], delimiter=self._delimiter), [])
-        return len(cells) == len(table.header) > 1
+    def _of_several_lines(self, first: str) -> tuple[str, list[str], Problem | None]:
+        """Return the text and cells of a row that is none by its first line alone.
 
-    def _torn(self, fault: Exception, table: Table) -> tuple[int, Row, str, Problem]:
-        """Return the row that the CSV reader gave up on, and go to where the next may begin."""
-        taken = self._taken
-        problem = _UNCLOSED
-        if len(taken) > 1 and self._is_row(taken[1], table):
-            self._give_back(1)  # the quote has swallowed it
-        elif isinstance(fault, _TooLong):
-            problem = _TOO_LONG if self._skip_long() else _UNCLOSED
-        elif "unexpected end" in str(fault):
-            problem = _UNCLOSED._replace(hint=f"{_CLOSE_IT}; or was the file cut off?")
-        elif str(fault):
-            hint = 'double a quote that belongs to the text: ""'
-            problem = Problem("misplaced-quote", "text stands behind a closing quote", hint)
-        return self._first, [], "".join(taken)[:RECORD_LIMIT], problem
-
-    def _skip_long(self) -> bool:
-        """Go behind a row that is too long to be kept; False at the end of the input.
-
-        Quotes that belong to the text are doubled, so a line with an odd number of them ends it.
+        If it is none with those that follow either, but the second is, a quote has swallowed that:
+        they are read again.
         """
-        excerpt = self._taken[0][:EXCERPT]
-        lines = len(self._taken) - 1
-        quotes = sum(line.count('"') for line in self._taken)
-        piece = self._taken[-1]
-        while quotes % 2 or piece[-1:] not in "\r\n":
-            lines += piece[-1:] in "\r\n"
-            piece = self._lines.read(RECORD_LIMIT)
-            if not piece:
+        is_open = _opens(self._delimiter).match(first) is not None
+        taken, problem = self._taken(first, is_open=is_open)
+        text = "".join(taken)
+        row = None if problem else cells_of(text, self._delimiter)
+        if len(taken) > 1 and (row is None or len(row) != self._width) and self._is_row(taken[1]):
+            self._lines.give_back(taken[1:])
+            return first, [], _UNCLOSED
+        if row is None:
+            return text[:RECORD_LIMIT], [], problem or _MISPLACED
+        return text, row, None
+
+    def _taken(self, first: str, *, is_open: bool) -> tuple[list[str], Problem | None]:
+        """Take the lines of a row, up to one behind which no quote is open; say what is wrong.
+
+        What is too long is not kept: its end is looked for, unless it has swallowed a row.
+        """
+        taken, last, size = [first], first, len(first)
+        while is_open or last[-1] not in "\r\n":
+            if size > RECORD_LIMIT and len(taken) > 1 and self._is_row(taken[1]):
                 break
-            quotes += piece.count('"')
-        self._taken[:] = [excerpt, *[""] * lines]
-        return bool(piece)
+            last = self._lines.read()
+            if not last:
+                break
+            is_open ^= last.count('"') % 2 == 1  # those that belong to the text are doubled
+            if size <= RECORD_LIMIT:
+                taken.append(last)
+            size += len(last)
+        if is_open:
+            return taken, _UNCLOSED if size > RECORD_LIMIT else _CUT_OFF
+        return taken, _TOO_LONG if size > RECORD_LIMIT else None
 
-    def _misplaced_quote(self, text: str) -> Problem:
-        if re.search(rf'(?:^|{re.escape(self._delimiter)})[ \t]+"', text):
-            what = "a space stands before a quote"
-            return Problem("misplaced-quote", what, "remove it, or put it inside")
-        what = "a quote stands inside a cell without quotes"
-        hint = 'put the cell in quotes and double the one inside: ""'
-        return Problem("misplaced-quote", what, hint)
+    def _is_row(self, line: str) -> bool:
+        """Tell whether a line by itself is a row, or begins one whose last cell goes on below."""
+        row = next(csv.reader([line], delimiter=self._delimiter), [])
+        return len(row) == self._width > 1
 
-    def _header(self) -> "list[str] | Problem":
-        """Go to the table's start; return its columns' names, or what is wrong with them."""
-        for text in self._take():
-            named = text[:4].lower() == "sep=" and re.match(
-                r"sep=([^\r\n\"])\r?\n?\Z", text, re.IGNORECASE
-            )
-            if named:  # a line that Excel writes and reads
+    def _header(self) -> tuple[int, list[str]]:
+        """Go to the table's start; return its line and its columns' names. Raises Unreadable."""
+        while True:
+            line = self._lines.line
+            first = self._lines.read()
+            if not first:
+                message = "the file is empty: there is not even a header"
+                raise Unreadable("empty", message, "export it again", line=1)
+            if len(first) > RECORD_LIMIT:
+                message = "the header is longer than 1 MiB"
+                raise Unreadable("too-long", message, "shorten it", line=line)
+            if named := _NAMED_DELIMITER.match(first):
                 self._given = self._given or named[1]
-            whole = "" if named or text[:1] == "#" else self._whole(text)
-            if whole.strip(' \t\r\n,;|"'):
-                return self._given_header(text) or self._header_of(whole)
-            self._begin()
-        self._first = 1
-        hint = "export it again"
-        return Problem("empty", "the file is empty: there is not even a header", hint)
+            elif first[0] != "#":
+                taken, problem = self._taken(first, is_open=first.count('"') % 2 == 1)
+                text = first if problem else "".join(taken)
+                if text.strip(' \t\r\n,;|"'):
+                    return self._begun(line, taken, text)
 
-    def _given_header(self, text: str) -> list[str]:
-        """Return the names that `--columns` gives, if any; the first line is a row then."""
+    def _begun(self, line: int, taken: list[str], text: str) -> tuple[int, list[str]]:
+        """Return the header's line and names, given the first lines that say something."""
         names = list(self._options.header)
-        if names:
-            self._delimiter = self._given or max(
-                DELIMITERS, key=lambda each: len(cells_of(text, each) or ()) == len(names)
-            )
-            self._give_back(0)
-        return names
-
-    def _whole(self, text: str) -> str:
-        """Return a line with those that a name with line breaks goes on in."""
-        quotes = text.count('"')
         try:
-            lines = self._take()
-            while quotes % 2:
-                quotes += next(lines).count('"')
-        except (StopIteration, _TooLong):  # a quote that is not closed
-            return text
-        return "".join(self._taken)
+            if not names:
+                return line, self._names_in(text)
+        except Unreadable as fault:
+            fault.line = line
+            raise
+        self._lines.give_back(taken)
+        self._delimiter = self._given or max(
+            _DELIMITERS, key=lambda each: len(cells_of(text, each) or ()) == len(names)
+        )
+        return line, names
 
-    def _header_of(self, text: str) -> "list[str] | Problem":
-        options = self._options
+    def _names_in(self, text: str) -> list[str]:
         if text.lstrip()[:2] in ('{"', "[{"):
-            hint = options.hint(self._file, "--format", "json", otherwise="pass --format json")
-            return Problem("not-csv", "the file holds JSON, not CSV", hint)
-        found = detect_delimiter(text, options)
+            raise Unreadable("not-csv", "the file holds JSON, not CSV", "", ("--format", "json"))
+        found = detect_delimiter(text, self._options)
         self._delimiter = self._given or found
-        if len(cells_of(text, self._delimiter) or [""]) == 1 < len(cells_of(text, found) or ()):
-            word = "tab" if found == "\t" else found
-            message = f"{named(self._delimiter)} does not separate the columns, but {named(found)}"
-            hint = options.hint(self._file, "--delimiter", word)
-            return Problem("wrong-delimiter", message, hint)
         names = cells_of(text, self._delimiter)
+        if len(names or [""]) == 1 < len(cells_of(text, found) or ()):
+            what = f"{_named(self._delimiter)} does not separate the columns, but {_named(found)}"
+            raise _another_delimiter(what, found)
         if names is None:
-            unclosed = text.count('"') % 2
-            what = (
-                "a quote is opened and not closed" if unclosed else "a quote stands inside a name"
-            )
-            return Problem("unclosed-quote", f"the header: {what}", _CLOSE_IT)
+            what = "a quote stands inside a name"
+            what = "a quote is opened and not closed" if text.count('"') % 2 else what
+            raise Unreadable("unclosed-quote", f"the header: {what}", _CLOSE_IT)
         if "\0" in text:
             hint = "the file is damaged: export it again"
-            return Problem("nul-byte", "the header holds NUL bytes", hint)
-        return self._another_form(names, text) or names
+            raise Unreadable("nul-byte", "the header holds NUL bytes", hint)
+        self._refuse_other_forms(names, text)
+        return names
 
-    def _another_form(self, names: list[str], text: str) -> Problem | None:
-        """Say that the header has another form, or stands below the first line."""
+    def _refuse_other_forms(self, names: list[str], text: str) -> None:
+        """Raise what is wrong with a header that has another form, or stands below."""
         options = self._options
-        if names_fields(names, options) or plan(names, options, header=True).fields:
-            return self._drawn(text)
-        for mark in OTHER_DELIMITERS:
-            if len(plan(text.rstrip("\r\n").split(mark), options, header=True).fields) > 1:
-                hint = options.hint(self._file, "--delimiter", mark)
-                return Problem("wrong-delimiter", f"{named(mark)} separates the columns", hint)
-        only = names[0] if len(names) == 1 else ""
-        if any(names_fields(only.split(mark), options) for mark in DELIMITERS):
+        is_strange = not (_fields(names, options) or _names_fields(names, options))
+        for mark in _OTHER_DELIMITERS if is_strange else ():
+            if len(_fields(text.rstrip("\r\n").split(mark), options)) > 1:
+                raise _another_delimiter(f"{_named(mark)} separates the columns", mark)
+        only = names[0] if is_strange and len(names) == 1 else ""
+        if any(_names_fields(only.split(mark), options) for mark in _DELIMITERS):
             hint = "remove the quotes at its ends"
-            return Problem("misplaced-quote", "each line is in quotes as a whole", hint)
-        return self._drawn(text) or self._header_below()
+            raise Unreadable("misplaced-quote", "each line is in quotes as a whole", hint)
+        below = self._below()
+        if any(map(_DRAWN.match, (text, *below[:1]))):
+            hint = "write it as CSV: psql --csv, mysql --batch, or the like"
+            message = "the table is drawn to be looked at, as psql does"
+            raise Unreadable("drawn-table", message, hint)
+        for skipped, line in enumerate(below if is_strange else (), self._lines.line - 1):
+            if is_header(line, options):
+                message = f"the header seems to be in line {skipped + 1}"
+                raise Unreadable("header-below", message, "", ("--skip-lines", str(skipped)))
 
-    def _drawn(self, text: str) -> Problem | None:
-        """Say that the table is drawn for people to look at, by its first or second line."""
-        below = self._look(1)
-        if not _is_drawn(text) and not (below and _is_drawn(below[0])):
-            return None
-        hint = "write it as CSV: psql --csv, mysql --batch, or the like"
-        return Problem("drawn-table", "the table is drawn to be looked at, as psql does", hint)
-
-    def _header_below(self) -> Problem | None:
-        """Look for the header below the first line."""
-        for at, line in enumerate(self._look(_HEADER_WITHIN)):
-            if is_header(line, self._options):
-                skipped = self._first + at + self._options.skip_lines
-                hint = self._options.hint(self._file, "--skip-lines", str(skipped))
-                return Problem(
-                    "header-below", f"the header seems to be in line {skipped + 1}", hint
-                )
-        return None
-
-    def _look(self, most: int) -> list[str]:
+    def _below(self) -> list[str]:
         """Return the next lines without taking them."""
-        keep = len(self._taken)
+        lines: list[str] = []
         try:
-            below = list(itertools.islice(self._take(), most))
-        except (_TooLong, Unreadable):
-            below = self._taken[keep:]
-        self._give_back(keep)
-        return below
+            while len(lines) < _HEADER_WITHIN and (line := self._lines.read()):
+                lines.append(line)
+        except Unreadable:  # it is said when it is read
+            pass
+        self._lines.give_back(lines)
+        return lines
 
 
-def _is_drawn(line: str) -> bool:
-    """Tell a line between a header and rows that are there to be looked at."""
-    return not line.strip("-+|=: \t\r\n") and bool(re.search("[-+=]{2}", line))
+def _another_delimiter(message: str, mark: str) -> Unreadable:
+    word = "tab" if mark == "\t" else mark
+    return Unreadable("wrong-delimiter", message, "", ("--delimiter", word))
+
+
+def _named(mark: str) -> str:
+    """Call a delimiter as people do."""
+    return {"\t": "a tab", " ": "a space"}.get(mark, f"`{mark}`")
+
+
+def detect_delimiter(line: str, options: ReadOptions) -> str:
+    """Return the delimiter that makes most fields, then most columns, of a header line."""
+
+    def score(delimiter: str) -> tuple[int, int]:
+        names = cells_of(line, delimiter) or line.rstrip("\r\n").split(delimiter)
+        return len(_fields(names, options)), len(names)
+
+    # One that does not stand in the line makes one column of it, as a comma does then.
+    return max((each for each in _DELIMITERS if each in line or each == ","), key=score)
+
+
+def is_header(line: str, options: ReadOptions) -> bool:
+    """Tell whether a line is a CSV file's header as it should be."""
+    cells = cells_of(line, detect_delimiter(line, options))
+    return cells is not None and _names_fields(cells, options)
+
+
+def _fields(names: list[str], options: ReadOptions) -> set[str]:
+    return Columns(names, options, header=True).fields
+
+
+def _names_fields(names: list[str], options: ReadOptions) -> bool:
+    """Tell whether two of some names are fields, or are likely meant to be."""
+    fields = _fields(names, options)
+    if len(fields) < 2:
+        from reo_cli.readers.suggest import candidates
+
+        fields.update(candidates(names))
+    return len(fields) >= 2
+
+
+@lru_cache(maxsize=8)
+def _grammar(delimiter: str) -> "re.Pattern[str]":
+    """Return RFC 4180's grammar of one record."""
+    mark, cell = re.escape(delimiter), _cell(delimiter)
+    return re.compile(rf"{cell}(?:{mark}{cell})*+\r*\n?\Z")
+
+
+@lru_cache(maxsize=8)
+def _opens(delimiter: str) -> "re.Pattern[str]":
+    """Return the grammar of the first line of a record that goes on in the next."""
+    return re.compile(rf'(?:{_cell(delimiter)}{re.escape(delimiter)})*+"(?:[^"]|"")*+\Z')
+
+
+def _cell(delimiter: str) -> str:
+    return rf'(?:"(?:[^"]|"")*+"|[^"\r\n{re.escape(delimiter)}]*+)'
+
+
+@lru_cache(maxsize=8)
+def _splitter(delimiter: str) -> Callable[[str], list[str]]:
+    """Return what splits the text of a record: a reader is made once, as that takes its time."""
+    text = ""
+    reader = csv.reader(iter(lambda: text, None), delimiter=delimiter, strict=True)
+    csv.field_size_limit(RECORD_LIMIT * 4)  # ours is the limit for a whole record
+
+    def split(record: str) -> list[str]:
+        nonlocal text
+        text = record
+        return next(reader)
+
+    return split
+
+
+def cells_of(text: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a text that is a record by itself, else None."""
+    return _splitter(delimiter)(text) if _grammar(delimiter).match(text) else None

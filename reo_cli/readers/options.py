@@ -12,6 +12,12 @@ Extra = Literal["error", "meta", "ignore"]
 
 NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 
+Words = tuple[list[str], list[str]]
+"""Options to add to a command line, and what the user has to put in where they leave a blank."""
+
+Needs = Callable[[Mapping[str, Sequence[Any]], Mapping[str, str]], Words]
+"""From values and columns, both by field, to the options that the values need to be read."""
+
 
 class CommandLine(NamedTuple):
     """The words of a command line, and which of them are inputs."""
@@ -19,64 +25,44 @@ class CommandLine(NamedTuple):
     words: tuple[str, ...] = ("reo", "send-file", "FILE")
     inputs: tuple[str, ...] = ("FILE",)
 
-    def extended(self, file: str, more: Sequence[str], dropped: Sequence[str] = ()) -> str:
-        """Return the command line for one input with more options.
-
-        What an option was given as one of `dropped` is left out with it, and so are the other
-        inputs, to which the options need not apply.
-        """
-        others = self._places([name for name in self.inputs if name != file])
-        given: list[str] = []
-        for at, word in enumerate(self.words):
-            if word in dropped and given[-1:] and given[-1].startswith("--"):
-                given.pop()
-            elif word.partition("=")[2] not in dropped and at not in others:
-                given.append(word)
-        return " ".join(map(pasted, _inserted(given, more)))
+    def __str__(self) -> str:
+        """Return it as it can be pasted into a shell."""
+        return " ".join(map(pasted, self.words))
 
     def plus(self, *more: str) -> "CommandLine":
-        """Return the command line with more options."""
-        return self._replace(words=tuple(_inserted(self.words, more)))
+        """Return it with more options, which stand before the names that follow `--`."""
+        end = self.words.index("--") if "--" in self.words else len(self.words)
+        return self._replace(words=(*self.words[:end], *more, *self.words[end:]))
+
+    def of(self, file: str, name: str | None = None) -> "CommandLine":
+        """Return it for one input, called by another `name` if one is given.
+
+        The others are left out: what is added for one need not apply to them.
+        """
+        kept = list(self.words)
+        for each in self.inputs:
+            places = [at for at, word in enumerate(kept) if word == each]
+            plain = [at for at in places if kept[at - 1] == "--" or kept[at - 1][:1] != "-"]
+            for at in (plain or places)[-1:]:  # not the value of an option, where there is a choice
+                kept[at : at + 1] = [name or file] if each == file else []
+        return CommandLine(tuple(kept), (name or file,))
+
+    def without(self, values: Sequence[str]) -> "CommandLine":
+        """Return it without some values of options, given as `--map VALUE` or `--map=VALUE`."""
+        kept: list[str] = []
+        for word in self.words:
+            if word in values and kept[-1][:2] == "--":
+                kept.pop()
+            elif word.partition("=")[2] not in values:
+                kept.append(word)
+        return self._replace(words=tuple(kept))
 
     def piped(self, file: str, program: str) -> str:
         """Return the command line that reads one input through another program."""
+        rest = self.of(file, STDIN)
         if file == STDIN:
-            return f"… | {program} | {self.extended(STDIN, ())}"
-        here = self._places([file])
-        words = [STDIN if at in here else word for at, word in enumerate(self.words)]
-        inputs = [STDIN if name == file else name for name in self.inputs]
-        rest = CommandLine(tuple(words), tuple(inputs)).extended(STDIN, ())
-        name = f"./{file}" if file.startswith("-") else file
-        return f"{program} {pasted(name)} | {rest}"
-
-    def _places(self, names: Sequence[str]) -> set[int]:
-        """Return where inputs stand: where there is a choice, not behind an option."""
-        found: set[int] = set()
-        for name in names:
-            places = [at for at, word in enumerate(self.words) if word == name and at not in found]
-            behind = [at for at in places if self.words[at - 1].startswith("-")]
-            plain = [at for at in places if at not in behind or self.words[at - 1] == "--"]
-            found.update((plain or places)[-1:])
-        return found
-
-
-def _inserted(words: Sequence[str], more: Sequence[str]) -> list[str]:
-    """Put options before the names that follow `--`."""
-    end = words.index("--") if "--" in words else len(words)
-    return [*words[:end], *more, *words[end:]]
-
-
-Needs = Callable[
-    [Mapping[str, Sequence[Any]], Mapping[str, str]], tuple[list[tuple[str, str]], list[str]]
-]
-"""From values and columns, both by field, to the options that the values need and their blanks."""
-
-
-def no_needs(
-    _samples: Mapping[str, Sequence[Any]], _columns: Mapping[str, str]
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Ask for nothing."""
-    return [], []
+            return f"… | {program} | {rest}"
+        return f"{program} {pasted(f'./{file}' if file[:1] == '-' else file)} | {rest}"
 
 
 class ReadOptions(NamedTuple):
@@ -109,13 +95,19 @@ class ReadOptions(NamedTuple):
     sql: str | None = None
     sql_memory: str = "512MB"
     command: CommandLine | None = CommandLine()
-    needs: Needs = no_needs
+    needs: Needs = lambda _samples, _columns: ([], [])
 
-    def hint(self, file: str, *words: str, otherwise: str = "", before: str = "") -> str:
-        """Return the complete command with more options, or what to say where there are none."""
+    def hint(self, file: str, *words: str, blanks: Sequence[str] = ()) -> str:
+        """Return the complete command for one input with more options; "" where there are none."""
         if self.command is None:
-            return otherwise
-        return f"{before}try: {self.command.extended(file, words)}"
+            return ""
+        return proposed(self.command.of(file).plus(*words), blanks)
+
+
+def proposed(command: CommandLine, blanks: Sequence[str] = ()) -> str:
+    """Return a command as a hint, with what is to be put in where it has blanks."""
+    fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
+    return f"{fill_in}try: {command}"
 
 
 def require_one_field_each(mapped: Mapping[str, str]) -> None:

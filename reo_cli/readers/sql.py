@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers import by_content, by_suffix, empty_pipe
-from reo_cli.readers.grammar import detect_delimiter
+from reo_cli.readers.csvfile import detect_delimiter
 from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.source import BLOCK, Source, snapshot
 from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked

@@ -1,8 +1,9 @@
 """What a name that is no field most likely means: for people to decide, never acted upon."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from reo_cli.events import BY_FOLDED, FIELDS, folded
@@ -61,8 +62,11 @@ _IS_TIME = re.compile(
 ).match
 """A date, and perhaps more; in quotes where it is the typed cell of a spreadsheet."""
 
+Samples = Mapping[str, Sequence[Any]]
+"""Some of what stands under names."""
 
-class Guess(NamedTuple):
+
+class _Guess(NamedTuple):
     """A field, and how far from certain it is: guesses sort from the best."""
 
     doubt: int
@@ -76,27 +80,27 @@ def suggestion(name: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _guess(name: str) -> Guess | None:
+def _guess(name: str) -> _Guess | None:
     import difflib
 
     key = folded(name)
     if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
-        return Guess(0, field)
+        return _Guess(0, field)
     if key in _HOLD_DOMAINS:
-        return Guess(3, "domain")
+        return _Guess(3, "domain")
     last = name.rpartition(".")[2]
     if last != name and (guess := _guess(last)):
         return guess._replace(doubt=guess.doubt + 1)
     words = [word[0].lower() for word in _WORD.finditer(name[: 4 * _LONGEST])]
     if 1 < len(words) <= _MOST_WORDS and words[-1] in _BY_LAST and not _MARKS.intersection(name):
         is_duration = words[-1] == "time" and words[-2] in _DURATIONS
-        return None if is_duration else Guess(1, _BY_LAST[words[-1]])
+        return None if is_duration else _Guess(1, _BY_LAST[words[-1]])
     if len(key) > _LONGEST or key in _OTHER_WORDS:
         return None
     for doubt, known, shortest, cutoff in ((2, BY_FOLDED, 5, 0.8), (4, _ALSO, 6, 0.9)):
         likely = [each for each in known if len(each) >= shortest and each[:1] == key[:1]]
         if near := difflib.get_close_matches(key, likely, 1, cutoff):
-            return Guess(doubt, known[near[0]])
+            return _Guess(doubt, known[near[0]])
     return None
 
 
@@ -105,10 +109,13 @@ def holds_domain(name: str) -> bool:
     return folded(name.rpartition(".")[2]) in _HOLD_DOMAINS
 
 
+def texts_in(samples: Samples, name: str) -> list[str]:
+    """Return what stands under a name, without what is empty."""
+    return list(filter(None, map(as_text, samples.get(name, ()))))
+
+
 def candidates(
-    names: Iterable[str],
-    taken: Iterable[str] = (),
-    samples: Mapping[str, Sequence[Any]] | None = None,
+    names: Iterable[str], taken: Collection[str] = (), samples: Samples = MappingProxyType({})
 ) -> dict[str, list[str]]:
     """Return the names that could be a field, by field: those of least doubt, none that is taken.
 
@@ -116,12 +123,11 @@ def candidates(
     first that is called a date need not be the one that counts.
     """
     found: dict[str, list[tuple[int, str]]] = {}
-    used = set(taken)
     for name in list(names)[:GUESSED]:
-        texts = [text for each in (samples or {}).get(name, ()) if (text := as_text(each))]
+        texts = texts_in(samples, name)
         is_time = texts and all(map(_IS_TIME, texts))
-        guess = Guess(1, "event_at") if is_time else _guess(name)
-        if guess and guess.field not in used and _fits(guess.field, texts):
+        guess = _Guess(1, "event_at") if is_time else _guess(name)
+        if guess and guess.field not in taken and _fits(guess.field, texts):
             found.setdefault(guess.field, []).append((max(1, guess.doubt), name))
     return {
         field: [name for doubt, name in several if doubt == min(several)[0]]
@@ -135,10 +141,3 @@ def _fits(field: str, texts: Sequence[str]) -> bool:
         return len({*texts}) == len(texts)
     look = _LOOKS.get(field)
     return not look or sum(1 for text in texts if look.match(text)) * 2 >= len(texts)
-
-
-def suggestions(names: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return the fields that names most likely mean, where only one name could be the field."""
-    found = candidates(names, taken)
-    meant = {several[0]: field for field, several in found.items() if len(several) == 1}
-    return {name: meant[name] for name in names if name in meant}

@@ -29,13 +29,17 @@ _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 class Unreadable(Exception):
-    """What ends an input before its end, and what to do about it; `options` would mend it."""
+    """What ends an input before its end, and what to do about it; `options` would mend it.
+
+    `line` is where that stands, 0 where who reads the lines is to say.
+    """
 
     def __init__(
-        self, code: str, message: str, hint: str = "", options: Sequence[str] = ()
+        self, code: str, message: str, hint: str = "", options: tuple[str, ...] = (), line: int = 0
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.hint, self.options = code, message, hint, options
+        self.line = line
 
 
 class Stream(io.RawIOBase):
@@ -86,14 +90,16 @@ def unpacked(stream: Stream) -> Stream:
 class Lines:
     """The lines of a text, with their ends (LF, CRLF or CR) as they are.
 
-    A mark decides over the encoding, then `encoding`, then UTF-8. What has arrived is handed on at
-    once: a slow pipe is never waited for to fill a block.
+    `line` is the number of the one that comes next, from 1. A mark decides over the encoding, then
+    `encoding`, then UTF-8. What has arrived is handed on at once: a slow pipe is never waited for
+    to fill a block.
     """
 
     def __init__(self, stream: Stream, encoding: str | None = None) -> None:
         head = stream.peek(4)
         marked = (name for mark, name in _MARKS if head.startswith(mark))
         self.encoding = next(marked, encoding or "utf-8")
+        self.line = 1
         text = io.TextIOWrapper(
             io.BufferedReader(stream, BLOCK), self.encoding, "surrogateescape", newline=""
         )
@@ -102,41 +108,42 @@ class Lines:
         self._fault: Unreadable | None = None
         self._was_good = False
 
-    def read(self, limit: int) -> str:
+    def read(self, limit: int = RECORD_LIMIT + 1) -> str:
         """Return the next line or, where it is longer, `limit` characters of it; "" at the end."""
-        if self._again:
-            return self._again.pop()
+        line = self._again.pop() if self._again else self._next(limit)
+        self.line += line[-1:] in ("\n", "\r")
+        return line
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        """Take lines back: they are read again, in this order."""
+        self._again += reversed(lines)
+        self.line -= sum(line[-1:] in ("\n", "\r") for line in lines)
+
+    def _next(self, limit: int) -> str:
+        """Return what is read from the text; what ends it does so as often as it is read."""
         if self._fault is not None:
             raise self._fault
         try:
             line = self._readline(limit)
+            if not line.isascii():
+                if found := _ESCAPED.search(line):
+                    raise self._not_of_encoding(line, found.start())
+                self._was_good = True
+            if line[-1:] == "\r" and len(line) == limit:  # its LF may be the next character
+                after = self._readline(1)
+                self._again += [after + self._next(limit)] if after not in ("", "\n") else []
         except UnicodeError as fault:
-            raise self._ended(self._undecodable(fault)) from fault
+            self._fault = self._undecodable(fault)
+            raise self._fault from fault
         except Unreadable as fault:
-            raise self._ended(fault) from fault.__cause__
-        if not line.isascii():
-            if found := _ESCAPED.search(line):
-                raise self._ended(self._not_of_encoding(line, found.start()))
-            self._was_good = True
-        if line[-1:] == "\r" and len(line) == limit:  # its LF may be the next character
-            after = self._readline(1)
-            if after not in ("", "\n"):
-                self._again.append(after + self.read(limit))
+            self._fault = fault
+            raise
         return line
-
-    def give_back(self, lines: list[str]) -> None:
-        """Take lines back: they are read again, in this order."""
-        self._again += reversed(lines)
-
-    def _ended(self, fault: Unreadable) -> Unreadable:
-        """Remember what ends the input: it does so as often as it is read."""
-        self._fault = fault
-        return fault
 
     def _undecodable(self, fault: UnicodeError) -> Unreadable:
         """Return what to say of bytes over which the decoder gave up."""
         why = getattr(fault, "reason", "") or str(fault)
-        if any(word in why for word in ("truncated", "end of data", "incomplete")):
+        if re.search("truncated|end of data|incomplete", why):
             return _cut()
         return Unreadable("not-in-encoding", f"this is not {self._name}: {why}", _ANOTHER)
 
@@ -149,13 +156,14 @@ class Lines:
         if not _ESCAPED.sub("", line[at:]) and self._name == "UTF-8":
             return _cut()
         message = f"byte 0x{ord(line[at]) - 0xDC00:02X} in column {at + 1} is not {self._name}"
+        hint = _ANOTHER
+        options: tuple[str, ...] = ()
         if self._was_good:
             hint = f"the text before it is {self._name}: mend this line, or name another with "
-            return Unreadable("not-in-encoding", message, f"{hint}--encoding")
-        if self._name == "UTF-8" and (word := as_windows(line, at)):
-            hint = f'if it should read "{word}", '
-            return Unreadable("not-in-encoding", message, hint, ("--encoding", "cp1252"))
-        return Unreadable("not-in-encoding", message, _ANOTHER)
+            hint += "--encoding"
+        elif self._name == "UTF-8" and (word := as_windows(line, at)):
+            hint, options = f'if it should read "{word}", ', ("--encoding", "cp1252")
+        return Unreadable("not-in-encoding", message, hint, options)
 
 
 _ANOTHER = "name the right one with --encoding, such as latin-1, cp1250 or shift_jis"
@@ -168,12 +176,9 @@ def _cut() -> Unreadable:
 
 def as_windows(line: str, at: int) -> str:
     """Return the word around an offending byte as Windows-1252 has it, or nothing."""
-    near = line[max(0, at - 40) : at + 40].encode("utf-8", "surrogateescape")
-    text = near.decode("cp1252", "replace")
-    place = len(line[max(0, at - 40) : at].encode("utf-8", "surrogateescape"))
-    start, end = place, place + 1
-    while start and text[start - 1].isalnum():
-        start -= 1
-    while end < len(text) and text[end].isalnum():
-        end += 1
-    return "" if "\ufffd" in text[start:end] else text[start:end]
+    before, after = (
+        part.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+        for part in (line[max(0, at - 40) : at], line[at : at + 40])
+    )
+    word = re.findall(r"[^\W_]*\Z", before)[0] + after[0] + re.findall(r"[^\W_]*", after[1:])[0]
+    return "" if "\ufffd" in word else word

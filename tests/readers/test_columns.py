@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.advice import header_problem
-from reo_cli.readers.columns import header_target, missing, plan
+from reo_cli.readers.columns import Columns, header_target, missing
 from reo_cli.readers.options import CommandLine, require_one_field_each
 from reo_cli.readers.suggest import candidates, suggestion
 from reo_cli.text import pasted
@@ -74,41 +74,41 @@ def test_suggestions(name: str, target: str | None) -> None:
 
 
 def test_json_keys_match_exactly() -> None:
-    assert plan(["count", "meta.a"], ReadOptions(), header=False).targets == ("count", "meta.a")
-    assert plan(["Count"], ReadOptions(), header=False).unknown == ("Count",)
+    assert Columns(["count", "meta.a"], ReadOptions(), header=False).targets == ["count", "meta.a"]
+    assert Columns(["Count"], ReadOptions(), header=False).unknown == ["Count"]
 
 
 def test_extra_and_ignored_columns() -> None:
     names = ["count", "Country", "Plan", ""]
-    assert plan(names, ReadOptions(), header=True).unknown == ("Country", "Plan")
-    kept = plan(names, ReadOptions(extra="meta", ignored=("plan", "no")), header=True)
-    assert kept.targets == ("count", "meta.Country", None, None)
-    assert kept.idle == ("no",)
-    found = plan(names, ReadOptions(extra="ignore"), header=True)
-    assert found.targets == ("count", None, None, None)
+    assert Columns(names, ReadOptions(), header=True).unknown == ["Country", "Plan"]
+    kept = Columns(names, ReadOptions(extra="meta", ignored=("plan", "no")), header=True)
+    assert kept.targets == ["count", "meta.Country", None, None]
+    assert kept.idle == ["no"]
+    found = Columns(names, ReadOptions(extra="ignore"), header=True)
+    assert found.targets == ["count", None, None, None]
 
 
 def test_a_mapped_field_leaves_its_own_column_over() -> None:
     options = ReadOptions(mapped={"count": "Hits"})
-    found = plan(["count", "Hits"], options, header=True)
-    assert found.targets == (None, "count")
-    assert found.left_over == ("count",)
+    found = Columns(["count", "Hits"], options, header=True)
+    assert found.targets == [None, "count"]
+    assert found.left_over == ["count"]
     # A file without that column has it misspelt: its own column would be a guess.
-    found = plan(["count", "domain"], options, header=True)
-    assert (found.targets, found.unmapped) == (("count", "domain"), ("count",))
-    assert plan(["domain"], options, header=True).unmapped == ("count",)
+    found = Columns(["count", "domain"], options, header=True)
+    assert (found.targets, found.unmapped) == (["count", "domain"], ["count"])
+    assert Columns(["domain"], options, header=True).unmapped == ["count"]
 
 
 def test_columns_are_joined_and_paths_walked() -> None:
     options = ReadOptions(mapped={"event_at": "Day+time", "domain": "user.domain"})
-    found = plan(["day", "Time", "domain"], options, header=True)
-    assert found.joined == {"event_at": ("day", "Time")}
-    assert found.unmapped == ("domain",)
-    found = plan(["Day", "time", "user", "a"], options, header=False)
-    assert found.joined == {"event_at": ("Day", "time"), "domain": ("user.domain",)}
-    assert found.unknown == ("a",)
-    exact = plan(["user.domain", "Day+time"], options, header=False)
-    assert exact.targets == ("domain", "event_at")
+    found = Columns(["day", "Time", "domain"], options, header=True)
+    assert found.joined == {"event_at": ["day", "Time"]}
+    assert found.unmapped == ["domain"]
+    found = Columns(["Day", "time", "user", "a"], options, header=False)
+    assert found.joined == {"event_at": ["Day", "time"], "domain": ["user.domain"]}
+    assert found.unknown == ["a"]
+    exact = Columns(["user.domain", "Day+time"], options, header=False)
+    assert exact.targets == ["domain", "event_at"]
 
 
 def test_one_column_is_one_field() -> None:
@@ -167,15 +167,15 @@ def test_the_command_to_paste_mends_the_header(header: str, given: dict[str, str
     options = ReadOptions(
         mapped=given, command=CommandLine(("reo", "validate", *files, *words), files)
     )
-    columns = plan(names, options, header=True)
+    columns = Columns(names, options, header=True)
     assert not columns.is_good or missing(columns.fields, options.given)
-    hint = header_problem(names, columns, options, "my file.csv", SAMPLES).hint
+    hint = header_problem(columns, options, "my file.csv", SAMPLES).hint
     words = as_in_a_shell(hint.partition("try: ")[2])
     assert words[:3] == ["reo", "validate", "my file.csv"]
     better = as_options(words[3:])
     for blank in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN"):
         names += [blank] if blank in hint else []
-    columns = plan(names, better, header=True)
+    columns = Columns(names, better, header=True)
     assert columns.is_good
     assert not missing(columns.fields, better.given)
 
@@ -216,7 +216,7 @@ def as_options(words: list[str]) -> ReadOptions:
 
 def test_options_go_before_the_names_that_follow_two_dashes() -> None:
     line = CommandLine(("reo", "validate", "--", "-x.csv", "y.csv"), ("-x.csv", "y.csv"))
-    assert line.extended("-x.csv", ["-p", "a b"]) == "reo validate -p 'a b' -- -x.csv"
+    assert str(line.of("-x.csv").plus("-p", "a b")) == "reo validate -p 'a b' -- -x.csv"
 
 
 @given_any(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
@@ -235,8 +235,8 @@ def test_a_name_of_bytes_that_are_no_text_is_pasted() -> None:
 def test_the_value_of_an_option_may_be_called_like_an_input() -> None:
     for words in ("-p prod u.csv prod", "prod u.csv -p prod", "u.csv -p prod -- prod"):
         line = CommandLine(("reo", "validate", *words.split()), ("u.csv", "prod"))
-        assert "-p prod" in line.extended("u.csv", ())
-        assert line.extended("u.csv", ()).count("prod") == 1
+        assert "-p prod" in str(line.of("u.csv"))
+        assert str(line.of("u.csv")).count("prod") == 1
         assert "-p prod" in line.piped("u.csv", "zstdcat")
 
 

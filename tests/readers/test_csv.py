@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.readers import ReadOptions
-from reo_cli.readers.grammar import detect_delimiter
+from reo_cli.readers.csvfile import detect_delimiter
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import Record
 from tests.readers.reading import ALL, fields, items
@@ -92,8 +92,8 @@ def test_an_open_quote_before_what_is_no_row_takes_the_rest() -> None:
     ("row", "words"),
     [
         ('a"b,1', "a quote stands inside"),
-        ('"a"b,1', "text stands behind"),
-        ('a, "1"', "a space stands before a quote"),
+        ('"a"b,1', "a quote stands inside"),
+        ('a, "1"', "a quote stands inside"),
         ("a", "1 cell where the header has 2"),
         ("a,1,x", "3 cells where the header has 2"),
         ("a,1,", "3 cells where the header has 2"),
