@@ -1,7 +1,6 @@
 """What stops a run, as errors: the words and exit codes that `send` and `send-file` share."""
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reo_cli.client.outcome import Outcome, Verdict
@@ -12,20 +11,22 @@ if TYPE_CHECKING:
     from reo_cli.delivery.replaced import Replaced
 
 
+_FATAL = {
+    Verdict.KEY_REFUSED: ExitCode.KEY_REFUSED,
+    Verdict.CONFIG: ExitCode.CONFIG,
+    Verdict.NOT_THE_API: ExitCode.NOT_THE_API,
+    Verdict.LIMIT: ExitCode.IO,
+}
+
+
 def fatal(verdict: Verdict, outcome: Outcome) -> ReoError:
     """Return the error that an outcome ends a run with."""
-    code = {
-        Verdict.KEY_REFUSED: ExitCode.KEY_REFUSED,
-        Verdict.CONFIG: ExitCode.CONFIG,
-        Verdict.NOT_THE_API: ExitCode.NOT_THE_API,
-        Verdict.LIMIT: ExitCode.IO,
-    }[verdict]
-    return ReoError(code, verdict.value, outcome.reason, outcome.hint)
+    return ReoError(_FATAL[verdict], verdict.value, outcome.reason, outcome.hint)
 
 
-def asked_to_come_back(seconds: float, clock: Callable[[], float] = time.time) -> ReoError:
+def asked_to_come_back(seconds: float) -> ReoError:
     """Return the error for a `Retry-After` above the cap; says when to come back."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(clock() + seconds, 2**40)))
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(time.time() + seconds, 2**40)))
     message = f"the API asks to wait {seconds:,.0f} s, longer than {LONGEST_WAIT:g} s"
     return ReoError(ExitCode.TRY_LATER, "retry_after", message, f"run it again after {when}")
 
@@ -45,17 +46,14 @@ def gave_up(seconds: float, cause: str) -> ReoError:
 
 def invalid_input(invalid: int, read: int, skip_invalid: bool) -> ReoError:
     """Return the error for inputs that failed the check; `skip_invalid` then is a dry run."""
-    if invalid and skip_invalid:
+    verb = "is" if invalid == 1 else "are"
+    message = f"{invalid:,} of {read:,} record{'s' * (read != 1)} {verb} invalid: nothing was sent"
+    hint = "mend them, or add --skip-invalid to send the others"
+    if not invalid:
+        message, hint = "an input cannot be read: nothing was sent", "see the issues above"
+    elif skip_invalid:
         message = f"{invalid:,} of {read:,} records would go to the rejects file"
         hint = "without --dry-run the others are sent, and the exit code is 1"
-    elif invalid:
-        verb = "is" if invalid == 1 else "are"
-        records = "record" if read == 1 else "records"
-        message = f"{invalid:,} of {read:,} {records} {verb} invalid: nothing was sent"
-        hint = "mend them, or add --skip-invalid to send the others"
-    else:
-        message = "an input cannot be read: nothing was sent"
-        hint = "see the issues above"
     return ReoError(ExitCode.INVALID, "invalid_input", message, hint)
 
 
@@ -93,26 +91,20 @@ def replaced(found: "Replaced", file: str) -> str:
 
 def would_count_twice(found: "Replaced", file: str) -> ReoError:
     """Return the error for an input whose events would count a second time."""
-    before = "send them with the options and settings that they were sent with"
-    keeps = "--id-from FIELD,… keeps the id of an event whose count goes on"
+    message = f"{replaced(found, file)}: nothing was sent, they would count twice"
+    hint = "--id-from FIELD,… keeps the id of an event whose count goes on"
+    if found.same:
+        hint = "send them with the options and settings that they were sent with"
     ways = "--on-change skip leaves them, --on-change send sends them all the same"
-    return ReoError(
-        ExitCode.INVALID,
-        "replaced",
-        f"{replaced(found, file)}: nothing was sent, they would count twice",
-        f"{before if found.same else keeps}; {ways}",
-    )
+    return ReoError(ExitCode.INVALID, "replaced", message, f"{hint}; {ways}")
 
 
 def other_key(where: str, delivered_at: int) -> ReoError:
     """Return the error for an event that another key without an account name has delivered."""
-    return ReoError(
-        ExitCode.CONFIG,
-        "delivered_under_another_key",
-        f"{where}: this event was delivered on {date(delivered_at)} with another key",
-        "run send-file with --key-rotated if the key is new and the account the same, or give "
-        "--account NAME if the key belongs to another account",
-    )
+    message = f"{where}: this event was delivered on {date(delivered_at)} with another key"
+    rotated = "run send-file with --key-rotated if the key is new and the account the same"
+    hint = f"{rotated}, or give --account NAME if the key belongs to another account"
+    return ReoError(ExitCode.CONFIG, "delivered_under_another_key", message, hint)
 
 
 def date(epoch: int) -> str:
