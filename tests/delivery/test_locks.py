@@ -31,21 +31,20 @@ def usage(tmp_path: Path) -> Path:
 
 
 class Virtual:
-    """A clock that only goes on while one sleeps; `then` is what happens at a time."""
+    """A clock that only goes on while one sleeps; `then` happens at the time `at`."""
 
-    def __init__(self, **then: Callable[[], object]) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-        self.then = {float(at[1:]): do for at, do in then.items()}
+    def __init__(self, at: float = 1e9, then: Callable[[], object] = lambda: None) -> None:
+        self.now, self.at, self.then = 0.0, at, then
 
     def clock(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        assert seconds <= 0.1
         self.now += seconds
-        for at in [each for each in self.then if each <= self.now]:
-            self.then.pop(at)()
+        if self.now >= self.at:
+            self.at = 1e9
+            self.then()
 
 
 def locked(
@@ -72,17 +71,39 @@ def held_elsewhere(path: Path) -> Iterator[Callable[[], None]]:
         yield file.close
 
 
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+ELSEWHERE = """
+import json, resource, sys, time
+from pathlib import Path
+from reo_cli.delivery.locks import lock
+from reo_cli.errors import ReoError
+
+folder, inputs, more, files, stays = json.loads(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+inputs = [Path(each) for each in inputs]
+try:
+    with lock(inputs, folder=Path(folder), clock=time.monotonic, sleep=time.sleep, **more):
+        print("another", flush=True)
+        stays and sys.stdin.readline()
+except ReoError as error:
+    print(error.exit_code, ascii(error.message)[1:-1])
+"""
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
+def start(
+    folder: Path, *inputs: Path, files: int = 256, stays: bool = True, **more: Any
+) -> "subprocess.Popen[str]":
+    """Start a process that may open so many files and tries to take locks."""
+    what = json.dumps([str(folder), [str(each) for each in inputs], more, files, stays])
+    command = [sys.executable, "-c", ELSEWHERE, what]
+    return subprocess.Popen(command, stdin=-1, stdout=subprocess.PIPE, text=True)
 
 
-# In one process
+def elsewhere(folder: Path, *inputs: Path, **more: Any) -> str:
+    """What another process says that tries to take locks: "another", if it could."""
+    process = start(folder, *inputs, stays=False, **more)
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    return str(said).strip()
 
 
 def test_inputs_are_locked_in_the_block_and_free_after_it(usage: Path, folder: Path) -> None:
@@ -102,58 +123,25 @@ def test_one_file_by_many_names_is_locked_once(usage: Path, folder: Path, tmp_pa
         assert not is_free(usage)
 
 
-def test_all_or_none(folder: Path, tmp_path: Path) -> None:
+def test_all_or_none_and_a_busy_input_is_75_at_once(folder: Path, tmp_path: Path) -> None:
     inputs = [tmp_path / name for name in "abc"]
     for path in inputs:
         path.write_text("")
     for other in inputs:
+        virtual = Virtual()
         with held_elsewhere(other):
-            with pytest.raises(ReoError) as caught, locked(folder, *inputs):
+            with pytest.raises(ReoError) as caught, locked(folder, *inputs, virtual=virtual):
                 raise AssertionError
+            assert (caught.value.exit_code, caught.value.reason) == (75, "locked")
             assert f"`{other}` is locked by another run: another" in caught.value.message
+            assert "--wait" in caught.value.hint
+            assert virtual.now == 0
             assert [is_free(path) for path in inputs] == [path != other for path in inputs]
     with locked(folder, *inputs):
         assert not any(is_free(path) for path in inputs)
 
 
-def test_a_busy_input_is_75_at_once(usage: Path, folder: Path) -> None:
-    virtual = Virtual()
-    busy = locked(folder, usage, virtual=virtual)
-    with held_elsewhere(usage), pytest.raises(ReoError) as caught, busy:
-        raise AssertionError
-    assert (caught.value.exit_code, caught.value.reason) == (75, "locked")
-    assert "--wait" in caught.value.hint
-    assert virtual.slept == []
-
-
-def test_waiting_ends_when_the_lock_is_free(usage: Path, folder: Path) -> None:
-    with held_elsewhere(usage) as free:
-        virtual = Virtual(_3=free)
-        with locked(folder, usage, virtual=virtual, wait=60.0):
-            assert not is_free(usage)
-    assert 3 <= virtual.now < 3.1
-
-
-def test_waiting_ends_at_its_time(usage: Path, folder: Path) -> None:
-    virtual = Virtual()
-    busy = locked(folder, usage, virtual=virtual, wait=60.0)
-    with held_elsewhere(usage), pytest.raises(ReoError, match="60 s still") as caught, busy:
-        raise AssertionError
-    assert caught.value.exit_code == 75
-    assert virtual.now == pytest.approx(60)
-    assert max(virtual.slept) <= 0.1
-
-
-def test_waiting_can_be_given_up(usage: Path, folder: Path) -> None:
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    busy = locked(folder, usage, virtual=Virtual(_1=stop), wait=60.0)
-    with held_elsewhere(usage), pytest.raises(KeyboardInterrupt), busy:
-        raise AssertionError
-
-
-def test_an_input_replaced_while_waiting_is_locked_as_it_is_now(
+def test_waiting_ends_when_the_lock_is_free_for_the_file_that_is_there_then(
     usage: Path, folder: Path, tmp_path: Path
 ) -> None:
     with held_elsewhere(usage) as free:
@@ -163,9 +151,29 @@ def test_an_input_replaced_while_waiting_is_locked_as_it_is_now(
             (tmp_path / "new").replace(usage)
             free()
 
-        with locked(folder, usage, virtual=Virtual(_1=replace), wait=9.0):
+        virtual = Virtual(3, replace)
+        with locked(folder, usage, virtual=virtual, wait=60.0):
             assert usage.read_text() == "new"
             assert not is_free(usage)
+    assert 3 <= virtual.now < 3.1
+
+
+def test_waiting_ends_at_its_time_and_can_be_given_up(usage: Path, folder: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    virtual = Virtual()
+    with held_elsewhere(usage):
+        with (
+            pytest.raises(ReoError, match="60 s still") as caught,
+            locked(folder, usage, virtual=virtual, wait=60.0),
+        ):
+            raise AssertionError
+        assert caught.value.exit_code == 75
+        assert virtual.now == pytest.approx(60)
+        given_up = locked(folder, usage, virtual=Virtual(1, stop), wait=60.0)
+        with pytest.raises(KeyboardInterrupt), given_up:
+            raise AssertionError
 
 
 def test_shares_of_one_input_go_on_together(usage: Path, folder: Path) -> None:
@@ -183,58 +191,33 @@ def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> No
         assert not folder.exists()
 
 
-# Names, and inputs that cannot be locked themselves
-
-
-NAMES = ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["nightly", "../../etc/x y", "", "x" * 300, "\udcff\x1b[0m"])
 def test_a_name_is_locked(folder: Path, name: str) -> None:
     with locked(folder, name=name):
         (file,) = folder.iterdir()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert "another" in elsewhere(folder, name=name + "2")
-        assert elsewhere(folder, name=name).startswith("75 the lock")
-        assert f"process {os.getpid()}" in elsewhere(folder, name=name)
+        assert elsewhere(folder, name=name + "2") == "another"
+        said = elsewhere(folder, name=name)
+        assert said.startswith("75 the lock")
+        assert said.endswith(f"process {os.getpid()}")
     assert elsewhere(folder, name=name) == "another"
 
 
-def elsewhere(folder: Path, *inputs: Path, **more: Any) -> str:
-    """What another process says that tries to take locks: "another", if it could."""
-    code = (
-        "import json, sys, time; from pathlib import Path\n"
-        "from reo_cli.delivery.locks import lock; from reo_cli.errors import ReoError\n"
-        "folder, inputs, more = json.loads(sys.argv[1])\n"
-        "try:\n"
-        "    with lock([Path(each) for each in inputs], folder=Path(folder), clock=time.monotonic,"
-        " sleep=time.sleep, **more): print('another')\n"
-        "except ReoError as error: print(error.exit_code, ascii(error.message)[1:-1])"
-    )
-    what = json.dumps([str(folder), [str(each) for each in inputs], more])
-    run = subprocess.run([sys.executable, "-c", code, what], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.strip()
-
-
-@pytest.mark.parametrize("where", ["a link", "/proc/reo"])
-def test_a_name_needs_the_lock_file(folder: Path, tmp_path: Path, where: str) -> None:
-    if where == "a link":
+@pytest.mark.parametrize("where", ["state", "/proc/reo"])
+def test_a_name_needs_the_lock_file_and_an_input_does_not(
+    usage: Path, tmp_path: Path, where: str
+) -> None:
+    """Where the user has no folder that can be written to, or a link is in its place."""
+    folder = tmp_path / where
+    if where == "state":
         folder.mkdir()
         (folder / locks.FILE).symlink_to(tmp_path / "elsewhere")
-    with (
-        pytest.raises(ReoError) as caught,
-        locked(folder if where == "a link" else Path(where), name="x"),
-    ):
+    with pytest.raises(ReoError) as caught, locked(folder, name="x"):
         raise AssertionError
     assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
     assert not (tmp_path / "elsewhere").exists()
-
-
-def test_an_input_needs_no_lock_file(usage: Path) -> None:
-    """Where the user has no folder that can be written to."""
-    with locked(Path("/proc/reo"), usage):
+    with locked(folder, usage):
         assert not is_free(usage)
 
 
@@ -254,44 +237,30 @@ def test_what_cannot_be_locked_itself_is_locked_by_the_lock_file(
         monkeypatch.undo()
         assert is_free(usage)
         said = elsewhere(folder, tmp_path / "link")
-        assert f"is locked by another run: process {os.getpid()}" in said
         assert said.startswith("75 ")
+        assert f"is locked by another run: process {os.getpid()}" in said
     assert elsewhere(folder, usage) == "another"
 
 
-def test_many_inputs_take_one_descriptor(folder: Path, tmp_path: Path) -> None:
+def test_many_inputs_take_few_descriptors(folder: Path, tmp_path: Path) -> None:
     inputs = [tmp_path / f"{number}.csv" for number in range(720)]
     for path in inputs:
         path.write_text("")
-    code = (
-        "import os, resource, sys, time; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-        "from pathlib import Path; from reo_cli.delivery.locks import lock\n"
-        "with lock([Path(each) for each in sys.argv[2:]], folder=Path(sys.argv[1]),"
-        " clock=time.monotonic, sleep=time.sleep):\n"
-        "    print('held', flush=True); sys.stdin.readline()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), *map(str, inputs)],
-        stdin=-1,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert said(holder) == "held"
+    holder = start(folder, *inputs, files=64)
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "another"
     with pytest.raises(ReoError, match=f"process {holder.pid}"), locked(folder, inputs[700]):
         raise AssertionError
-    end(holder)
+    holder.kill()
+    holder.communicate()
     with locked(folder, *inputs):
         pass
 
 
-# Between processes
-
-
 def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path) -> None:
     with locked(folder, usage):
-        child = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=-1, close_fds=False, stdout=-1
-        )
+        command = [sys.executable, "-c", "input()"]
+        child = subprocess.Popen(command, stdin=-1, close_fds=False, stdout=-1)
     try:
         deadline = time.monotonic() + 5  # the child lets go when it becomes another program
         while not is_free(usage):
