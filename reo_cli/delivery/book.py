@@ -13,7 +13,7 @@ from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.ledger import Account
-from reo_cli.delivery.rejects import Reject, Rejects
+from reo_cli.delivery.rejects import RAW_LIMIT, Reject, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.errors import ReoError
 from reo_cli.records import Issue, Progress, Record
@@ -100,16 +100,12 @@ class Book:
         """Take a finding about an input as a whole; an error means that it was not all read."""
         if issue.severity == "error":
             self.broken.add(self._input)
-        self._note([issue])
-
-    def _note(self, issues: Sequence[Issue]) -> None:
-        if self._input in self._checked:
-            return
-        self._log.add(issues)
+        self.warn([issue])
 
     def warn(self, issues: Sequence[Issue]) -> None:
-        """Take warnings about a record that is sent all the same."""
-        self._note(issues)
+        """Take findings about a record, unless they were taken when its input was checked."""
+        if self._input not in self._checked:
+            self._log.add(issues)
 
     def skipped(self) -> None:
         """Count a record that `--only` or `--skip` leaves out."""
@@ -129,12 +125,11 @@ class Book:
         derived: str = "",
     ) -> None:
         """Settle a record that has errors; `payload` is what is known of its event, if anything."""
-        self._note(issues)
+        self.warn(issues)
         reason = "; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in issues)
-        self._settle(Settled(record.file, record.line, record.number, word, reason=reason))
-        if self._rejects:
-            text = None if payload is None else encode(payload)
-            self._pending.append((self._input, _reject(record, None, reason, text, derived)))
+        text = None if payload is None else encode(payload)
+        reject = _reject(record, None, reason, text, derived)
+        self._end(self._input, Settled(*record.place, word, reason=reason), reject)
 
     def take(self, job: Job) -> bool:
         """Register an event to be sent.
@@ -147,14 +142,10 @@ class Book:
             twin.twins.append(job)
             return False
         if self._refused and self._refused.execute(_REFUSED, (job.key,)).fetchone():
-            self._finish(job, "rejected", None, "the API has rejected it in this run")
+            self.settle(job, "rejected", "the API has rejected it in this run")
             return False
         self._active[job.key] = job
         return True
-
-    def already(self, job: Job) -> None:
-        """Settle an event that was delivered before."""
-        self._finish(job, "already_delivered")
 
     def delivered(self, answers: Sequence[tuple[Job, Outcome]]) -> None:
         """Record acknowledged events, then settle them; raises ReoError 74 or 75.
@@ -169,27 +160,15 @@ class Book:
                 account.record(done)
         finally:
             for job, outcome in answers:
-                self._finish(job, "delivered", outcome)
+                self.settle(job, "delivered", outcome=outcome)
 
     def rejected(self, job: Job, outcome: Outcome) -> int:
         """Settle an event that the API refused for good; return how many its input has."""
         if self._refused is None:
             self._refused = scratch("CREATE TABLE refused (key BLOB PRIMARY KEY) WITHOUT ROWID")
         self._refused.execute("INSERT OR IGNORE INTO refused VALUES (?)", (job.key,))
-        self._finish(job, "rejected", outcome)
+        self.settle(job, "rejected", outcome=outcome)
         return self.inputs[job.input].counts.rejected
-
-    def errored(self, job: Job, outcome: Outcome) -> None:
-        """Settle an event whose attempts are used up."""
-        self._finish(job, "errored", outcome)
-
-    def unsent(self, job: Job, reason: str, outcome: Outcome | None = None, body: str = "") -> None:
-        """Settle an event that was not sent, because the run stopped or is a dry run."""
-        self._finish(job, "unsent", outcome, reason, body)
-
-    def abandoned(self, job: Job) -> None:
-        """Settle an event whose request was still under way when the run ended."""
-        self._finish(job, "errored", None, "no answer before the run ended")
 
     def attempted(self, job: Job, outcome: Outcome) -> None:
         """Tell about one attempt."""
@@ -215,50 +194,43 @@ class Book:
         if self._refused is not None:
             self._refused.close()
 
-    def _finish(
+    def settle(
         self,
         job: Job,
         word: str,
-        outcome: Outcome | None = None,
         reason: str = "",
+        outcome: Outcome | None = None,
         body: str = "",
     ) -> None:
-        """Settle an event, and with it the equal ones that waited for it."""
+        """Settle an event, and with it the equal ones that waited for it.
+
+        `word` is one of `summary.OUTCOMES`; the reason is the outcome's unless it is given. `body`
+        is for a dry run to show.
+        """
         self._active.pop(job.key, None)
         record = job.event.record
         status = outcome.http_status if outcome else None
         reason = reason or (outcome.reason if outcome and word != "delivered" else "")
-        settled = Settled(
-            record.file,
-            record.line,
-            record.number,
-            word,
-            job.event_id,
-            status,
-            job.attempts,
-            reason,
-            body,
-        )
-        self._settle(settled, job.input)
-        if self._rejects and (
-            word == "rejected" or (word in ("errored", "unsent") and job.input in self._streams)
-        ):
+        reject = None
+        if word == "rejected" or (word in ("errored", "unsent") and job.input in self._streams):
             payload = job.body[len('{"payload":') : -1].decode()
-            self._pending.append((job.input, _reject(record, status, reason, payload, job.derived)))
+            reject = _reject(record, status, reason, payload, job.derived)
+        place, event_id = record.place, job.event_id
+        told = Settled(*place, word, event_id, status, job.attempts, reason, body)
+        self._end(job.input, told, reject)
+        again = "already_delivered" if word == "delivered" else word
         for twin in job.twins:
-            self._finish(
-                twin, "already_delivered" if word == "delivered" else word, outcome, reason
-            )
+            self.settle(twin, again, reason, outcome)
 
-    def _settle(self, settled: Settled, input_index: int | None = None) -> None:
-        at = self._input if input_index is None else input_index
-        self.inputs[at].counts.add(settled.outcome)
+    def _end(self, input_index: int, settled: Settled, reject: Reject | None) -> None:
+        self.inputs[input_index].counts.add(settled.outcome)
         if self._listener is not None:
             self._listener.settled(settled)
+        if reject is not None and self._rejects:
+            self._pending.append((input_index, reject))
 
 
 def _reject(
     record: Record, status: int | None, reason: str, payload: str | None, derived: str
 ) -> Reject:
-    place = record.file, record.line, record.number
-    return Reject(*place, status, reason, payload, record.text[:4096], derived)
+    return Reject(*record.place, status, reason, payload, record.text[:RAW_LIMIT], derived)

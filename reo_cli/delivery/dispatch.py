@@ -198,7 +198,7 @@ class Dispatcher:
         if verdict is Verdict.REJECTED:
             self._on_rejected(job, outcome)
         elif verdict is not Verdict.DELIVERED:
-            self._book.unsent(job, outcome.reason, outcome)
+            self._book.settle(job, "unsent", outcome=outcome)
             self._stop(fatal(verdict, outcome))
         return verdict is Verdict.DELIVERED
 
@@ -212,7 +212,7 @@ class Dispatcher:
     def _on_transient(self, job: Job, outcome: Outcome, now: float, too_late: bool) -> None:
         asked = outcome.retry_after or 0.0
         if asked > LONGEST_WAIT:
-            self._book.unsent(job, outcome.reason, outcome)
+            self._book.settle(job, "unsent", outcome=outcome)
             self._stop(asked_to_come_back(asked))
             return
         job.failures += 1
@@ -220,7 +220,7 @@ class Dispatcher:
         job.failed = now
         self._cause = outcome.reason
         if job.charged > self.policy.retries:
-            self._book.errored(job, outcome)
+            self._book.settle(job, "errored", outcome=outcome)
             return
         wait = delay(job.failures, self._random, throttled=outcome.throttled)
         self._queue.again(job, now + max(wait, asked))
@@ -251,8 +251,8 @@ class Dispatcher:
         for job in self._under_way:
             self.attempts += 1
             job.attempts += 1
-            self._book.abandoned(job)
+            self._book.settle(job, "errored", "no answer before the run ended")
         for job, reason in self._queue.leave():
-            self._book.unsent(job, reason)
+            self._book.settle(job, "unsent", reason)
         if self._end is not None:
             self._intake.abandon()

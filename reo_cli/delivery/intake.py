@@ -149,7 +149,7 @@ class Intake:
             except ReoError:
                 continue  # the run has its error already
             if job is not None:
-                self._book.unsent(job, STOPPED)
+                self._book.settle(job, "unsent", STOPPED)
 
     def _next(self) -> Item | None:
         """Return the next item of all inputs; None when there is none now, or none any more."""
@@ -211,15 +211,15 @@ class Intake:
         if issues:
             book.warn(issues)
         if job.known:
-            book.already(job)
+            book.settle(job, "already_delivered")
         elif book.take(job):
             if job.stop is not None:
-                book.unsent(job, job.stop.message)
+                book.settle(job, "unsent", job.stop.message)
                 raise job.stop
             self._room -= 1
             if self._room >= 0:
                 return job
-            book.unsent(job, "over --limit")
+            book.settle(job, "unsent", "over --limit")
         return None
 
 

@@ -174,7 +174,7 @@ class _Run:
                 body = job.body.decode()
                 result.to_send += 1
                 result.bodies += [body] * (len(result.bodies) < BODIES_SHOWN)
-            book.unsent(job, "dry run" if is_dry else "", body=body)
+            book.settle(job, "unsent", "dry run" if is_dry else "", body=body)
 
         self._check(inputs, book, self._decider(), settle, order.policy.limit if is_dry else None)
         counts = sum_of(self._inputs)
@@ -192,7 +192,9 @@ class _Run:
             summaries = [InputSummary(each.file) for each in self._inputs]
             again = Book(summaries, IssueLog(0), self._listener)
             decider = self._decider()
-            self._check(inputs, again, decider, lambda job: again.unsent(job, "nothing was sent"))
+            self._check(
+                inputs, again, decider, lambda job: again.settle(job, "unsent", "nothing was sent")
+            )
 
     def _decider(self) -> Decider:
         order = self._order
