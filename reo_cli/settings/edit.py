@@ -56,11 +56,9 @@ def write(path: Path, profile: str | None, values: Mapping[str, Any]) -> None:
     new: dict[str, Any] = {}
     table = new if profile is None else new.setdefault("profiles", {}).setdefault(profile, {})
     for name, value in values.items():
-        *above, key = name.split(".")
-        node = table
-        for each in above:
-            node = node.setdefault(each, {})
-        node[key] = value
+        head, dot, rest = name.partition(".")
+        node = table.setdefault(head, {}) if dot else table
+        node[rest or name] = value
     try:
         tables_of(new)
     except Fault as fault:
@@ -110,25 +108,26 @@ def unset(path: Path, profile: str | None, name: str) -> bool:
 
 
 def _merge(table: Table, new: Mapping[str, Any]) -> None:
-    """Put values into a table and those in it."""
+    """Put values into a table and those in it; `meta.plan` may stand in a table `meta` there."""
     for key, value in new.items():
-        below = table.get(key)
-        if not isinstance(value, dict) or below is None:
-            table[key] = value
-        elif isinstance(below, MutableMapping):
-            _merge(below, value)
+        head, _, rest = key.partition(".")
+        is_table = isinstance(value, dict)
+        if is_table and key in table:
+            if not isinstance(table[key], MutableMapping):
+                message = f"`{key}` in the config file is not a table"
+                raise ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand")
+            _merge(table[key], value)
+        elif not (is_table or key in table) and isinstance(table.get(head), MutableMapping):
+            _merge(table[head], {rest: value})
         else:
-            message = f"`{key}` in the config file is not a table"
-            raise ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand")
+            table[key] = value
 
 
 def _remove(table: Table, name: str) -> None:
-    head, _, rest = name.partition(".")
-    below = table.get(head)
-    if name not in table and isinstance(below, MutableMapping):
+    table.pop(name, None)
+    head, dot, rest = name.partition(".")
+    if dot and isinstance(below := table.get(head), MutableMapping):
         _remove(below, rest)
-    else:
-        table.pop(name, None)
 
 
 def _rewrite(path: Path, change: Callable[[Table], None]) -> bool:
