@@ -5,10 +5,9 @@ import re
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomlkit
@@ -16,7 +15,7 @@ import tomlkit
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import Sources, resolve
 from reo_cli.settings.edit import require_known, set_values, unset
-from reo_cli.settings.files import line_of, load
+from reo_cli.settings.files import load
 from tests.conftest import CANARY as KEY
 
 
@@ -26,48 +25,50 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a" / "reo" / "config.toml"
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def set_one(path: Path, name: str, text: str, profile: str | None = None) -> None:
+    set_values(path, profile, {name: text}, path.parent)
 
 
 # Reading
 
-FAULTS = [
-    ("timeout = 3\ntimeot = 4\n", "2: `timeot`: is not a setting", "did you mean `timeout`?"),
-    ("# timeot = 1\n\nproduct-id = 'x'", "3: `product-id`: is not", "did you mean `product_id`?"),
-    ("colour = 1", "1: `colour`: is not a setting", "the settings are api_key,"),
-    ("retries = 1\ntimeout = 'ten'", '2: `timeout`: "ten" is not a plain number', ""),
-    ("timeout = nan", '1: `timeout`: "nan" is not a plain number', ""),
-    ("timeout = 1e1", '1: `timeout`: "1e1" is not', ""),
-    ("retries = 5.0", '1: `retries`: "5.0" is not a whole number', ""),
-    ('ledger = "a\\u0000b"', "1: `ledger`: holds a NUL byte", ""),
-    ("retries = true", "1: `retries`: is n", ""),
-    ("concurrency = 300", '1: `concurrency`: "300" is outside 1 to 256', ""),
-    ("product_id = [15]", "1: `product_id`: is n", ""),
-    ("[profiles.a]\nretries = 1\n[profiles.b]\nretries = -1", "4: `profiles.b.retries`", ""),
-    ("[profiles.a]\n\n[profiles.a.mapp]\n", "3: `profiles.a.mapp`: is not", "did you mean `map`?"),
-    ("[map]\ndomain = 'x'", "1: `map`: belongs in a profile", "[profiles.NAME]"),
-    ("extra = 'meta'", "1: `extra`: belongs in a profile", ""),
-    ("[profile.a]\n", "1: `profile`: is not a setting", "did you mean `profiles`?"),
-    ("profiles = 1", "1: `profiles`: is not a table", ""),
-    ("[profiles]\na = 1", "2: `profiles.a`: is not a table", "[profiles.a]"),
-    ("[profiles.a]\nmap = 'x'", "2: `profiles.a.map`: is not a table", ""),
-    ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: names the", "`domain`"),
-    ("[profiles.a]\nset = { count = true }", "2: `profiles.a.set.count`: is neither", ""),
-    ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is neither", ""),
-    ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ignore"),
-    (
-        "[profiles.a]\nid_from = [\n 'domain',\n 'x'\n]",
-        "2: `profiles.a.id_from`: names the unknown field `x`",
-        "",
-    ),
-    ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
-    ("[profiles.a]\ndate_format = []", "2: `profiles.a.date_format`: is n", ""),
-]
 
-
-@pytest.mark.parametrize(("text", "where", "hint"), FAULTS)
+@pytest.mark.parametrize(
+    ("text", "where", "hint"),
+    [
+        ("timeout = 3\ntimeot = 4\n", "2: `timeot`: is not a setting", "you mean `timeout`?"),
+        ("# product-id\n\nproduct-id = 'x'", "3: `product-id`: is not", "you mean `product_id`?"),
+        ("colour = 1", "1: `colour`: is not a setting", "the settings are api_key,"),
+        ("retries = 1\ntimeout = 'ten'", '2: `timeout`: "ten" is not a plain number', ""),
+        ("timeout = nan", '1: `timeout`: "nan" is not a plain number', ""),
+        ("timeout = 1e1", '1: `timeout`: "1e1" is not', ""),
+        ("retries = 5.0", '1: `retries`: "5.0" is not a whole number', ""),
+        ('ledger = "a\\u0000b"', "1: `ledger`: holds a NUL byte", ""),
+        ("retries = true", "1: `retries`: is n", ""),
+        ("concurrency = 300", '1: `concurrency`: "300" is outside 1 to 256', ""),
+        ("product_id = [\n 15\n]", "1: `product_id`: is n", ""),
+        ('"\\u0061ccount" = []', " `account`: is n", ""),
+        ("[profiles.a]\nretries = 1\n[profiles.b]\nretries = -1", "4: `profiles.b.retries`", ""),
+        ("[profiles.a]\n\n[profiles.a.mapp]\n", "3: `profiles.a.mapp`: is not", "you mean `map`?"),
+        ("[map]\ndomain = 'x'", "1: `map`: belongs in a profile", "[profiles.NAME]"),
+        ("extra = 'meta'", "1: `extra`: belongs in a profile", ""),
+        ("[profile.a]\n", "1: `profile`: is not a setting", "did you mean `profiles`?"),
+        ("profiles = 1", "1: `profiles`: is not a table", ""),
+        ("[profiles]\na = 1", "2: `profiles.a`: is not a table", "[profiles.a]"),
+        ("[profiles.a]\nmap = 'x'", "2: `profiles.a.map`: is not a table", ""),
+        ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: names the", "`domain`"),
+        ("[profiles.a]\nset = { count = true }", "2: `profiles.a.set.count`: is neither", ""),
+        ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is n", ""),
+        ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ig"),
+        ("[profiles.a]\nid_from = [\n'domain',\n'x'\n]", "2: `profiles.a.id_from`: names", ""),
+        ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
+        ("[profiles.a]\ndate_format = []", "2: `profiles.a.date_format`: is n", ""),
+    ],
+)
 def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: str) -> None:
     write(path, text)
     with pytest.raises(ReoError) as caught:
@@ -78,66 +79,34 @@ def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: 
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("content", "problem"),
     [
-        ("timeout = 1\nretries = \n", "2:|at line 2,"),
-        ("timeout = 1\n\ntimeout = 2\n", "3:|at line 3,"),
-        ("api_key = 'x\n", "1:|end of document"),
-        ("x = " + "[" * 5000, "recursion|too deeply"),
+        ("timeout = 1\nretries = \n", "not valid TOML.*at line 2,"),
+        ("timeout = 1\n\ntimeout = 2\n", "not valid TOML.*at line 3,"),
+        ("x = " + "[" * 5000, "not valid TOML.*recursion"),
+        (f'api_key = "{KEY}" x', "not valid TOML.*at line 1,"),
+        (f'api_key = "{KEY}', "not valid TOML.*at end of document"),
+        (f"api_key = {KEY}", "not valid TOML.*at line 1,"),
+        (b"timeout = 1\n# caf\xe9\n", "is not UTF-8.*at line 2"),
+        (b"#" * (1024 * 1024 + 1), "larger than 1 MiB"),
     ],
 )
-def test_a_syntax_error_names_its_line(path: Path, text: str, place: str) -> None:
-    write(path, text)
-    with pytest.raises(ReoError, match="the config file is not valid TOML") as caught:
-        load(path)
-    assert str(path) in caught.value.message
-    assert re.search(place, caught.value.message)
-    assert caught.value.hint == "mend it by hand; reo changes nothing"
-
-
-@pytest.mark.parametrize("text", ['api_key = "canary" x', 'api_key = "canary', "api_key = canary"])
-def test_a_syntax_error_beside_the_key_does_not_show_it(path: Path, text: str) -> None:
-    write(path, text)
+def test_what_is_no_toml_names_its_line(path: Path, content: str | bytes, problem: str) -> None:
+    write(path, content)
     with pytest.raises(ReoError) as caught:
         load(path)
-    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
-
-
-def test_a_file_that_is_no_text_is_named_with_its_line(path: Path) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"timeout = 1\n# caf\xe9\n")
-    with pytest.raises(ReoError, match="the config file is not UTF-8"):
-        load(path)
-    path.write_bytes(b"#" * (1024 * 1024 + 1))
-    with pytest.raises(ReoError, match="larger than 1 MiB"):
-        load(path)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(ReoError, match="cannot read") as caught:
-        load(path)
     assert caught.value.exit_code is ExitCode.CONFIG
+    assert re.search(f"{path}.*{problem}", caught.value.message)
+    assert caught.value.hint == "mend it by hand; reo changes nothing"
+    assert KEY not in caught.value.message
 
 
 def test_what_the_file_may_look_like(path: Path) -> None:
     write(path, '\ufefftimeout = 2.5\r\naccount = ""\r\n[profiles."my own"]\r\nrate = "3"\r\n')
-    config = load(path)
-    assert config == {None: {"timeout": "2.5"}, "my own": {"rate": "3"}}
-    assert load(path.with_name("missing.toml")) == {}
-    assert load(path / "below-a-file") == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "keys", "line"),
-    [
-        ("a = 1\n", ("a",), 1),
-        ("# b\n[t]\nb = 1\n[u]\nb = 2\n", ("u", "b"), 5),
-        ("b = [\n 1,\n 2\n]\n", ("b",), 1),
-        ("t = { u = { b = 1 } }\n", ("t", "u", "b"), 1),
-        ('"\\u0062" = 1\n', ("b",), 0),
-    ],
-)
-def test_the_line_of_a_key(text: str, keys: tuple[str, ...], line: int) -> None:
-    assert line_of(text, ".".join(keys)) == line
+    assert load(path) == {None: {"timeout": "2.5"}, "my own": {"rate": "3"}}
+    assert load(path.with_name("missing.toml")) == load(path / "below-a-file") == {}
+    with pytest.raises(ReoError, match="cannot read"):
+        load(path.parent)
 
 
 @pytest.mark.parametrize(
@@ -154,11 +123,8 @@ def test_a_file_with_a_key_that_others_can_read(
 ) -> None:
     write(path, text)
     path.chmod(mode)
-    environ = {"REO_CONFIG": str(path)}
-    warned = any(
-        "others can read it" in each for each in resolve(Sources({}, environ, path.parent)).warnings
-    )
-    assert warned == exposed
+    warnings = resolve(Sources({}, {"REO_CONFIG": str(path)}, path.parent)).warnings
+    assert ["others can read it" in each for each in warnings] == [True] * exposed
 
 
 # Writing
@@ -175,51 +141,46 @@ DOCUMENTS = [
     "[profiles.a.set]\nmode = 'DOMAIN'\n",
     "\r\n# x\r\ntimeout = 3\r\n[profiles.a]\r\nretries = 1\r\n",
     "[profiles.a.map]\n[profiles.a.map.meta]\nplan = 'P'\n",
+    "[profiles.a.map]\n'meta.plan' = 'P'\n",
     "[profiles]\n[profiles.a]\n",
     "[profiles.b]\nretries = 1\n\n# about a\n[profiles.a]\nretries = 1\n",
 ]
-CHANGES = [
-    ("retries", None, "7", 7),
-    ("timeout", None, "2.50", 2.5),
-    ("retries", "a", "7", 7),
-    ("map.meta.plan", "a", "Pl an", "Pl an"),
-    ("map.domain", "a", "Company Domain", "Company Domain"),
-    ("id_from", "new", "domain, event_at", ["domain", "event_at"]),
-    ("product_id", "x y", 'say "hi"', 'say "hi"'),
-]
-
-
-def found(document: dict[str, object], keys: tuple[str, ...]) -> object:
-    """Return the value at `keys`, `meta.plan` also from a table `meta`."""
-    node: object = document
-    for key in keys:
-        if isinstance(node, dict) and key not in node and "." in key:
-            node = found(node, tuple(key.split(".", 1)))
-        else:
-            node = node.get(key) if isinstance(node, dict) else None
-    return node
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-@pytest.mark.parametrize(("key", "profile", "text", "value"), CHANGES)
+@pytest.mark.parametrize(
+    ("name", "profile", "text", "value"),
+    [
+        ("retries", None, "7", 7),
+        ("timeout", None, "2.50", 2.5),
+        ("retries", "a", "7", 7),
+        ("map.meta.plan", "a", "Pl an", "Pl an"),
+        ("map.domain", "a", "Company Domain", "Company Domain"),
+        ("id_from", "new", "domain, event_at", ("domain", "event_at")),
+        ("product_id", "x y", 'say "hi"', 'say "hi"'),
+    ],
+)
 def test_a_value_is_set_and_removed_and_comments_stay(
-    path: Path, document: str, key: str, profile: str | None, text: str, value: object
+    path: Path, document: str, name: str, profile: str | None, text: str, value: object
 ) -> None:
+    def found() -> Any:
+        node: Any = load(path).get(profile, {})
+        head, dot, rest = name.partition(".")
+        return node.get(head, {}).get(rest) if dot else node.get(name)
+
     write(path, document)
-    keys = (*(() if profile is None else ("profiles", profile)), *key.split(".", 1))
-    set_values(path, profile, {key: text}, path.parent)
+    set_one(path, name, text, profile)
     new = path.read_bytes().decode()
-    assert found(tomllib.loads(new), keys) == value
-    load(path)
+    assert found() == (value if type(value) in (str, tuple) else str(value))
     for comment in (line.partition("#")[2] for line in document.splitlines() if "#" in line):
         assert f"#{comment}" in new
-    assert unset(path, profile, key)
-    assert found(tomllib.loads(path.read_text()), keys) is None
-    assert not unset(path, profile, key)
+    assert unset(path, profile, name)
+    assert found() is None
+    assert not unset(path, profile, name)
 
 
 @pytest.mark.parametrize(
-    ("key", "profile", "text", "code", "problem"),
+    ("name", "profile", "text", "code", "problem"),
     [
         ("timeout", None, "abc", 2, "not a plain number"),
         ("concurrency", "a", "0", 2, "outside"),
@@ -232,48 +193,41 @@ def test_a_value_is_set_and_removed_and_comments_stay(
     ],
 )
 def test_a_value_is_checked_before_it_is_written(
-    path: Path, key: str, profile: str | None, text: str, code: int, problem: str
+    path: Path, name: str, profile: str | None, text: str, code: int, problem: str
 ) -> None:
     with pytest.raises(ReoError, match=problem) as caught:
-        set_values(path, profile, {key: text}, path.parent)
+        set_one(path, name, text, profile)
     assert caught.value.exit_code == code
     assert not path.parent.exists()
 
 
 @pytest.mark.parametrize(
-    ("key", "profile", "problem"),
+    ("name", "profile", "problem"),
     [
         ("timeot", None, "`timeot` is not a setting"),
         ("map.domain", None, "`map` belongs in a profile"),
         ("extra", None, "`extra` belongs in a profile"),
         ("map", "a", "no setting of that name"),
+        (KEY, None, "no setting of that name"),
     ],
 )
-def test_unknown_names_are_wrong_usage(key: str, profile: str | None, problem: str) -> None:
+def test_unknown_names_are_wrong_usage(name: str, profile: str | None, problem: str) -> None:
     with pytest.raises(ReoError, match=problem) as caught:
-        require_known(key, profile)
+        require_known(name, profile)
     assert caught.value.exit_code is ExitCode.USAGE
-
-
-def test_a_name_that_may_be_a_key_is_not_repeated() -> None:
-    with pytest.raises(ReoError) as caught:
-        require_known(KEY, None)
     assert KEY not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_path_is_written_in_full(path: Path, tmp_path: Path) -> None:
     set_values(path, None, {"ca_bundle": "ca.pem", "ledger": "~/l.db"}, tmp_path)
-    assert tomllib.loads(path.read_text()) == {
-        "ca_bundle": str(tmp_path / "ca.pem"),
-        "ledger": "~/l.db",
-    }
+    assert load(path)[None] == {"ca_bundle": str(tmp_path / "ca.pem"), "ledger": "~/l.db"}
 
 
 def test_what_reo_does_not_know_can_be_removed(path: Path) -> None:
     write(path, "timeot = 3\n[profiles.a]\nmapp = 1\n")
     assert unset(path, None, "timeot")
     assert unset(path, "a", "mapp")
-    assert load(path) is not None
+    assert load(path) == {None: {}, "a": {}}
     with pytest.raises(ReoError, match="no setting"):
         unset(path, None, "colour")
 
@@ -282,7 +236,7 @@ def test_what_reo_does_not_know_can_be_removed(path: Path) -> None:
 def test_a_broken_file_is_left_as_it_is(path: Path, text: str) -> None:
     write(path, text)
     with pytest.raises(ReoError) as caught:
-        set_values(path, "a", {"retries": "1"}, path.parent)
+        set_one(path, "retries", "1", "a")
     assert caught.value.exit_code is ExitCode.CONFIG
     assert path.read_text() == text
 
@@ -290,8 +244,9 @@ def test_a_broken_file_is_left_as_it_is(path: Path, text: str) -> None:
 def test_nothing_is_written_without_a_change(path: Path) -> None:
     assert not unset(path, None, "retries")
     assert not path.parent.exists()
-    path.parent.mkdir(parents=True)
-    assert not unset(path, None, "retries")
+    write(path, "")
+    path.unlink()
+    assert not unset(path, "a", "retries")
     assert not path.exists()
 
 
@@ -302,36 +257,22 @@ def test_a_change_of_more_than_was_asked_is_not_written(
     write(path, "retries = 1\ntimeout = 3\n")
     monkeypatch.setattr(tomlkit, "dumps", lambda document: f"retries = {document['retries']}\n")
     with pytest.raises(RuntimeError, match="more than was asked"):
-        set_values(path, None, {"retries": "2"}, path.parent)
+        set_one(path, "retries", "2")
     assert path.read_text() == "retries = 1\ntimeout = 3\n"
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    old = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(old)
-
-
-def mode_of(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.mark.parametrize("mask", [0, 0o22, 0o77, 0o277, 0o777])
 def test_5_7_the_file_is_for_its_owner_only_under_any_umask(path: Path, mask: int) -> None:
-    with umask(mask):
-        set_values(path, None, {"api_key": KEY}, path.parent)
-    modes = [mode_of(each) for each in (path, path.parent, path.parent.parent)]
+    old = os.umask(mask)
+    try:
+        set_one(path, "api_key", KEY)
+    finally:
+        os.umask(old)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, *path.parents[:2])]
     assert modes == [0o600, 0o700, 0o700]
-
-
-def test_5_7_a_readable_file_becomes_private(path: Path) -> None:
-    write(path, "retries = 1\n")
     path.chmod(0o644)
-    set_values(path, None, {"api_key": KEY}, path.parent)
-    assert mode_of(path) == 0o600
+    set_one(path, "retries", "1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -341,24 +282,19 @@ def test_5_7_a_symbolic_link_is_refused(path: Path, tmp_path: Path, exists: bool
         victim.write_text("retries = 1\n")
     path.parent.mkdir(parents=True)
     path.symlink_to(victim)
-    for change in (
-        lambda: set_values(path, None, {"api_key": KEY}, path.parent),
-        lambda: unset(path, None, "retries"),
-    ):
+    for change in (lambda: set_one(path, "api_key", KEY), lambda: unset(path, None, "retries")):
         with pytest.raises(ReoError, match="symbolic link") as caught:
             change()
         assert caught.value.exit_code is ExitCode.CONFIG
     assert path.is_symlink()
-    assert victim.exists() == exists
-    if exists:
-        assert victim.read_text() == "retries = 1\n"
+    assert [each.read_text() for each in [victim] if each.exists()] == ["retries = 1\n"] * exists
 
 
 def test_5_7_nothing_odd_is_replaced(path: Path) -> None:
     path.parent.mkdir(parents=True)
     os.mkfifo(path)
     with pytest.raises(ReoError, match="not a regular file"):
-        set_values(path, None, {"retries": "1"}, path.parent)
+        set_one(path, "retries", "1")
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
@@ -369,7 +305,7 @@ def test_5_7_new_files_are_made_exclusively_and_follow_no_link(
     write(path, "")
     monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: iter(["guessed", "other"]))
     path.with_name(".config.toml.guessed").symlink_to(path.with_name("victim"))
-    set_values(path, None, {"api_key": KEY}, path.parent)
+    set_one(path, "api_key", KEY)
     assert not path.with_name("victim").exists()
     assert path.read_text() == f'api_key = "{KEY}"\n'
 
@@ -385,7 +321,7 @@ def test_5_7_a_write_that_fails_changes_nothing(
 
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(ReoError, match="No space left") as caught:
-        set_values(path, None, {"retries": "2"}, path.parent)
+        set_one(path, "retries", "2")
     assert caught.value.exit_code is ExitCode.IO
     assert path.read_text() == "retries = 1\n"
     assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
@@ -396,7 +332,7 @@ def test_5_7_writers_at_the_same_time_lose_nothing(path: Path) -> None:
 
     def work(worker: int) -> None:
         for n in range(5):
-            set_values(path, f"w{worker}n{n}", {"retries": "1"}, path.parent)
+            set_one(path, "retries", "1", f"w{worker}n{n}")
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))

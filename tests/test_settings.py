@@ -13,30 +13,13 @@ import pytest
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import SETTINGS, Settings, Sources, resolve
 from reo_cli.settings.files import user_folder
-from reo_cli.settings.guard import odd_key
-from reo_cli.settings.table import BY_KEY, NO_KEY, masked
+from reo_cli.settings.table import BY_KEY, masked
 from tests.conftest import CANARY as KEY
 
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
 OTHER_KEY = "another-key-9876543210-wxyz"
+EVIL = "REO_ENDPOINT=https://evil.example"
 LEVELS = ("flag", "environment", "env_file", "profile", "top")
-TEXTS = {
-    "api_key": tuple(f"key-number-{n}-of-the-test" for n in range(5)),
-    "api_key_file": tuple(f"/keys/{n}" for n in range(5)),
-    "account": tuple(f"account {n}" for n in range(5)),
-    "endpoint": tuple(f"https://host{n}.example/path" for n in range(5)),
-    "product_id": tuple(f"product{n}" for n in range(5)),
-    "activity_type": tuple(f"CALL HOME {n}" for n in range(5)),
-    "environment": tuple(f"ENV{n}" for n in range(5)),
-    "timeout": ("1", "2.5", "3", "4", "5"),
-    "retries": ("0", "1", "2", "3", "4"),
-    "concurrency": ("1", "2", "3", "4", "256"),
-    "rate": ("0.5", "2", "3", "4", "5"),
-    "ledger": tuple(f"/ledgers/{n}.db" for n in range(5)),
-    "ledger_keep_days": ("1", "2", "3", "4", "5"),
-    "ca_bundle": tuple(f"/ca/{n}.pem" for n in range(5)),
-}
-"""A text for each setting and level."""
 
 
 class Files:
@@ -47,22 +30,34 @@ class Files:
         self.cwd.mkdir()
         self.config = folder / "config" / "config.toml"
         self.config.parent.mkdir()
-        self.write_config("")
+        self.write(self.config, "")
 
-    def write_config(self, text: str, mode: int = 0o600) -> None:
-        self.config.write_text(text)
-        self.config.chmod(mode)
-
-    def write_env(self, *lines: str) -> Path:
-        path = self.cwd / ".env"
-        path.write_text("".join(f"{line}\n" for line in lines))
+    def write(self, path: Path | str, content: str | bytes) -> Path:
+        path = self.cwd / path
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o600)
         return path
 
-    def sources(self, **variables: str) -> Sources:
-        return Sources({}, {"REO_CONFIG": str(self.config), **variables}, self.cwd)
+    def sources(self, dotenv: str = "", toml: str = "", **given: Any) -> Sources:
+        """Return sources with these files; capitals are variables, the rest attributes."""
+        if dotenv:
+            self.write(".env", dotenv)
+        if toml:
+            self.write(self.config, toml)
+        environ = {name: text for name, text in given.items() if name.isupper()}
+        more = {name: value for name, value in given.items() if not name.isupper()}
+        sources = Sources({}, {"REO_CONFIG": str(self.config), **environ}, self.cwd)
+        return sources._replace(**more)
 
-    def resolve(self, **variables: str) -> Settings:
-        return resolve(self.sources(**variables))
+    def resolve(self, dotenv: str = "", toml: str = "", **given: Any) -> Settings:
+        return resolve(self.sources(dotenv, toml, **given))
+
+    def refused(self, dotenv: str = "", toml: str = "", **given: Any) -> ReoError:
+        """Return the error that resolving ends with, or asking for the key."""
+        with pytest.raises(ReoError) as caught:
+            self.resolve(dotenv, toml, **given).require_key()
+        assert KEY not in f"{caught.value.message} {caught.value.hint}"
+        return caught.value
 
 
 @pytest.fixture
@@ -70,65 +65,58 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
-def attribute(settings: Settings, key: str) -> object:
-    return getattr(settings, key)
-
-
-def as_text(value: object) -> str:
+def attribute(settings: Settings, key: str) -> str:
+    value = getattr(settings, key)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def quoted(key: str, text: str) -> str:
-    return text if BY_KEY[key].kind in ("whole", "decimal") else f'"{text}"'
-
-
-def lay_out(files: Files, key: str, highest: int) -> Sources:
-    """Give `key` another text in every level from `highest` on down."""
-    texts = {level: TEXTS[key][n] for n, level in enumerate(LEVELS) if n >= highest}
-    toml = f"{key} = {quoted(key, texts['top'])}\n"
-    if "profile" in texts:
-        toml += f"[profiles.p]\n{key} = {quoted(key, texts['profile'])}\n"
-    else:
-        toml += "[profiles.p]\n"
-    files.write_config(toml)
-    sources = files.sources()._replace(profile="p")
-    if "env_file" in texts:
-        path = files.write_env(f"{BY_KEY[key].variable}={texts['env_file']}")
-        sources = sources._replace(env_file=path)
-    if "environment" in texts:
-        environ = {**sources.environ, BY_KEY[key].variable: texts["environment"]}
-        sources = sources._replace(environ=environ)
-    if "flag" in texts:
-        sources = sources._replace(flags={key: texts["flag"]})
-    return sources
+def text_of(key: str, level: int) -> str:
+    """Return another text for each setting and level."""
+    match BY_KEY[key].kind:
+        case "whole":
+            return str(level + 1)
+        case "decimal":
+            return f"{level + 1}.5"
+        case "url":
+            return f"https://host{level}.example/path"
+    return f"/{key} of/{level}"
 
 
 @pytest.mark.parametrize("highest", range(5), ids=LEVELS)
 @pytest.mark.parametrize("key", BY_KEY)
 def test_the_highest_level_wins_and_is_named(files: Files, key: str, highest: int) -> None:
-    if key == "api_key" and highest == 0:
-        assert BY_KEY[key].flag == ""
+    """`key` has another text in every level from `highest` on down."""
+    setting = BY_KEY[key]
+    if setting.kind == "secret" and highest == 0:
+        assert setting.flag == ""
         return
-    settings = resolve(lay_out(files, key, highest))
-    assert as_text(attribute(settings, key)) == TEXTS[key][highest]
-    source = {
-        "flag": f"flag {BY_KEY[key].flag}",
-        "environment": f"environment {BY_KEY[key].variable}",
-        "env_file": f"{files.cwd}/.env",
-        "profile": f"profile p in {files.config}",
-        "top": str(files.config),
+    texts = {name: text_of(key, n) for n, name in enumerate(LEVELS) if n >= highest}
+    profile = f"{key} = '{texts['profile']}'" if "profile" in texts else ""
+    toml = f"{key} = '{texts['top']}'\n[profiles.p]\n{profile}\n"
+    given: dict[str, Any] = {"profile": "p"}
+    if "flag" in texts:
+        given["flags"] = {key: texts["flag"]}
+    if "environment" in texts:
+        given[setting.variable] = texts["environment"]
+    if "env_file" in texts:
+        line = f"{setting.variable}={texts['env_file']}\n"
+        given["env_file"] = files.write("named.env", line)
+    settings = files.resolve(toml=toml, **given)
+    assert attribute(settings, key) == text_of(key, highest)
+    source, file = {
+        "flag": (f"flag {setting.flag}", None),
+        "environment": (f"environment {setting.variable}", None),
+        "env_file": (f"{files.cwd}/named.env", files.cwd / "named.env"),
+        "profile": (f"profile p in {files.config}", files.config),
+        "top": (str(files.config), files.config),
     }[LEVELS[highest]]
-    assert settings.values[key].source == source
-    file = {"env_file": files.cwd / ".env", "profile": files.config, "top": files.config}
-    assert settings.values[key].file == file.get(LEVELS[highest])
+    assert (settings.values[key].source, settings.values[key].file) == (source, file)
 
 
 @pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"api_key_file", "ledger", "ca_bundle"}))
 def test_the_env_file_of_the_working_folder_is_found(files: Files, key: str) -> None:
-    lines = {"REO_API_KEY": KEY, BY_KEY[key].variable: TEXTS[key][2]}
-    files.write_env(*(f"{name}={text}" for name, text in lines.items()))
-    settings = files.resolve()
-    assert as_text(attribute(settings, key)) == TEXTS[key][2]
+    settings = files.resolve(f"REO_API_KEY={KEY}\n{BY_KEY[key].variable}={text_of(key, 2)}\n")
+    assert attribute(settings, key) == text_of(key, 2)
     assert settings.values[key].source == ".env"
     assert settings.warnings == ()
 
@@ -136,35 +124,17 @@ def test_the_env_file_of_the_working_folder_is_found(files: Files, key: str) -> 
 def test_defaults(files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     settings = files.resolve()
-    assert {key: attribute(settings, key) for key in BY_KEY} == {
-        "api_key": None,
-        "api_key_file": None,
-        "account": None,
+    given = {key: getattr(settings, key) for key in BY_KEY}
+    assert {key: value for key, value in given.items() if value is not None} == {
         "endpoint": "https://ingest.reo.dev/api/product/aggregateusage",
-        "product_id": None,
-        "activity_type": None,
-        "environment": None,
         "timeout": 10.0,
         "retries": 5,
         "concurrency": 8,
-        "rate": None,
         "ledger": tmp_path / "state" / "reo" / "ledger.db",
         "ledger_keep_days": 400,
-        "ca_bundle": None,
     }
     assert {value.source for value in settings.values.values()} == {"default"}
     assert settings.reading == {}
-
-
-def test_the_config_file_is_in_the_user_config_folder(
-    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    (tmp_path / "xdg" / "reo").mkdir(parents=True)
-    path = tmp_path / "xdg" / "reo" / "config.toml"
-    path.write_text("retries = 3\n")
-    settings = resolve(Sources({}, {}, files.cwd))
-    assert (settings.retries, settings.config_path) == (3, path)
 
 
 def test_without_a_home_there_is_no_config_file_and_no_ledger(
@@ -176,9 +146,8 @@ def test_without_a_home_there_is_no_config_file_and_no_ledger(
         raise KeyError("an unknown user, as in containers")
 
     monkeypatch.setattr(pwd, "getpwuid", fail)
-    monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(files.cwd)
     Path("~/.config/reo").mkdir(parents=True)
     Path("~/.config/reo/config.toml").write_text('endpoint = "https://evil.example"\n')
@@ -190,88 +159,109 @@ def test_without_a_home_there_is_no_config_file_and_no_ledger(
     assert {value.key: value.value for value in settings.shown()}["ledger"] is None
 
 
-@pytest.mark.parametrize("key", BY_KEY)
 @pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("key", BY_KEY)
 def test_an_empty_variable_is_absent(files: Files, key: str, blank: str) -> None:
-    files.write_env(f"{BY_KEY[key].variable}='{blank}'")
-    files.write_config(f"{key} = {quoted(key, TEXTS[key][4])}\n")
-    settings = files.resolve(**{BY_KEY[key].variable: blank})
-    assert as_text(attribute(settings, key)) == TEXTS[key][4]
+    variable, toml = BY_KEY[key].variable, f"{key} = '{text_of(key, 4)}'\n"
+    settings = files.resolve(f"{variable}='{blank}'", toml, **{variable: blank})
+    assert attribute(settings, key) == text_of(key, 4)
 
 
-BAD = [
-    ("timeout", "abc", '"abc" is not a plain number'),
-    ("timeout", "nan", "not a plain number"),
-    ("timeout", "inf", "not a plain number"),
-    ("timeout", "1_0", "not a plain number"),
-    ("timeout", "1e3", "not a plain number"),
-    ("timeout", "٣", "not a plain number"),
-    ("timeout", "0", "outside 0.001 to 86400"),
-    ("timeout", "9" * 400, "outside"),
-    ("retries", "-1", '"-1" is outside 0 to 1000'),
-    ("retries", "5.0", "not a whole number"),
-    ("retries", "+5", "not a whole number"),
-    ("retries", "9" * 5000, "outside"),
-    ("concurrency", "0", "outside 1 to 256"),
-    ("concurrency", "257", "outside 1 to 256"),
-    ("rate", "-2.5", "outside"),
-    ("ledger_keep_days", "0", "outside 1 to 36500"),
-]
-
-
-@pytest.mark.parametrize(("key", "text", "problem"), BAD)
-def test_bad_values_name_their_source(files: Files, key: str, text: str, problem: str) -> None:
-    setting = BY_KEY[key]
-    with pytest.raises(ReoError, match=f"flag {setting.flag}: ") as of_flag:
-        resolve(files.sources()._replace(flags={key: text}))
-    assert of_flag.value.exit_code is ExitCode.USAGE
-    assert problem in of_flag.value.message
-    with pytest.raises(ReoError, match=f"environment {setting.variable}: ") as of_variable:
-        files.resolve(**{setting.variable: text})
-    assert of_variable.value.exit_code is ExitCode.CONFIG
-    files.write_env(f"{setting.variable}='{text}'")
-    with pytest.raises(ReoError, match=r"from \.env: ") as of_env_file:
-        files.resolve()
-    assert of_env_file.value.exit_code is ExitCode.CONFIG
-    assert len(of_env_file.value.message) < 300
-
-
-@pytest.mark.parametrize("key", ["account", "endpoint", "ledger", "product_id"])
-def test_an_empty_flag_is_wrong_usage(files: Files, key: str) -> None:
-    with pytest.raises(ReoError, match="is empty") as caught:
-        resolve(files.sources()._replace(flags={key: ""}))
-    assert caught.value.exit_code is ExitCode.USAGE
-
-
-@pytest.mark.parametrize("source", ["environment", "env file"])
 @pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"api_key", "endpoint"}))
-def test_blanks_and_line_ends_around_a_variable_are_dropped(
-    files: Files, key: str, source: str
-) -> None:
+def test_blanks_and_line_ends_around_a_variable_are_dropped(files: Files, key: str) -> None:
     """`docker --env-file` keeps a CR: `acme\\r` would be another account."""
-    text, variable = TEXTS[key][0], BY_KEY[key].variable
-    path = files.cwd / "named.env"
-    path.write_text(f'{variable}=" {text}\\t"\n')
-    sources = files.sources()._replace(env_file=path)
-    settings = (
-        resolve(sources) if source == "env file" else files.resolve(**{variable: f" {text}\r"})
-    )
-    assert as_text(attribute(settings, key)) == text
+    text, variable = text_of(key, 0), BY_KEY[key].variable
+    assert attribute(files.resolve(**{variable: f" {text}\r"}), key) == text
+    named = files.write("named.env", f'{variable}=" {text}\\t"\n')
+    assert attribute(files.resolve(env_file=named), key) == text
 
 
-@pytest.mark.parametrize("text", ["a\rb", "a\x1b[31m", "a\x7f", "a\x85b"])
-def test_a_control_character_left_in_a_variable_is_78(files: Files, text: str) -> None:
-    with pytest.raises(
-        ReoError, match="`REO_ACCOUNT` in the environment holds a control"
-    ) as caught:
-        files.resolve(REO_ACCOUNT=text)
-    assert caught.value.exit_code is ExitCode.CONFIG
+@pytest.mark.parametrize(
+    ("key", "text", "problem"),
+    [
+        ("timeout", "abc", '"abc" is not a plain number'),
+        *(("timeout", text, "not a plain number") for text in ("nan", "inf", "1_0", "1e3", "٣")),
+        ("timeout", "0", "outside 0.001 to 86400"),
+        ("timeout", "9" * 400, "outside"),
+        ("retries", "-1", '"-1" is outside 0 to 1000'),
+        ("retries", "5.0", "not a whole number"),
+        ("retries", "+5", "not a whole number"),
+        ("retries", "9" * 5000, "outside"),
+        ("concurrency", "0", "outside 1 to 256"),
+        ("concurrency", "257", "outside 1 to 256"),
+        ("rate", "-2.5", "outside"),
+        ("ledger_keep_days", "0", "outside 1 to 36500"),
+    ],
+)
+def test_bad_values_name_their_source(files: Files, key: str, text: str, problem: str) -> None:
+    flag, variable = BY_KEY[key].flag, BY_KEY[key].variable
+    for given, source, code in (
+        ({"flags": {key: text}}, f"flag {flag}: ", ExitCode.USAGE),
+        ({variable: text}, f"environment {variable}: ", ExitCode.CONFIG),
+        ({"dotenv": f"{variable}='{text}'"}, "from .env: ", ExitCode.CONFIG),
+    ):
+        error = files.refused(**given)
+        assert error.exit_code == code
+        assert source in error.message
+        assert problem in error.message
+        assert len(error.message) < 300
 
 
-def test_quotes_that_became_part_of_a_value_are_a_warning(files: Files) -> None:
-    settings = files.resolve(REO_ACCOUNT='"acme"', REO_PRODUCT_ID="it's")
-    [warning] = settings.warnings
-    assert "`REO_ACCOUNT` in the environment stands in quotes" in warning
+@pytest.mark.parametrize(
+    ("given", "code", "problem"),
+    [
+        *(({"flags": {key: ""}}, 2, "is empty") for key in ("account", "endpoint", "ledger")),
+        *(
+            ({"REO_ACCOUNT": text}, 78, "`REO_ACCOUNT` in the environment holds a control")
+            for text in ("a\rb", "a\x1b[31m", "a\x7f", "a\x85b", "caf\udce9")
+        ),
+        ({"env_file": Path("missing.env")}, 78, "cannot be read"),
+        ({"env_file": Path("x"), "use_env_file": False}, 2, "exclude"),
+        ({"REO_API_KEY": ""}, 78, "`REO_API_KEY` is set but empty"),
+        ({"REO_API_KEY_FILE": "."}, 78, "cannot read the key file"),
+        ({"REO_API_KEY_FILE": KEY}, 78, "looks like a key"),
+        ({"profile": "x", "toml": "[profiles.b]\n[profiles.a]\n"}, 78, "no profile `x`"),
+    ],
+)
+def test_what_is_refused(files: Files, given: dict[str, Any], code: int, problem: str) -> None:
+    error = files.refused(**given)
+    assert (error.exit_code, problem in error.message) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        (
+            {"REO_ACCOUNT": '"acme"', "REO_PRODUCT_ID": "it's"},
+            ["`REO_ACCOUNT` in the environment stands in quotes"],
+        ),
+        (
+            {
+                "REO_TIMOUT": "3",
+                "REO_TEST_SCALE": "1",
+                "dotenv": "REO_PRODUKT_ID=x\nREO_SOMETHING_ELSE=y\nDATABASE=z\n",
+            },
+            [
+                "`REO_TIMOUT` in the environment is not a setting: did you mean `REO_TIMEOUT`?",
+                "`REO_PRODUKT_ID` in `.env` is not a setting: did you mean `REO_PRODUCT_ID`?",
+            ],
+        ),
+        (
+            {"REO_API_KEY": KEY, "REO_API_KEY_FILE": "/nowhere"},
+            ["environment REO_API_KEY is used, not `api_key_file` from environment REO_API_KEY_F"],
+        ),
+        (
+            {"REO_API_KEY": f"{KEY}\n"},
+            ["blanks around the key from environment REO_API_KEY were removed"],
+        ),
+        ({"REO_CONFIG": "/nowhere/c.toml"}, ["`REO_CONFIG` names `/nowhere/c.toml`, which does"]),
+        ({"dotenv": EVIL}, ["which holds no key: it has no effect"]),
+    ],
+)
+def test_what_is_warned_of(files: Files, given: dict[str, Any], warnings: list[str]) -> None:
+    found = files.resolve(**given).warnings
+    assert len(found) == len(warnings)
+    assert all(part in warning for part, warning in zip(warnings, found, strict=True))
 
 
 def test_a_config_file_by_default_that_is_closed_to_this_user_counts_as_absent(
@@ -288,81 +278,37 @@ def test_a_config_file_by_default_that_is_closed_to_this_user_counts_as_absent(
     monkeypatch.setattr(Path, "open", closed)
     [warning] = resolve(Sources({}, {}, files.cwd)).warnings
     assert "counts as absent" in warning
-    with pytest.raises(ReoError, match="cannot read") as caught:
-        files.resolve()
-    assert caught.value.exit_code is ExitCode.CONFIG
+    assert files.refused().exit_code is ExitCode.CONFIG
 
 
-def test_paths_are_relative_to_where_they_are_written(files: Files) -> None:
-    files.write_config('ledger = "l.db"\n[profiles.p]\nca_bundle = "~/ca.pem"\n')
-    sources = files.sources(REO_API_KEY_FILE="key.txt")._replace(profile="p")
-    settings = resolve(sources)
+def test_paths_are_relative_to_where_they_are_written(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = 'ledger = "l.db"\n[profiles.p]\nca_bundle = "~/ca.pem"\n'
+    settings = files.resolve(toml=toml, REO_API_KEY_FILE="key.txt", profile="p")
     assert settings.ledger == files.config.parent / "l.db"
     assert settings.ca_bundle == Path("~/ca.pem").expanduser()
     assert settings.api_key_file == files.cwd / "key.txt"
-
-
-def test_a_mistyped_variable_is_a_warning(files: Files) -> None:
-    files.write_env("REO_PRODUKT_ID=x", "REO_SOMETHING_ELSE=y", "DATABASE=z")
-    settings = files.resolve(REO_TIMOUT="3", REO_TEST_SCALE="1")
-    assert settings.warnings == (
-        "`REO_TIMOUT` in the environment is not a setting: did you mean `REO_TIMEOUT`?",
-        "`REO_PRODUKT_ID` in `.env` is not a setting: did you mean `REO_PRODUCT_ID`?",
-    )
+    monkeypatch.chdir(files.cwd)
+    path = files.write("my.toml", "retries = 3\n")
+    settings = resolve(Sources({}, {"REO_CONFIG": "my.toml"}, Path()))
+    assert (settings.retries, settings.config_path) == (3, path)
 
 
 # The key
 
 
 def test_without_a_key_one_line_tells_every_way(files: Files) -> None:
-    settings = files.resolve()
-    with pytest.raises(ReoError) as caught:
-        settings.require_key()
-    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.CONFIG, "no_key")
+    error = files.refused()
+    assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "no_key")
     for way in ("REO_API_KEY", "--api-key-file", ".env", "reo config set api_key", "Integrations"):
-        assert way in caught.value.message
-    assert "\n" not in NO_KEY
-
-
-def test_a_secret_that_is_empty_is_called_empty(files: Files) -> None:
-    with pytest.raises(ReoError, match="`REO_API_KEY` is set but empty") as caught:
-        files.resolve(REO_API_KEY="").require_key()
-    assert caught.value.reason == "no_key"
-
-
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        (f'"{KEY}"', "quotes"),
-        (f"Bearer {KEY}", "alone"),
-        ("${{ secrets.REO_API_KEY }}", "variable"),
-        ("$REO_API_KEY", "variable"),
-        (f'{{"key": "{KEY}"}}', "JSON"),
-        ("/run/secrets/reo", "--api-key-file"),
-        (KEY, ""),
-        ("abc/def/ghi+jkl==", ""),
-    ],
-)
-def test_what_looks_like_no_key(key: str, said: str) -> None:
-    assert said in odd_key(key)
-    assert bool(odd_key(key)) == bool(said)
-    assert KEY not in odd_key(key)
-
-
-def test_within_one_level_the_key_comes_before_its_file(files: Files) -> None:
-    settings = files.resolve(REO_API_KEY=KEY, REO_API_KEY_FILE="/nowhere")
-    assert settings.require_key() == KEY
-    assert settings.api_key_file is None
-    assert not settings.values["api_key_file"].used
-    [warning] = settings.warnings
-    assert "environment REO_API_KEY is used" in warning
-    assert "environment REO_API_KEY_FILE" in warning
+        assert way in error.message
+    assert "\n" not in error.message
 
 
 def test_a_higher_level_wins_in_whatever_way_it_gives_the_key(files: Files) -> None:
-    (files.cwd / "key").write_text(f"{OTHER_KEY}\n")
-    sources = files.sources(REO_API_KEY=KEY)._replace(flags={"api_key_file": "key"})
-    settings = resolve(sources)
+    settings = files.resolve(REO_API_KEY=KEY, flags={"api_key_file": "key"})
+    files.write("key", f"  {OTHER_KEY}\r\n")  # it is read when the key is asked for
     assert settings.require_key() == OTHER_KEY
     assert settings.api_key is None
     assert not settings.values["api_key"].used
@@ -373,158 +319,90 @@ def test_a_higher_level_wins_in_whatever_way_it_gives_the_key(files: Files) -> N
     )
 
 
-def test_the_key_file_is_read_only_when_the_key_is_asked_for(files: Files) -> None:
-    settings = files.resolve(REO_API_KEY_FILE="key")
-    (files.cwd / "key").write_text(f"  {KEY}\r\n")
-    assert settings.require_key() == KEY
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (None, "cannot read the key file"),
-        (b"", "the key is empty"),
-        (b"\n\n", "the key is empty"),
-        (b"short", "5 characters"),
-        (b"k" * 5000, "larger than 4 KiB|4096 characters"),
-        (b"\xff\xfe" + b"k\0" * 20, "outside ASCII"),
-        (b"first-line-key\nsecond-line", "line break"),
-    ],
-)
-def test_bad_key_files(files: Files, content: bytes | None, problem: str) -> None:
-    if content is not None:
-        (files.cwd / "key").write_bytes(content)
-    with pytest.raises(ReoError, match=problem) as caught:
-        files.resolve(REO_API_KEY_FILE="key").require_key()
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert "REO_API_KEY_FILE" in caught.value.message or str(files.cwd) in caught.value.message
-
-
-def test_a_folder_is_no_key_file(files: Files) -> None:
-    with pytest.raises(ReoError, match="cannot read the key file"):
-        files.resolve(REO_API_KEY_FILE=".").require_key()
-
-
-def test_a_key_given_as_the_name_of_its_file_is_not_shown(files: Files) -> None:
-    with pytest.raises(ReoError, match="looks like a key") as caught:
-        files.resolve(REO_API_KEY_FILE=KEY)
-    assert KEY not in f"{caught.value.message} {caught.value.hint}"
+def test_within_one_level_the_key_comes_before_its_file(files: Files) -> None:
+    settings = files.resolve(REO_API_KEY=KEY, REO_API_KEY_FILE="/nowhere")
+    assert (settings.require_key(), settings.api_key_file) == (KEY, None)
+    assert not settings.values["api_key_file"].used
 
 
 def test_with_an_explicit_profile_a_key_from_elsewhere_is_a_warning(files: Files) -> None:
-    files.write_config(f'[profiles.prod]\napi_key = "{OTHER_KEY}"\n')
-    for sources in (
-        files.sources(REO_API_KEY=KEY)._replace(profile="prod"),
-        files.sources(REO_API_KEY=KEY, REO_PROFILE="prod"),
-    ):
-        [warning] = resolve(sources).warnings
+    toml = f'[profiles.prod]\napi_key = "{OTHER_KEY}"\n'
+    for chosen in ({"profile": "prod"}, {"REO_PROFILE": "prod"}):
+        [warning] = files.resolve(toml=toml, REO_API_KEY=KEY, **chosen).warnings
         assert "environment REO_API_KEY" in warning
         assert f"profile prod in {files.config}" in warning
-    assert resolve(files.sources()._replace(profile="prod")).warnings == ()
-
-
-def test_blanks_around_a_key_are_removed_and_said(files: Files) -> None:
-    settings = files.resolve(REO_API_KEY=f"{KEY}\n")
-    assert settings.require_key() == KEY
-    assert settings.warnings == ("blanks around the key from environment REO_API_KEY were removed",)
+    assert files.resolve(profile="prod").warnings == ()
 
 
 def test_nothing_shows_the_key(files: Files) -> None:
-    files.write_config(f'api_key = "{KEY}"\n')
-    files.write_env(f"REO_API_KEY={KEY}")
-    sources = files.sources(REO_API_KEY=KEY)
-    assert KEY not in repr(sources)
-    assert KEY not in repr(resolve(sources))
+    sources = files.sources(f"REO_API_KEY={KEY}", f'api_key = "{KEY}"\n', REO_API_KEY=KEY)
+    assert KEY not in repr(sources) + repr(resolve(sources))
     assert resolve(sources).values["api_key"].value == "********abcd"
+    assert masked("k" * 16 + "wxyz") == "********wxyz"
+    assert masked("k" * 15 + "wxyz") == masked("") == "********"
 
 
-@pytest.mark.parametrize(
-    ("key", "shown"),
-    [("k" * 16 + "wxyz", "********wxyz"), ("k" * 15 + "wxyz", "********"), ("", "********")],
-)
-def test_a_mask_shows_four_characters_of_a_long_key(key: str, shown: str) -> None:
-    assert masked(key) == shown
-
-
+@pytest.mark.parametrize("source", ["environment", "env_file", "config", "key_file"])
 @pytest.mark.parametrize(
     "key",
-    [
-        "short",
-        "k" * 513,
-        "cr\r\nlf-in-the-key",
-        "nul\0in-the-key",
-        "“smart-quotes”",
-        "\ufeffbom-in-key",
-    ],
+    ["7 chars", "k" * 5000, "cr\r\nlf-in-the-key", "“quotes”", "\ufeffbom-in-key", "nul\0in-key"],
 )
-@pytest.mark.parametrize("source", ["environment", "env_file", "config", "key_file"])
 def test_5_6_key_syntax(files: Files, key: str, source: str) -> None:
-    variables = {}
-    if source == "environment":
-        variables["REO_API_KEY"] = key
-    elif source == "env_file":
-        text = key.replace("\r", "\\r").replace("\n", "\\n")
-        files.write_env(f'REO_API_KEY="{text}"')
-    elif source == "config":
-        escapes = {"\r": "\\r", "\n": "\\n", "\0": "\\u0000"}
-        files.write_config(f'api_key = "{"".join(escapes.get(c, c) for c in key)}"\n')
-    else:
-        (files.cwd / "key").write_bytes(key.encode())
-        variables["REO_API_KEY_FILE"] = "key"
-    with pytest.raises(ReoError) as caught:
-        files.resolve(**variables).require_key()
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert key.strip() not in f"{caught.value.message} {caught.value.hint}"
+    line_ends = key.replace("\r", "\\r").replace("\n", "\\n")
+    files.write("key", key)
+    error = files.refused(
+        **{
+            "environment": {"REO_API_KEY": key},
+            "env_file": {"dotenv": f'REO_API_KEY="{line_ends}"'},
+            "config": {"toml": f'api_key = "{line_ends}"\n'.replace("\0", "\\u0000")},
+            "key_file": {"REO_API_KEY_FILE": "key"},
+        }[source]
+    )
+    assert error.exit_code is ExitCode.CONFIG
+    assert key not in f"{error.message} {error.hint}"
+    assert "from " in error.message
 
 
 # Profiles
 
 
 def test_an_unknown_profile_lists_the_known_ones(files: Files) -> None:
-    files.write_config("[profiles.prod]\n[profiles.staging]\n")
-    with pytest.raises(ReoError, match="no profile `x`") as caught:
-        resolve(files.sources()._replace(profile="x"))
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert caught.value.hint == "the profiles there are `prod`, `staging`"
-
-
-def test_a_profile_without_a_config_file(files: Files) -> None:
+    error = files.refused(toml="[profiles.prod]\n[profiles.staging]\n", profile="x")
+    assert error.hint == "the profiles there are `prod`, `staging`"
+    assert files.refused(toml="retries = 1\n", profile="x").hint == "it has no profiles"
     files.config.unlink()
-    with pytest.raises(ReoError, match="no profile `x`") as caught:
-        files.resolve(REO_PROFILE="x")
-    assert "does not exist" in caught.value.hint
+    assert "does not exist" in files.refused(REO_PROFILE="x").hint
 
 
 def test_the_flag_chooses_the_profile_before_the_variable(files: Files) -> None:
-    files.write_config("[profiles.a]\nretries = 1\n[profiles.b]\nretries = 2\n")
-    sources = files.sources(REO_PROFILE="a")._replace(profile="b")
-    assert (resolve(sources).retries, resolve(sources).profile) == (2, "b")
+    toml = "[profiles.a]\nretries = 1\n[profiles.b]\nretries = 2\n"
+    settings = files.resolve(toml=toml, REO_PROFILE="a", profile="b")
+    assert (settings.retries, settings.profile) == (2, "b")
 
 
 def test_a_profile_says_how_files_are_read(files: Files) -> None:
-    files.write_config(
-        """
+    toml = """
         [profiles.downloads]
         extra = "ignore"
         id_from = ["domain", "event_at"]
         date_format = "day-first"
+        skip_lines = 2
         map = { domain = "Company Domain", meta.plan = "Plan" }
         set.activity_type = "DOWNLOAD"
         default.count = 1
         """
-    )
-    settings = resolve(files.sources()._replace(profile="downloads"))
+    settings = files.resolve(toml=toml, profile="downloads")
     assert settings.reading == {
         "extra": "ignore",
         "id_from": ("domain", "event_at"),
         "date_format": "day-first",
+        "skip_lines": "2",
         "map": {"domain": "Company Domain", "meta.plan": "Plan"},
         "set": {"activity_type": "DOWNLOAD"},
         "default": {"count": "1"},
     }
     shown = {value.key: value.value for value in settings.shown()}
-    assert shown["map.meta.plan"] == "Plan"
-    assert shown["id_from"] == "domain,event_at"
+    assert (shown["map.meta.plan"], shown["id_from"]) == ("Plan", "domain,event_at")
 
 
 # A stranger's .env (reliability.md 5.8)
@@ -532,223 +410,158 @@ def test_a_profile_says_how_files_are_read(files: Files) -> None:
 
 @pytest.mark.parametrize("key", ["api_key_file", "ledger", "ca_bundle"])
 def test_5_8_an_automatic_env_file_names_no_file(files: Files, key: str) -> None:
-    files.write_env(f"REO_API_KEY={KEY}", f"{BY_KEY[key].variable}=/etc/passwd")
-    settings = files.resolve()
+    settings = files.resolve(f"REO_API_KEY={KEY}\n{BY_KEY[key].variable}=/etc/passwd\n")
     assert settings.values[key].source == "default"
     [warning] = settings.warnings
     assert BY_KEY[key].variable in warning
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE"])
-@pytest.mark.parametrize("named", [False, True])
-def test_5_8_no_env_file_sets_a_proxy_or_a_ca(files: Files, name: str, named: bool) -> None:
-    path = files.write_env(f"{name}=http://evil.example:3128")
+@pytest.mark.parametrize("named", [None, Path(".env")])
+def test_5_8_no_env_file_sets_a_proxy_or_a_ca(files: Files, name: str, named: Path | None) -> None:
     before = dict(os.environ)
-    settings = resolve(files.sources()._replace(env_file=path if named else None))
-    assert dict(os.environ) == before
-    [warning] = settings.warnings
+    [warning] = files.resolve(f"{name}=http://evil.example:3128", env_file=named).warnings
     assert f"`{name}`" in warning
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("name", ["REO_CONFIG", "REO_PROFILE"])
 def test_5_8_an_automatic_env_file_chooses_no_config(files: Files, name: str) -> None:
-    files.write_config('[profiles.evil]\nendpoint = "https://evil.example"\n')
-    files.write_env(f"{name}={'evil' if name == 'REO_PROFILE' else 'evil.toml'}")
-    (files.cwd / "evil.toml").write_text('endpoint = "https://evil.example"\n')
-    environ = {key: text for key, text in files.sources().environ.items() if key != name}
-    settings = resolve(files.sources()._replace(environ=environ))
+    evil = files.write("evil.toml", 'endpoint = "https://evil.example"\n')
+    toml = '[profiles.evil]\nendpoint = "https://evil.example"\n'
+    sources = files.sources(f"{name}={'evil' if name == 'REO_PROFILE' else evil}", toml)
+    sources = sources._replace(environ={} if name == "REO_CONFIG" else sources.environ)
+    settings = resolve(sources)
     assert settings.values["endpoint"].source == "default"
     assert any(f"`{name}`" in warning for warning in settings.warnings)
 
 
-def give_key(files: Files, source: str) -> Sources:
-    """Give the key in one of the ways that are not the `.env`."""
-    (files.cwd / "key").write_text(KEY)
-    match source:
-        case "flag":
-            return files.sources()._replace(flags={"api_key_file": "key"})
-        case "environment":
-            return files.sources(REO_API_KEY=KEY)
-        case "environment file":
-            return files.sources(REO_API_KEY_FILE="key")
-        case "profile":
-            files.write_config(f'[profiles.p]\napi_key = "{KEY}"\n')
-            return files.sources()._replace(profile="p")
-        case _:
-            files.write_config(f'api_key = "{KEY}"\n')
-            return files.sources()
+WAYS: dict[str, dict[str, Any]] = {
+    "flag": {"flags": {"api_key_file": "key"}},
+    "environment": {"REO_API_KEY": KEY},
+    "environment file": {"REO_API_KEY_FILE": "key"},
+    "profile": {"toml": f'[profiles.p]\napi_key = "{KEY}"\n', "profile": "p"},
+    "top": {"toml": f'api_key = "{KEY}"\n'},
+}
+"""The ways to give a key that are not the `.env`; the first three come before it."""
 
 
-@pytest.mark.parametrize("source", ["flag", "environment", "environment file", "profile", "top"])
-def test_5_8_an_endpoint_needs_the_key_of_the_same_file(files: Files, source: str) -> None:
-    files.write_env("REO_ENDPOINT=https://evil.example")
-    sources = give_key(files, source)
-    with pytest.raises(ReoError) as caught:
-        resolve(sources)
-    assert (caught.value.exit_code, caught.value.reason) == (ExitCode.CONFIG, "foreign_endpoint")
-    settings = resolve(sources._replace(offline=True))
+@pytest.mark.parametrize("way", WAYS)
+def test_5_8_an_endpoint_needs_the_key_of_the_same_file(files: Files, way: str) -> None:
+    files.write("key", KEY)
+    error = files.refused(EVIL, **WAYS[way])
+    assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "foreign_endpoint")
+    settings = files.resolve(EVIL, **WAYS[way], offline=True)
     key = "api_key" if settings.api_key else "api_key_file"
-    assert str(files.cwd / ".env") in caught.value.message
-    assert settings.values[key].source in caught.value.message
+    assert str(files.cwd / ".env") in error.message
+    assert settings.values[key].source in error.message
     assert settings.values["endpoint"].source == "default"
     assert "nothing would be sent" in settings.warnings[-1]
 
 
-@pytest.mark.parametrize("source", ["flag", "environment", "environment file"])
-def test_5_8_a_key_beside_the_endpoint_must_be_the_one_in_use(files: Files, source: str) -> None:
-    files.write_env("REO_ENDPOINT=https://evil.example", f"REO_API_KEY={OTHER_KEY}")
-    with pytest.raises(ReoError, match="endpoint comes from") as caught:
-        resolve(give_key(files, source))
-    assert caught.value.exit_code is ExitCode.CONFIG
-
-
-@pytest.mark.parametrize("source", ["profile", "top"])
-def test_5_8_endpoint_and_key_of_one_env_file_go_together(files: Files, source: str) -> None:
-    files.write_env("REO_ENDPOINT=https://other.example", f"REO_API_KEY={OTHER_KEY}")
-    settings = resolve(give_key(files, source))
-    assert (settings.endpoint, settings.require_key()) == ("https://other.example", OTHER_KEY)
+@pytest.mark.parametrize("way", WAYS)
+def test_5_8_a_key_beside_the_endpoint_must_be_the_one_in_use(files: Files, way: str) -> None:
+    files.write("key", KEY)
+    dotenv = f"{EVIL}\nREO_API_KEY={OTHER_KEY}\n"
+    if way in ("profile", "top"):
+        settings = files.resolve(dotenv, **WAYS[way])
+        assert (settings.endpoint, settings.require_key()) == ("https://evil.example", OTHER_KEY)
+    else:
+        error = files.refused(dotenv, **WAYS[way])
+        assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "foreign_endpoint")
 
 
 def test_5_8_key_and_endpoint_of_a_stranger_do_not_replace_an_empty_secret(files: Files) -> None:
-    files.write_env("REO_ENDPOINT=https://evil.example", f"REO_API_KEY={OTHER_KEY}")
-    sources = files.sources(REO_API_KEY="")
-    with pytest.raises(ReoError, match="`REO_API_KEY` is set, but empty") as caught:
-        resolve(sources)
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert resolve(sources._replace(offline=True)).values["endpoint"].source == "default"
+    dotenv = f"{EVIL}\nREO_API_KEY={OTHER_KEY}\n"
+    error = files.refused(dotenv, REO_API_KEY="")
+    assert error.exit_code is ExitCode.CONFIG
+    assert "`REO_API_KEY` is set, but empty" in error.message
+    offline = files.resolve(dotenv, REO_API_KEY="", offline=True)
+    assert offline.values["endpoint"].source == "default"
 
 
-def test_5_8_an_endpoint_without_any_key_has_no_effect(files: Files) -> None:
-    files.write_env("REO_ENDPOINT=https://evil.example")
-    settings = files.resolve()
-    assert settings.endpoint == BY_KEY["endpoint"].default
-    assert "no effect" in settings.warnings[-1]
-
-
-def test_5_8_a_real_endpoint_hides_the_one_in_the_env_file(files: Files) -> None:
-    files.write_env("REO_ENDPOINT=https://evil.example")
-    settings = files.resolve(REO_API_KEY=KEY, REO_ENDPOINT="https://mine.example")
+def test_5_8_a_real_variable_comes_before_the_env_file(files: Files) -> None:
+    settings = files.resolve(EVIL, REO_API_KEY=KEY, REO_ENDPOINT="https://mine.example")
     assert (settings.endpoint, settings.warnings) == ("https://mine.example", ())
+    assert files.resolve(f"REO_API_KEY={OTHER_KEY}", REO_API_KEY=KEY).api_key == KEY
 
 
 def test_5_8_a_key_in_the_env_file_is_never_expanded(files: Files) -> None:
-    files.write_env("REO_API_KEY=abc-${HOME}-$(id)-$HOME-`id`")
-    settings = files.resolve(HOME="/secret/home")
+    settings = files.resolve("REO_API_KEY=abc-${HOME}-$(id)-$HOME-`id`", HOME="/secret/home")
     assert settings.require_key() == "abc-${HOME}-$(id)-$HOME-`id`"
 
 
 def test_5_8_an_env_file_above_is_not_read(files: Files) -> None:
-    files.write_env(f"REO_API_KEY={KEY}")
     below = files.cwd / "below"
     below.mkdir()
-    settings = resolve(files.sources()._replace(cwd=below))
-    assert settings.api_key is None
-
-
-def test_5_8_an_env_file_never_beats_a_real_variable(files: Files) -> None:
-    files.write_env(f"REO_API_KEY={OTHER_KEY}")
-    assert files.resolve(REO_API_KEY=KEY).api_key == KEY
+    assert files.resolve(f"REO_API_KEY={KEY}", cwd=below).api_key is None
 
 
 def test_5_8_a_pipe_in_place_of_the_env_file_is_not_waited_for(files: Files) -> None:
     os.mkfifo(files.cwd / ".env")
-    with pytest.raises(ReoError, match="not a regular file"):
-        files.resolve()
-    assert resolve(files.sources()._replace(use_env_file=False)).api_key is None
+    assert "not a regular file" in files.refused().message
+    assert files.resolve(use_env_file=False).api_key is None
 
 
 def test_a_named_env_file_is_trusted(files: Files) -> None:
     """`--env-file` is a decision of the user: all settings, profile and config file included."""
-    files.write_config("[profiles.p]\nretries = 1\n")
-    path = files.cwd / "prod.env"
-    path.write_text("REO_ENDPOINT=https://mine.example\nREO_LEDGER=l.db\nREO_PROFILE=p\n")
-    files.write_env("REO_TIMEOUT=99")
-    settings = resolve(files.sources(REO_API_KEY=KEY)._replace(env_file=Path("prod.env")))
-    assert settings.endpoint == "https://mine.example"
-    assert settings.ledger == files.cwd / "l.db"
-    assert settings.retries == 1
-    assert settings.timeout == 10.0
+    files.write("prod.env", "REO_ENDPOINT=https://mine.example\nREO_LEDGER=l.db\nREO_PROFILE=p\n")
+    toml = "[profiles.p]\nretries = 1\n[profiles.real]\nretries = 2\n"
+    given: dict[str, Any] = {"env_file": Path("prod.env"), "REO_API_KEY": KEY}
+    settings = files.resolve("REO_TIMEOUT=99", toml, **given)
+    assert (settings.endpoint, settings.retries) == ("https://mine.example", 1)
+    assert (settings.ledger, settings.timeout) == (files.cwd / "l.db", 10.0)
     assert settings.warnings == ()
-
-
-def test_a_real_variable_comes_before_a_named_env_file(files: Files) -> None:
-    files.write_config("[profiles.real]\nretries = 1\n")
-    (files.cwd / "prod.env").write_text("REO_PROFILE=other\nREO_CONFIG=other.toml\n")
-    sources = files.sources(REO_PROFILE="real")._replace(env_file=Path("prod.env"))
-    assert resolve(sources).retries == 1
-
-
-def test_a_relative_config_path_starts_at_the_working_folder(
-    files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(files.cwd)
-    (files.cwd / "my.toml").write_text("retries = 3\n")
-    settings = resolve(Sources({}, {"REO_CONFIG": "my.toml"}, Path()))
-    assert (settings.retries, settings.config_path) == (3, files.cwd / "my.toml")
-
-
-def test_a_named_env_file_has_to_be_there(files: Files) -> None:
-    with pytest.raises(ReoError, match="cannot be read") as caught:
-        resolve(files.sources()._replace(env_file=Path("missing.env")))
-    assert caught.value.exit_code is ExitCode.CONFIG
-    with pytest.raises(ReoError, match="exclude") as both:
-        resolve(files.sources()._replace(env_file=Path("x"), use_env_file=False))
-    assert both.value.exit_code is ExitCode.USAGE
-
-
-def test_a_folder_called_env_is_no_env_file(files: Files) -> None:
-    (files.cwd / ".env").mkdir()
-    assert files.resolve().warnings == ()
+    assert files.resolve(**given, REO_PROFILE="real").retries == 2
 
 
 def test_env_files_of_others_are_read_for_our_variables_only(
     files: Files, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (files.cwd / ".env").write_bytes(
-        b"\xef\xbb\xbf# caf\xe9\nNAME=caf\xe9\nnot a line at all = = '\nexport REO_RETRIES=2\n"
-        b'\n\nREO_TIMEOUT="3\nREO_RATE=1\nREO_RATE=\n'
+    content = (
+        b"\xef\xbb\xbfREO_RATE=5\n# caf\xe9\nNAME=caf\xe9\nnot a line at all = = '\n"
+        b'export REO_RETRIES=2\n\n\nREO_TIMEOUT="3\nREO_RATE=1\nREO_RATE=\n'
     )
+    files.write(".env", content)
     settings = files.resolve()
     assert (settings.retries, settings.timeout, settings.rate) == (2, 10.0, None)
-    assert settings.warnings == ("`.env`, line 7 is not understood and has no effect",)
+    assert settings.warnings == ("`.env`, line 8 is not understood and has no effect",)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_an_env_file_in_utf_16_is_said(files: Files, encoding: str) -> None:
-    mark = "\ufeff" if encoding == "utf-16-be" else ""
-    (files.cwd / ".env").write_bytes(f"{mark}REO_RETRIES=2\r\n".encode(encoding))
-    with pytest.raises(ReoError, match=r"`\.env` is UTF-16"):
-        files.resolve()
-    (files.cwd / ".env").write_bytes("OTHER=2".encode(encoding))
+def test_an_env_file_that_is_a_folder_too_large_or_in_another_encoding(files: Files) -> None:
+    files.write(".env", b"A=1\n\nREO_ACCOUNT=caf\xe9\n")
+    assert "`REO_ACCOUNT` in `.env` holds a control character or is not" in files.refused().message
+    files.write(".env", b"#" * (1024 * 1024 + 1))
+    assert "`.env` is larger than 1 MiB" in files.refused().message
+    for encoding, mark in (("utf-16", ""), ("utf-16-be", "\ufeff")):
+        files.write(".env", f"{mark}REO_RETRIES=2\r\n".encode(encoding))
+        assert "`.env` is UTF-16" in files.refused().message
+        files.write(".env", f"{mark}OTHER=2".encode(encoding))
+        assert files.resolve().warnings == ()
+        assert "UTF-16" in files.refused(env_file=Path(".env")).message
+    (files.cwd / ".env").unlink()
+    (files.cwd / ".env").mkdir()
     assert files.resolve().warnings == ()
-
-
-def test_an_env_file_in_another_encoding_is_named(files: Files) -> None:
-    (files.cwd / ".env").write_bytes(b"A=1\n\nREO_ACCOUNT=caf\xe9\n")
-    with pytest.raises(ReoError, match=r"REO_ACCOUNT.*is not UTF-8"):
-        files.resolve()
 
 
 # The table, and what it costs
 
 
-def test_env_example_is_made_from_the_table() -> None:
-    _, *parts = ENV_EXAMPLE.read_text(encoding="utf-8").split("\n\n")
+def test_env_example_is_that_of_the_table(files: Files) -> None:
+    text = ENV_EXAMPLE.read_text(encoding="utf-8")
+    _, *parts = text.split("\n\n")
     for setting, part in zip(SETTINGS, parts, strict=True):
         default = setting.default_text
         value = "" if setting.key == "ledger" else default
         about = f"# {setting.help} Default: {default or 'none'}"
         assert part.rstrip("\n") == f"{about}\n# {setting.variable}={value}"
-
-
-def test_env_example_changes_nothing_when_copied_as_it_is(files: Files) -> None:
-    files.write_env(ENV_EXAMPLE.read_text(encoding="utf-8"))
-    settings = files.resolve(REO_API_KEY=KEY)
+    settings = files.resolve(text, REO_API_KEY=KEY)
     assert settings.warnings == ()
-    assert all(
-        value.source == "default" for key, value in settings.values.items() if key != "api_key"
-    )
+    assert {each.source for each in settings.values.values()} == {
+        "default",
+        "environment REO_API_KEY",
+    }
 
 
 def test_resolving_without_files_imports_almost_nothing(tmp_path: Path) -> None:
@@ -768,10 +581,11 @@ def test_resolving_without_files_imports_almost_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("xdg", ["", "/somewhere/else"])
 def test_the_user_folders_are_those_of_platformdirs(
-    xdg: str, monkeypatch: pytest.MonkeyPatch
+    xdg: str, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", xdg)
     monkeypatch.setenv("XDG_STATE_HOME", xdg)
-    config, state = user_folder("config"), user_folder("state")
-    assert config == Path(platformdirs.user_config_dir("reo", appauthor=False))
-    assert state == Path(platformdirs.user_state_dir("reo", appauthor=False))
+    config = Path(platformdirs.user_config_dir("reo", appauthor=False))
+    assert user_folder("config") == config
+    assert user_folder("state") == Path(platformdirs.user_state_dir("reo", appauthor=False))
+    assert resolve(Sources({}, {}, files.cwd)).config_path == config / "config.toml"
