@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reo_cli.checks.addresses import ip_addr
-from reo_cli.checks.content import content_of
+from reo_cli.checks.content import content_of, normal
 from reo_cli.checks.domains import domain_of, domains
-from reo_cli.checks.meta import meta_object, normal
 from reo_cli.checks.numbers import counts
-from reo_cli.checks.texts import given_identifier, identifier, one_of, text
+from reo_cli.checks.texts import given_identifier, identifier, meta_object, one_of, text
 from reo_cli.checks.times import Now, moment
 from reo_cli.checks.values import Parser, issue, with_options
 from reo_cli.errors import ExitCode, ReoError

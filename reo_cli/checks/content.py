@@ -9,13 +9,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reo_cli.checks.values import issue
+from reo_cli.checks.values import EXACT_LIMIT, issue
 from reo_cli.records import Issue
+from reo_cli.text import shown
 
 try:  # as `hashlib` has it, without the rest of that: it loads OpenSSL, in 2 to 3 ms
     from _blake2 import blake2b as blake2b
 except ImportError:  # another Python than CPython
     from hashlib import blake2b as blake2b
+
+DEPTH_LIMIT = 64
+"""The deepest nesting of an event (reliability.md section 5)."""
 
 BODY_LIMIT = 256 * 1024
 """The largest request body in bytes (reliability.md section 5)."""
@@ -24,6 +28,29 @@ encode: Callable[[Any], str] = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
 """Compact JSON of a value, in the order of its keys."""
+
+
+def normal(meta: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
+    """Sort the keys at every depth; also return what cannot be sent or will be changed."""
+    found: dict[Issue, None] = {}
+    # `payload` and `meta` are the first two levels
+    return {name: _sorted(meta[name], 3, found) for name in sorted(meta)}, list(found)
+
+
+def _sorted(value: Any, depth: int, found: dict[Issue, None]) -> Any:
+    if value.__class__ is str:
+        return value
+    if isinstance(value, dict | list) and depth > DEPTH_LIMIT:
+        found[issue("error", "too-deep", f"is nested deeper than {DEPTH_LIMIT} levels")] = None
+        return None
+    if isinstance(value, dict):
+        return {name: _sorted(value[name], depth + 1, found) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(each, depth + 1, found) for each in value]
+    if isinstance(value, int) and abs(value) > EXACT_LIMIT:
+        hint = "put it in quotes to keep its digits"
+        found[issue("warning", "big-integer", f"holds {shown(value)}, beyond 2^53", hint)] = None
+    return value
 
 
 def content_of(

@@ -1,7 +1,6 @@
 """Dates as people and programs write them: what `--date-format` reads, and which one would."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
@@ -11,8 +10,8 @@ from reo_cli.text import shown
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units of epoch time, and how many of each are a second."""
 
-_ORDERED = {"day-first": "31.01.2026", "month-first": "01/31/2026"}
-"""The two orders of a date with numbers only, each with an example."""
+_ORDERED = {"day-first": "such as 31.01.2026", "month-first": "such as 01/31/2026"}
+"""The two orders of a date with numbers only."""
 
 FORMATS = (*_ORDERED, *UNITS)
 """The values of `--date-format` that are no strptime format."""
@@ -77,7 +76,10 @@ def _strptime(text: str, order: str) -> str:
 def format_issue(raw: str) -> Checked | None:
     """Return the error that names the `--date-format`s which read a text; None: there is none."""
     is_ordered = re.match(_PARTS, raw)
-    known = _candidates(raw) if is_ordered else _alike().get(_shape(raw), [])
+    known = _alike().get(_shape(raw), [])
+    if is_ordered:  # what reads it exactly, where its year has two digits
+        exact = [_strptime(raw, each) for each in _ORDERED]
+        known = exact if "%y" in exact[0] else [*_ORDERED]
     fits = [each for each in known if seconds_in(raw, each) is not None][:2]
     if not fits:
         return None
@@ -88,12 +90,6 @@ def format_issue(raw: str) -> Checked | None:
     options = [("--date-format", each) for each in fits]
     code = "date-order" if is_ordered else "date-format"
     return error(code, f"{shown(raw)} is not a date in ISO 8601", hint, *options)
-
-
-def _candidates(raw: str) -> Sequence[str]:
-    """Return what might read a date in order; the exact format where its year has two digits."""
-    exact = [_strptime(raw, each) for each in _ORDERED]
-    return exact if "%y" in exact[0] else [*_ORDERED]
 
 
 @cache
@@ -114,12 +110,10 @@ def _shape(text: str) -> str:
 
 def misfit(raw: str, date_format: str) -> Checked:
     """Return the error for a text that is not in a `--date-format`, and is no other time."""
-    if date_format not in _ORDERED:
-        return error("not-in-format", f"{shown(raw)} does not fit --date-format {date_format}")
-    own = _strptime(raw, date_format)
+    own = _strptime(raw, date_format) if date_format in _ORDERED else ""
     if "%y" in own:
         options = [("--date-format", own)] if seconds_in(raw, own) is not None else []
         what = f"{shown(raw)} has a year of two digits"
         return error("two-digit-year", what, "write all four", *options)
-    what = f"{shown(raw)} is not a {date_format} date"
-    return error("not-in-format", what, f"such as {_ORDERED[date_format]}")
+    what = f"{shown(raw)} does not fit --date-format {date_format}"
+    return error("not-in-format", what, _ORDERED.get(date_format, ""))

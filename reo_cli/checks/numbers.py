@@ -112,9 +112,7 @@ def _separated(text: str, what: str, whole: str, mark: str, decimals: str) -> Ch
     value = next((each for each in _MARKS if mark in _MARKS[each][1]), "")
     name = _MARKS[value][0] if value else "underscore"
     number = int(re.sub("[^0-9]", "", whole)[:40]) + (decimals >= "5")
-    then = ""
-    if decimals:
-        then = ", and round it" if decimals.strip("0") else ", and the decimals"
+    then = " and decimals" if decimals else ""
     hint = f"remove the {name}, the thousands separator{then}: {number}"
     options = [("--thousands", value)] if value and _is_grouped(text, value) else []
     return error("thousands-separator", what, hint, *options)

@@ -94,13 +94,13 @@ def repeat_issue(
     equal contents are one event, and other content is an error. `same_text` says that the records
     are equal in what is not sent, too.
     """
-    if content is None and same_text:
-        hint = "they count as two events; remove one if it is a mistake"
-        return issue("warning", "repeat", f"the same as {where}", hint)
     if content is None:
-        what = f"the same as {where} in all that is sent"
-        hint = "they count as two events; ignored columns and parts of a second are not sent"
-        return issue("warning", "repeat-as-sent", what, hint)
+        twice = "they count as two events; "
+        if same_text:
+            hint = twice + "remove one if it is a mistake"
+            return issue("warning", "repeat", f"the same as {where}", hint)
+        hint = twice + "ignored columns and parts of a second are not sent"
+        return issue("warning", "repeat-as-sent", f"the same as {where} in all that is sent", hint)
     if content == first:
         hint = "they are one event and are sent once"
         found = issue("warning", "repeated-id", f"the same event as {where}", hint)

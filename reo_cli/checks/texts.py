@@ -1,4 +1,4 @@
-"""Texts, identifiers and the two enumerations."""
+"""Texts, identifiers, the two enumerations, and `meta` where it is a whole object."""
 
 import difflib
 import json
@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from reo_cli.checks.content import DEPTH_LIMIT
 from reo_cli.checks.values import (
     ABSENT,
     EXACT_LIMIT,
@@ -19,8 +20,11 @@ from reo_cli.checks.values import (
     warned,
 )
 from reo_cli.events import Field
+from reo_cli.readers.jsontext import Decoder, unkept
 from reo_cli.records import Issue
-from reo_cli.text import shown
+from reo_cli.text import kind_of, shown
+
+_META_HINT = 'such as {"plan": "pro"}, or use one column a key: meta.plan'
 
 _UNSEEN = "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]"
 """Characters that take no room or look like a space."""
@@ -104,3 +108,30 @@ def one_of(field: Field) -> Parser:
         return error("unknown-value", what, hint, ("--set", f"{field.name}={first}"))
 
     return parse
+
+
+def meta_object(raw: Any) -> Checked:
+    """Check that `meta` is an object; text (a CSV cell, a flag) is decoded as JSON."""
+    if isinstance(raw, dict):
+        return raw, ()
+    if isinstance(raw, list):
+        return error("wrong-type", f"{shown(raw)} is an array, not an object")
+    if not isinstance(raw, str):
+        return not_a("an object", raw)
+    text = raw.strip(" \t\r\n")
+    if not text.strip():
+        return ABSENT
+    decoder = Decoder()
+    try:
+        value, end = decoder.decode(text, 0)
+    except RecursionError:
+        return error("too-deep", "is nested too deeply", f"an event may have {DEPTH_LIMIT} levels")
+    except json.JSONDecodeError:
+        value, end = None, 0
+    if end != len(text):
+        return error("not-json", f"{shown(raw)} is not a JSON object", _META_HINT)
+    for each in unkept(value) if decoder.has_unkept else ():
+        return error(each.code, each.message)
+    if not isinstance(value, dict):
+        return error("wrong-type", f"{shown(raw)} is {kind_of(value)}, not an object", _META_HINT)
+    return value, ()

@@ -34,14 +34,12 @@ _ISO = (
     r" ?(Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?(?: UTC)?)?)?\Z"
 )
 _DATE = r"[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2})"
-_NUMBER = r"\+?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:[.,][0-9]+)?"
-"""A number that is no epoch time only because of how it is written."""
-
 _UNITS = {13: ("ms", "milliseconds"), 16: ("us", "microseconds"), 19: ("ns", "nanoseconds")}
 """The unit of a recent moment, by its digits."""
 
-_EXAMPLE = "write it as 2026-01-31 or 2026-01-31T12:00:00Z"
-_EPOCH_OR_DATE = "write seconds since 1970 or a date such as 2026-01-31"
+_WRITE = (
+    "write seconds since 1970, or ISO 8601 such as 2026-01-31T12:30:15Z, or name a --date-format"
+)
 _SPREADSHEET = (
     "a spreadsheet shortened it and digits are lost: "
     "format the column as a number without decimals and export again"
@@ -114,32 +112,35 @@ def _seconds(raw: str) -> int:
 def _read(text: str, unit: int | None, latest: int) -> Checked:
     if digits := re.match(_DIGITS, text):
         return _from_digits(digits[1], unit, latest)
-    if iso := re.match(_ISO, text.upper()):
-        return _from_iso(text, iso)
-    return format_issue(text) or _unknown(text, latest)
+    iso = re.match(_ISO, text.upper())
+    if iso and (seconds := _from_iso(iso)) is not None:
+        return seconds, ()
+    what = f"{shown(text)} is not a time" + (": there is no such day or hour" if iso else "")
+    if re.match(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+\Z", text):
+        return error("spreadsheet-number", what, _SPREADSHEET)
+    return format_issue(text) or error("not-a-time", what, _WRITE)
 
 
-def _from_iso(text: str, iso: "re.Match[str]") -> Checked:
+def _from_iso(iso: "re.Match[str]") -> int | None:
+    """Return epoch seconds for what `_ISO` matches, None when it is no day or hour."""
     hour, minute, second, ahead, ahead_minutes = (int(n or 0) for n in iso.group(2, 3, 4, 7, 8))
     is_end = (hour, minute, second) == (24, 0, 0)
+    if (hour > 23 and not is_end) or minute > 59 or second > 60:
+        return None
     try:
         day = datetime.fromisoformat(iso[1]).replace(tzinfo=UTC)
-    except ValueError as fault:
-        why = f": {fault}" if not str(fault).startswith("Invalid") else ""
-        what = f"{shown(text)} is not a date{why}"
-        return format_issue(text) or error("not-a-time", what, _EXAMPLE)
-    if (hour > 23 and not is_end) or minute > 59 or second > 60:
-        return error("not-a-time", f"{shown(text)} is not a time of day", _EXAMPLE)
+    except ValueError:
+        return None
     sign = 1 if iso[6] == "-" else -1
     hours, minutes = hour + sign * ahead, minute + sign * ahead_minutes
-    return int(day.timestamp()) + 3600 * hours + 60 * minutes + second, ()
+    return int(day.timestamp()) + 3600 * hours + 60 * minutes + second
 
 
 def _from_digits(digits: str, unit: int | None, latest: int) -> Checked:
     """Read whole digits as epoch time in `unit` parts of a second, None: seconds."""
     size = len(digits.lstrip("-"))
     if digits[0] == "0" and size > 1:
-        return error("leading-zeros", f"{shown(digits)} has leading zeros", _EPOCH_OR_DATE)
+        return error("leading-zeros", f"{shown(digits)} has leading zeros", _WRITE)
     if not unit and digits[0] != "-" and size in _UNITS:
         name, words = _UNITS[size]
         hint = f"to read it as {int(digits) // UNITS[name]}"
@@ -147,37 +148,20 @@ def _from_digits(digits: str, unit: int | None, latest: int) -> Checked:
         return error("epoch-unit", what, hint, ("--date-format", name))
     if size - len(str(unit or 1)) >= MOST_DIGITS:
         what = f"{shown(digits)} is not a time in epoch seconds"
-        return format_issue(digits) or error("not-a-time", what, _EPOCH_OR_DATE)
+        return format_issue(digits) or error("not-a-time", what, _WRITE)
     seconds = int(digits) // (unit or 1)
+    is_small = 0 <= seconds < SMALLEST_EPOCH
     is_hour = not unit and size == 10 and seconds > latest and digits.startswith("20")
-    if (is_hour or 0 <= seconds < SMALLEST_EPOCH) and (known := format_issue(digits)):
+    if (is_small or is_hour) and (known := format_issue(digits)):
         return known
-    return _too_small(digits, seconds) if 0 <= seconds < SMALLEST_EPOCH else (seconds, ())
-
-
-def _too_small(digits: str, seconds: int) -> Checked:
-    hint = _EPOCH_OR_DATE
+    if not is_small:
+        return seconds, ()
+    hint = _WRITE
     if 20_000 <= seconds < 80_000:
         day = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=seconds)
         hint = f"a spreadsheet's day number: {day:%Y-%m-%d}; "
         hint += "format the column as a date and export again"
     return error("epoch-too-small", f"{digits} is too small for epoch seconds", hint)
-
-
-def _unknown(text: str, latest: int) -> Checked:
-    """Return the error for a text that no format reads."""
-    what = f"{shown(text)} is not a time"
-    if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", text):
-        return error("spreadsheet-number", what, _SPREADSHEET)
-    number = re.fullmatch(_NUMBER, text)
-    seconds = _from_digits(number[1].replace(",", ""), None, latest)[0] if number else None
-    if text.lower() == "now" or seconds is not None:
-        hint = f"write {text.lower() if seconds is None else seconds}"
-    elif re.match(_DATE, text):
-        hint = "write it as 2026-01-31T12:30:15 or 12:30:15+01:00"
-    else:
-        hint = "use epoch seconds, ISO 8601 such as 2026-01-31, or --date-format"
-    return error("not-a-time", what, hint)
 
 
 def _plausible(seconds: int, text: str, latest: int) -> Checked:
