@@ -96,7 +96,7 @@ def _not_an_ip(text: str) -> Checked:
             return error(code, f"{shown(text)} {what}", hint)
     found = [address for each in re.split("[,; ]+", text[:1000]) if (address := parsed(each))]
     if len(found) > 1:
-        hint = f"keep one, such as {next((each for each in found if not _special(each)), found[0])}"
+        hint = f"keep one, such as {min(found, key=lambda each: _special(each) is not None)}"
         return error("several-ips", f"{shown(text)} holds several addresses", hint)
     hint = "such as 156.59.87.83 or 2a00:1450::8a"
     if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9}){3}", text):

@@ -34,14 +34,6 @@ _KINDS = (
 )
 """What a text may be that is no domain: a pattern, code, and what it is."""
 
-_MENDS = (
-    (r"\S\s+\S", "a name is not enough; write its domain, such as acme.com"),
-    (r"\A[^.]*\Z", "a domain has a dot, such as acme.com"),
-    ("_", "a domain has no underscore"),
-    ("", "such as acme.com"),
-)
-"""What to do where a text holds no domain, by what stands in it."""
-
 
 def domains(column: str = "domain") -> Parser:
     """Return the parser of a company domain, in the hint named as `column`.
@@ -129,7 +121,7 @@ def _hint(name: str, bare: str | None) -> str:
         return f"{bare} is a mailbox provider: leave it out, and send `ip_addr`"
     if bare:
         return f"write {bare}"
-    return next(hint for pattern, hint in _MENDS if re.search(pattern, name.strip(".")))
+    return "write a domain such as acme.com: letters, digits and hyphens, and a dot"
 
 
 def _address(text: str) -> str | None:

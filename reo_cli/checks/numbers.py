@@ -11,16 +11,10 @@ DIGITS_LIMIT = 4000
 
 _PLAIN = re.compile(r"[1-9][0-9]{0,14}\Z")
 
-_MARKS = {
-    ",": ("comma", ","),
-    ".": ("dot", "."),
-    "'": ("apostrophe", "'’"),
-    "space": ("space", " \u00a0\u202f"),
-}
-"""The values of `--thousands`: what each is called, and the characters it stands for."""
+THOUSANDS = {",": ",", ".": ".", "'": "'’", "space": " \u00a0\u202f"}
+"""The values of `--thousands`, and the characters that each stands for."""
 
-THOUSANDS = tuple(_MARKS)
-
+_NAMES = {",": "comma", ".": "dot", "'": "apostrophe", "_": "underscore"}
 _SEPARATED = (
     r"\+?([1-9][0-9]{0,2}([.,'_ \u00a0\u202f’])(?:[0-9]{2,3}\2)*[0-9]{3})(?:(?!\2)[.,]([0-9]+))?"
 )
@@ -61,8 +55,8 @@ def counts(thousands: str | None = None) -> Parser:
 
     def written(text: str) -> Checked:
         plain = text
-        if thousands and _is_grouped(text, thousands):
-            plain = re.sub(r"[^-0-9]", "", re.sub(r"\D0{1,2}\Z", "", text))
+        if thousands and _is_grouped(text, THOUSANDS[thousands]):
+            plain = re.sub(r"\D00?\Z|[^-0-9]", "", text)
         if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?", plain):
             return _not_whole(text, shown(text))
         whole = plain.partition(".")[0]
@@ -74,8 +68,7 @@ def counts(thousands: str | None = None) -> Parser:
     return count
 
 
-def _is_grouped(text: str, thousands: str) -> bool:
-    marks = _MARKS[thousands][1]
+def _is_grouped(text: str, marks: str) -> bool:
     pattern = rf"-?[1-9][0-9]{{0,2}}([{marks}])[0-9]{{3}}(?:\1[0-9]{{3}})*(?:\D00?)?"
     return re.fullmatch(pattern, text) is not None
 
@@ -109,10 +102,10 @@ def _near(text: str) -> str:
 
 def _separated(text: str, what: str, whole: str, mark: str, decimals: str) -> Checked:
     """Return the error for a number with thousands separators, and perhaps decimals."""
-    value = next((each for each in _MARKS if mark in _MARKS[each][1]), "")
-    name = _MARKS[value][0] if value else "underscore"
     number = int(re.sub("[^0-9]", "", whole)[:40]) + (decimals >= "5")
-    then = " and decimals" if decimals else ""
-    hint = f"remove the {name}, the thousands separator{then}: {number}"
-    options = [("--thousands", value)] if value and _is_grouped(text, value) else []
+    value = next((each for each, marks in THOUSANDS.items() if mark in marks), mark)
+    then = ", and round it" if decimals else ""
+    hint = f"remove the {_NAMES.get(value, value)}, the thousands separator{then}: {number}"
+    mends = value in THOUSANDS and _is_grouped(text, THOUSANDS[value])
+    options = [("--thousands", value)] if mends else []
     return error("thousands-separator", what, hint, *options)

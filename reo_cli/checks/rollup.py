@@ -23,17 +23,8 @@ Unit = Literal["hour", "day", "week", "month"]
 IN_MEMORY = 6 * 1024 * 1024
 """Bytes of sums in memory, about, before they go to the scratch database."""
 
-SUM_SIZE = 400
-"""Bytes that a sum takes in memory beside its text, about."""
-
-LOOKED_AT = 5000
-"""Events that are compared to tell in what they differ."""
-
 FEW_SUMMED = 0.9
 """Events for each record, from which on a roll-up is likely not what was wanted."""
-
-TOLD_FROM = 10
-"""Records from which on that is worth a word."""
 
 _WHO = frozenset("mode source activity_type ip_addr domain product_id event_at".split())
 """Fields without which an event says nothing: nobody is told to leave them out."""
@@ -138,7 +129,7 @@ class RollUp:
             known[0] += count
             return
         self._sums[key] = [count, at_input, event.record.line, event.record.number]
-        self._size += len(key[1]) + SUM_SIZE
+        self._size += len(key[1]) + 400  # what a sum takes beside its text, about
         if self._size >= IN_MEMORY:
             self._write()
 
@@ -177,11 +168,11 @@ class RollUp:
         """Name the fields in which events differ so much that next to nothing was summed.
 
         They have another value in most of the first few thousand, of which fewer would be left
-        without them.
+        without them. Of a handful nothing is said.
         """
-        if self.records < TOLD_FROM or self.groups < self.records * FEW_SUMMED:
+        if self.records < 10 or self.groups < self.records * FEW_SUMMED:
             return []
-        rows = self._database.execute("SELECT bucket, text FROM whole LIMIT ?", (LOOKED_AT,))
+        rows = self._database.execute("SELECT bucket, text FROM whole LIMIT 5000")
         looked_at = [{"event_at": bucket, **_flat(json.loads(text))} for bucket, text in rows]
         values = {
             name: len({each.get(name) for each in looked_at})

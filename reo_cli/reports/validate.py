@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from reo_cli.checks.totals import Totals
-from reo_cli.checks.validation import FileResult, Validation
+from reo_cli.checks.validation import FileResult, Totals, Validation
 from reo_cli.errors import ReoError
 from reo_cli.reports.report import Report
 from reo_cli.reports.view import (

@@ -5,7 +5,7 @@ import pytest
 from reo_cli.checks import repeats
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.repeats import Repeats
-from reo_cli.checks.totals import MOST_DISTINCT, Distinct, TotalsCounter
+from reo_cli.checks.validation import MOST_DISTINCT, Distinct, TotalsCounter
 from reo_cli.events import Event, Rules
 from reo_cli.records import Record
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
-from reo_cli.checks.totals import Distinct, Totals
-from reo_cli.checks.validation import FileResult, Validation
+from reo_cli.checks.validation import Distinct, FileResult, Totals, Validation
 from reo_cli.delivery.summary import (
     Counts,
     InputSummary,

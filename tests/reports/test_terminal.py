@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from reo_cli.checks.rollup import RolledUp
-from reo_cli.checks.totals import Totals
-from reo_cli.checks.validation import FileResult
+from reo_cli.checks.validation import FileResult, Totals
 from reo_cli.delivery.summary import Counts, InputSummary, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
