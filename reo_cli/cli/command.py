@@ -102,6 +102,9 @@ def _one_of(values: Sequence[str]) -> Any:
     return typer.main.get_click_type(annotation=Literal[tuple(values)], parameter_info=info)
 
 
+ReportT = TypeVar("ReportT", bound="Report[Any]")
+
+
 class Options:
     """The options of a command, as given; what they mean is read when the object is made.
 
@@ -110,6 +113,7 @@ class Options:
     """
 
     declared: Mapping[str, Declared] = {}
+    output: Any = None
     quiet: bool = False
     verbose: bool = False
     report: "Report[Any] | None" = None
@@ -130,6 +134,12 @@ class Options:
 
         streams = Streams.standard()
         return streams, Talk(streams.err, quiet=self.quiet, verbose=self.verbose)
+
+    def reported(self, kind: Callable[..., ReportT], **more: Any) -> ReportT:
+        """Open the report of the command."""
+        report = kind(self.output, *self.open(), **more)
+        self.report = report
+        return report
 
     def take(self, profile: Mapping[str, Any], source: str) -> None:
         """Take what a profile says of options, below the command line; lists and tables are joined.

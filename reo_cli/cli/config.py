@@ -14,8 +14,7 @@ from reo_cli.cli.pages import Group
 from reo_cli.errors import ExitCode, ReoError
 
 if TYPE_CHECKING:
-    from reo_cli.reports import Streams, Talk
-    from reo_cli.settings import Settings
+    from reo_cli.reports import Talk
 
 
 class Target(Options):
@@ -60,43 +59,37 @@ class Shown(opt.Where, opt.Plain):
     """How settings are found and shown."""
 
 
-class KeyShown(opt.Where):
+class KeyShown(Key, opt.Where):
     """Which setting is shown."""
-
-    key: str = Key.key
 
 
 @command("list", Shown, "Show every setting, its value and where it comes from.")
-def list_settings(options: Shown) -> int:
-    """Show every setting."""
+def _list(options: Shown) -> int:
     from reo_cli.reports.settings import SettingsReport
 
-    streams, talk = options.open()
-    options.report = report = SettingsReport(options.output, streams, talk)
-    settings = _resolved(options, streams, talk)
+    report = options.reported(SettingsReport)
+    settings = options.settings(report.talk, offline=True)
     if options.output != "json" and len(settings.notes) > 1:
         for text in settings.notes:
-            talk.note(text)
+            report.note(text)
     return report.finish(settings)
 
 
 @command("get", KeyShown, "Print one value; an empty line when it is not set.")
-def get_setting(options: KeyShown) -> None:
-    """Print one value."""
+def _get(options: KeyShown) -> None:
     from reo_cli.reports.settings import value_text
     from reo_cli.reports.text_output import clean
     from reo_cli.settings.edit import require_known
 
     require_known(options.key)
     streams, talk = options.open()
-    settings = _resolved(options, streams, talk)
+    settings = options.settings(talk, offline=True)
     values = {each.key: value_text(each.value) for each in settings.shown()}
     streams.out.lines(clean(values.get(options.key, ""), streams.out))
 
 
 @command("set", KeyAndValue, "Write one setting to the config file, comments kept.")
-def set_setting(options: KeyAndValue) -> None:
-    """Write one setting."""
+def _set(options: KeyAndValue) -> None:
     from reo_cli.settings import edit, prompt
 
     _, talk = options.open()
@@ -117,8 +110,7 @@ def set_setting(options: KeyAndValue) -> None:
 
 
 @command("unset", Key, "Remove one setting from the config file, comments kept.")
-def unset_setting(options: Key) -> None:
-    """Remove one setting."""
+def _unset(options: Key) -> None:
     from reo_cli.settings import edit
 
     _, talk = options.open()
@@ -129,8 +121,7 @@ def unset_setting(options: Key) -> None:
 
 
 @command("path", Options, "Print the path of the config file, whether it exists or not.")
-def show_path(options: Options) -> None:
-    """Print the path of the config file."""
+def _path(options: Options) -> None:
     from reo_cli.reports.text_output import clean
 
     streams, _ = options.open()
@@ -139,8 +130,7 @@ def show_path(options: Options) -> None:
 
 
 @command("init", Target, "Ask for key, product and environment; write them.")
-def init(options: Target) -> None:
-    """Ask for the most important settings."""
+def _init(options: Target) -> None:
     from reo_cli.settings import edit, prompt
 
     streams, talk = options.open()
@@ -153,31 +143,18 @@ def init(options: Target) -> None:
 
 
 @command("doctor", Shown, "Check the way to the API without sending an event.")
-def doctor(options: Shown) -> int:
-    """Check the way to the API; return the exit code."""
+def _doctor(options: Shown) -> int:
     import time
 
     from reo_cli.doctor import examine, verdict
     from reo_cli.reports.settings import DoctorReport, Findings
 
     checks = list(examine(options.sources(), time.time()))
-    report = DoctorReport(options.output, *options.open())
-    return report.finish(Findings(checks, *verdict(checks)))
-
-
-def _resolved(options: opt.Where, streams: "Streams", talk: "Talk") -> "Settings":
-    """Resolve the settings, mask the key from here on, and say what was noticed."""
-    from reo_cli.settings import resolve
-
-    settings = resolve(options.sources(offline=True))
-    streams.mask.hide(settings.api_key or "")
-    for text in settings.warnings:
-        talk.warning(text)
-    return settings
+    return options.reported(DoctorReport).finish(Findings(checks, *verdict(checks)))
 
 
 config = Group(
     name="config",
     help="Show, change and check the settings.",
-    commands=[list_settings, get_setting, set_setting, unset_setting, show_path, init, doctor],
+    commands=[_list, _get, _set, _unset, _path, _init, _doctor],
 )

@@ -1,5 +1,6 @@
 """`reo ledger`: options in, one function of `delivery.ledger.admin`, its result to a report."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,7 @@ from reo_cli.cli.command import argument, command
 from reo_cli.cli.pages import Group
 
 if TYPE_CHECKING:
-    from reo_cli.delivery.ledger.admin import LedgerResult
-    from reo_cli.reports import Report
-    from reo_cli.reports.ledger import Action
+    from reo_cli.reports.ledger import Action, LedgerReport
     from reo_cli.settings import Settings
 
 
@@ -20,13 +19,12 @@ class Shared(opt.Ledger, opt.Plain, opt.Where):
 
     quiet: bool = opt.showing("--quiet -q", "No result; errors stay.")
 
-    def begin(self, action: "Action") -> "tuple[Settings, Report[LedgerResult]]":
+    def begin(self, action: "Action") -> "tuple[Settings, LedgerReport]":
         """Open the report of a command, and resolve the settings."""
         from reo_cli.reports.ledger import LedgerReport
 
-        streams, talk = self.open()
-        self.report = report = LedgerReport(action, self.output, streams, talk)
-        return self.settings(talk, offline=True), report
+        report = self.reported(partial(LedgerReport, action))
+        return self.settings(report.talk, offline=True), report
 
 
 class Prune(Shared):
@@ -46,8 +44,7 @@ class Merge(Shared):
 
 
 @command("info", Shared, "Show where the ledger is and what it holds, by endpoint and account.")
-def info(options: Shared) -> int:
-    """Show what a ledger holds."""
+def _info(options: Shared) -> int:
     from reo_cli.delivery.ledger.admin import LedgerResult, describe
 
     settings, report = options.begin("info")
@@ -55,8 +52,7 @@ def info(options: Shared) -> int:
 
 
 @command("prune", Prune, "Forget what was delivered long ago; it would be sent again.")
-def prune(options: Prune) -> int:
-    """Forget old entries."""
+def _prune(options: Prune) -> int:
     import time
 
     from reo_cli.delivery.ledger.admin import pruned
@@ -67,8 +63,7 @@ def prune(options: Prune) -> int:
 
 
 @command("merge", Merge, "Take in what another ledger holds, such as that of another machine.")
-def merge(options: Merge) -> int:
-    """Take in another ledger."""
+def _merge(options: Merge) -> int:
     import time
 
     from reo_cli.cli import orders
@@ -81,5 +76,5 @@ def merge(options: Merge) -> int:
 
 
 ledger = Group(
-    name="ledger", help="Look after what has been delivered.", commands=[info, prune, merge]
+    name="ledger", help="Look after what has been delivered.", commands=[_info, _prune, _merge]
 )

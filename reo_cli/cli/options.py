@@ -44,6 +44,7 @@ pairs = partial(reading, read=parsing.pairs, many=True, offers=completion.field_
 class Reading(Options):
     """How inputs are read."""
 
+    files: tuple[str, ...]
     format: str = reading(
         "--format FORMAT",
         "csv, tsv, json, ndjson, xlsx, parquet or accesslog; auto goes by the name, then the "
@@ -206,6 +207,7 @@ class Where(Options):
         from reo_cli.settings import resolve
 
         settings = resolve(self.sources(offline=offline))
+        talk.err.mask.hide(settings.api_key or "")
         self.take(settings.reading, f"profile {settings.profile} in {settings.config_path}")
         for text in settings.warnings:
             talk.warning(text)

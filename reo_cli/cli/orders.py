@@ -33,9 +33,7 @@ def fallback(settings: "Settings") -> dict[str, str]:
     return {name: getattr(settings, name) for name in SHORT if getattr(settings, name)}
 
 
-def reading(
-    options: opt.Reading, settings: "Settings", inputs: Sequence[str]
-) -> "tuple[ReadOptions, Rules]":
+def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, Rules]":
     """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
     from reo_cli.checks.checker import require_good
     from reo_cli.checks.domains import company_in
@@ -43,7 +41,7 @@ def reading(
     from reo_cli.readers import ReadOptions
     from reo_cli.readers.options import require_one_field_each
 
-    if inputs.count(STDIN) > 1:
+    if options.files.count(STDIN) > 1:
         raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
     require_one_field_each(options.map)
     domain = {"domain": options.domain_of} if options.domain_of is not None else {}
@@ -77,7 +75,7 @@ def reading(
         given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
         sql=options.sql,
         sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
-        command=CommandLine(("reo", *sys.argv[1:]), tuple(inputs)),
+        command=CommandLine(("reo", *sys.argv[1:]), options.files),
         needs=needs_under(rules),
     ), rules
 

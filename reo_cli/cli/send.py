@@ -91,17 +91,16 @@ def send(options: Send) -> int:
     from reo_cli.reports.send import SendReport
 
     _require_an_event(options)
-    streams, talk = options.open()
-    options.report = report = SendReport(options.output, streams, talk)
+    report = options.reported(SendReport)
     with ExitStack() as stack, Signals() as signals, report:
-        settings = options.settings(talk, offline=options.dry_run or options.sandbox)
+        settings = options.settings(report.talk, offline=options.dry_run or options.sandbox)
         order = _order(options, settings, stack, report)
         key = order.target.key if order.target else ""
-        streams.mask.hide(key)
+        report.talk.err.mask.hide(key)
         result = single.send(order)
         signals.ignore()
         result = orders.explained(result, key)
-        return report.finish(forgiven(result, talk) if options.allow_failure else result)
+        return report.finish(forgiven(result, report.talk) if options.allow_failure else result)
 
 
 def _require_an_event(options: Send) -> None:

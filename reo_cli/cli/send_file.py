@@ -102,14 +102,13 @@ def send_file(options: SendFile) -> int:
     from reo_cli.errors import ReoError
     from reo_cli.reports.send_file import SendFileReport
 
-    streams, talk = options.open()
-    report = SendFileReport(options.output, streams, talk, max_issues=options.max_issues)
-    options.report = report
+    report = options.reported(SendFileReport, max_issues=options.max_issues)
+    talk = report.talk
     with ExitStack() as stack, Signals() as signals, report:
         settings = options.settings(talk, offline=options.dry_run or options.sandbox)
         order = order_of(options, settings, stack)
         orders.tell_of_terminal(options.files, talk)
-        streams.mask.hide(order.key or "")
+        talk.err.mask.hide(order.key or "")
         log = IssueLog(options.max_issues, listen=report.issue)
         from reo_cli.delivery.run import upload  # in here, as a Python may lack SQLite
 
@@ -129,7 +128,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
     from reo_cli.delivery.dispatch import Policy
     from reo_cli.delivery.opening import Order
 
-    reading, rules = orders.reading(options, settings, options.files)
+    reading, rules = orders.reading(options, settings)
     if not settings.has_key:
         orders.require_inputs(options.files)  # the user mends that first
     goal = orders.goal(options, settings, stack)

@@ -51,13 +51,12 @@ def validate(options: Validate) -> int:
     if not options.files:
         hint = "reo validate FILE..., or - for stdin"
         raise ReoError(ExitCode.USAGE, "usage", "no file is named", hint)
-    streams, talk = options.open()
     started = time.monotonic()
-    report = ValidateReport(options.output, streams, talk, max_issues=options.max_issues)
-    options.report = report
+    report = options.reported(ValidateReport, max_issues=options.max_issues)
+    talk = report.talk
     with report:
         settings = options.settings(talk, offline=True)
-        read_options, rules = reading(options, settings, options.files)
+        read_options, rules = reading(options, settings)
         plan = roll_up(options, rules.now)
         tell_of_terminal(options.files, talk)
 

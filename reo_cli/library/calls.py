@@ -8,9 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
-from itertools import filterfalse
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from reo_cli.errors import ExitCode
@@ -168,21 +166,24 @@ def deliver(
     itself is raised.
     """
     from reo_cli.checks.issues import IssueLog
+    from reo_cli.checks.rollup import Plan
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.dispatch import Policy
     from reo_cli.delivery.opening import Order
     from reo_cli.delivery.run import upload
     from reo_cli.delivery.signals import Signals
+    from reo_cli.events import is_field
     from reo_cli.readers.given import NAME, Given
 
     started = time.monotonic()
-    _require_names(id_from)
+    if isinstance(id_from, str) or not all(map(is_field, id_from)):
+        message = f"`id_from` is no list of fields: {id_from!r}"
+        raise Misconfigured(ExitCode.USAGE, "usage", message, 'such as ["domain"]')
     if partitions < 1 or (partitions > 1 and roll_up):
         message = "a roll-up needs all events" if roll_up else "`partitions` is less than 1"
         raise Misconfigured(ExitCode.USAGE, "usage", message, "sum them up before they are split")
     rules = _rules(settings, {"count": "1"} if roll_up else {})
-    target = None if dry_run else _target(settings)
-    has_key = settings.api_key is not None or settings.api_key_file is not None
+    has_key = settings.api_key or settings.api_key_file
     order = Order(
         names=(NAME,),
         given=Given(events, needs_ids=partitions > 1 and not id_from),
@@ -200,7 +201,7 @@ def deliver(
         ),
         endpoint=settings.endpoint,
         endpoint_source=_endpoint_source(settings),
-        target=target,
+        target=None if dry_run else _target(settings),
         key=settings.key() if has_key else None,
         ledger=Path(settings.ledger) if settings.ledger else None,
         account=settings.account,
@@ -213,7 +214,7 @@ def deliver(
         rejects=Path(rejects) if rejects else None,
         keeps_rejects=False,
         locked=False,
-        roll_up=_plan(roll_up, timezone, rules.now, until_now=until_now),
+        roll_up=Plan(roll_up, timezone, rules.now, until_now) if roll_up else None,
     )
     summary = upload(order, IssueLog(100), Logged(), Signals())
     if check and summary.exit_code is not ExitCode.OK:
@@ -221,27 +222,7 @@ def deliver(
     return summary
 
 
-def _require_names(id_from: Sequence[str]) -> None:
-    from reo_cli.events import is_field
-
-    wrong = [repr(id_from)] if isinstance(id_from, str) else [*filterfalse(is_field, id_from)]
-    if wrong:
-        message = f"`id_from` has no field {wrong[0]}"
-        raise Misconfigured(ExitCode.USAGE, "usage", message, 'a list such as ["domain"]')
-
-
-def _plan(unit: Any, zone: tzinfo, now: int, *, until_now: bool) -> Any:
-    from reo_cli.checks.rollup import Plan
-
-    return Plan(unit, zone, now, until_now) if unit else None
-
-
-_MISSING = MappingProxyType(
-    {
-        "activity_type": "give it to the event or to Settings",
-        "product_id": "give it to the event or to Settings",
-    }
-)
+_MISSING = dict.fromkeys(("activity_type", "product_id"), "give it to the event or to Settings")
 """What to do about a required field that is missing."""
 
 

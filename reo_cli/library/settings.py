@@ -55,26 +55,25 @@ class Settings:
         """
         from reo_cli.settings import Sources, resolve
 
+        named = None if env_file is None else Path(env_file)
         with typed():
-            named = None if env_file is None else Path(env_file)
-            sources = Sources({}, os.environ, Path.cwd(), named, named is not None, profile)
-            found = resolve(sources)
+            found = resolve(Sources({}, os.environ, Path.cwd(), named, named is not None, profile))
         for warning in found.warnings:
             log().warning(warning)
         given = [each.key for each in found.values.values() if each.source != "default"]
         return cls(**{key: getattr(found, key) for key in given})
 
+    @typed()
     def key(self) -> str:
         """Return the key, read from its file if that is how it is given; raises `Misconfigured`."""
         from reo_cli.settings.guard import key_in
 
-        with typed():
-            if self.api_key is not None:
-                return self.api_key
-            if self.api_key_file is not None:
-                return key_in(Path(self.api_key_file))
-            hint = "give Settings an `api_key` or an `api_key_file`"
-            raise ReoError(ExitCode.CONFIG, "no_key", "there is no API key", hint)
+        if self.api_key is not None:
+            return self.api_key
+        if self.api_key_file is not None:
+            return key_in(Path(self.api_key_file))
+        hint = "give Settings an `api_key` or an `api_key_file`"
+        raise ReoError(ExitCode.CONFIG, "no_key", "there is no API key", hint)
 
 
 def _require_in_limits(setting: Setting, value: Any) -> None:
