@@ -53,7 +53,8 @@ class Declared:
         self._metavar = words[-1] if len(words) > len(self._names) else None
         self.section, self.name, self.many = section, words[0], many
         self._text, self._read, self._required = text, read, required
-        self._default = () if many else default
+        is_flag = bool(self._names) and self._metavar is None
+        self._default: Any = () if many else False if is_flag else default
         self._choices, self._offers = choices, offers
 
     def parameter(self, key: str) -> Any:
