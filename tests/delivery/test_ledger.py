@@ -13,6 +13,7 @@ import pytest
 from reo_cli.delivery import folders
 from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger import Account, Acknowledged, Known, Ledger
+from reo_cli.delivery.ledger.accounts import fingerprint
 from reo_cli.delivery.ledger.ledger import APPLICATION_ID, FIRST_TIME, SCHEMA_VERSION
 from reo_cli.errors import ReoError
 
@@ -23,11 +24,11 @@ T = 1_790_000_000
 
 
 def opened(path: Path, now: float = T) -> Ledger:
-    return Ledger.open(path, clock=lambda: now)
+    return Ledger.open(path, lambda: now)
 
 
 def existing(path: Path) -> Ledger:
-    return Ledger.existing(path, clock=lambda: T)
+    return Ledger.existing(path, lambda: T)
 
 
 @pytest.fixture
@@ -41,20 +42,23 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def account(ledger: Ledger, key: str | None = KEY, name: str | None = None) -> Account:
-    return Account(ledger, API, key, name)
+def account(
+    ledger: Ledger, key: str | None = KEY, name: str | None = None, endpoint: str = API
+) -> Account:
+    return Account(ledger, endpoint, key, name)
 
 
 def record(who: Account, *ids: str | int, at: float = T, content: bytes = CONTENT) -> None:
     who.record([Acknowledged(event_id, content, at) for event_id in ids])
 
 
-def refusal(path: Path) -> ReoError:
+def refusal(path: Path, opening: Callable[[Path], Ledger] = opened) -> tuple[int, str]:
+    """The exit code and the slug of the error, which names the file and a way out."""
     with pytest.raises(ReoError) as caught:
-        opened(path).close()
+        opening(path).close()
     assert str(path) in caught.value.message
     assert caught.value.hint
-    return caught.value
+    return int(caught.value.exit_code), caught.value.reason
 
 
 # What is recorded
@@ -63,22 +67,17 @@ def refusal(path: Path) -> ReoError:
 def test_what_was_recorded_is_found_in_the_same_and_in_the_next_run(path: Path) -> None:
     with opened(path) as ledger:
         assert ledger.created
-        record(account(ledger), "a", "b", at=T + 0.9)
+        record(account(ledger), "a", 17, at=T + 0.9)
         assert account(ledger).find("a") == Known(CONTENT[:8], T)
-        assert ledger.events() == 2
-    with opened(path) as ledger:
+    before = path.read_bytes()
+    with existing(path) as ledger:
         assert not ledger.created
-        known = account(ledger).find("b")
+        assert ledger.events() == 2
+        known = account(ledger).find("17")
         assert known is not None
-        assert known.is_same(CONTENT)
-        assert not known.is_same(b"d" * 16)
-        assert account(ledger).find("c") is None
-
-
-def test_ids_are_compared_as_text(ledger: Ledger) -> None:
-    record(account(ledger), 17)
-    assert account(ledger).find("17")
-    assert account(ledger).find("017") is None
+        assert (known.is_same(CONTENT), known.is_same(b"d" * 16)) == (True, False)
+        assert account(ledger).find("017") is None
+    assert path.read_bytes() == before, "looking up changes nothing"
 
 
 def test_a_later_entry_takes_the_place_of_an_earlier_one(ledger: Ledger) -> None:
@@ -119,19 +118,17 @@ def group():
         yield Acknowledged(f"half-{number}", b"c" * 16, 1)
     os.kill(os.getpid(), signal.SIGKILL)
 
-ledger = Ledger.open(Path(sys.argv[1]), clock=lambda: 0)
-account = Account(ledger, "https://api.test/events", "one-key-1", None)
+account = Account(Ledger.open(Path(sys.argv[1])), "https://api.test/events", "canary-key-1", None)
 account.record([Acknowledged("before", b"c" * 16, 1)])
 account.record(group())
 """
 
 
 def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path) -> None:
-    path.parent.mkdir(parents=True)
     killed = subprocess.run([sys.executable, "-c", HALF, str(path)])
     assert killed.returncode == -signal.SIGKILL
     with opened(path) as ledger:
-        assert Account(ledger, API, "one-key-1", None).find("before")
+        assert account(ledger).find("before")
         assert ledger.events() == 1
 
 
@@ -140,7 +137,6 @@ def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path)
     [
         (None, 0, FIRST_TIME),
         (None, T, T),
-        (T, T - 86_400, T),
         (T, 0, T),
         (T, T + 86_400 * 405, T + 86_400 * 405),
     ],
@@ -160,81 +156,63 @@ def test_an_entry_is_no_older_than_the_newest_and_than_2026(
 # Whose events they are
 
 
-def test_endpoints_and_accounts_are_kept_apart(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    ("key", "name", "endpoint", "finds", "elsewhere", "only_elsewhere"),
+    [
+        (KEY, None, API, "a", "", False),
+        ("another-key", None, API, "", "a", True),
+        (None, None, API, "a", "", False),
+        (KEY, "acme", API, "b", "", False),
+        ("another-key", "acme", API, "b", "", False),
+        (KEY, "beta", API, "", "", False),
+        (KEY, None, "https://other.test/", "", "", False),
+    ],
+)
+def test_endpoints_accounts_and_keys_are_kept_apart(
+    ledger: Ledger,
+    key: str | None,
+    name: str | None,
+    endpoint: str,
+    finds: str,
+    elsewhere: str,
+    only_elsewhere: bool,
+) -> None:
+    """Without a key, in a dry run, all that has no name is looked up."""
     record(account(ledger), "a")
-    assert account(ledger, "another-key").find("a") is None
-    assert account(ledger, KEY, "acme").find("a") is None
-    assert Account(ledger, "https://other.test/", KEY, None).find("a") is None
     record(account(ledger, KEY, "acme"), "b")
-    assert account(ledger, "whatever-key", "acme").find("b")
-    assert account(ledger, KEY, "beta").find("b") is None
-
-
-def test_what_another_unnamed_key_delivered_is_seen(ledger: Ledger) -> None:
-    assert account(ledger).find_elsewhere("a") is None
-    record(account(ledger), "a")
-    new = account(ledger, "another-key")
-    assert new.find_elsewhere("a") == Known(CONTENT[:8], T)
-    assert new.find_elsewhere("b") is None
-    assert account(ledger, "another-key", "acme").find_elsewhere("a") is None
-    assert Account(ledger, "https://other.test/", "another-key", None).find_elsewhere("a") is None
-    who = [account(ledger), new, account(ledger, "another-key", "acme"), account(ledger, None)]
-    assert [each.is_only_elsewhere() for each in who] == [False, True, False, False]
-    record(new, "b")
-    assert not account(ledger, "another-key").is_only_elsewhere()
-
-
-def test_named_accounts_are_no_other_key(ledger: Ledger) -> None:
-    record(account(ledger, KEY, "acme"), "a")
-    assert account(ledger).find_elsewhere("a") is None
-    assert not account(ledger).is_only_elsewhere()
+    who = account(ledger, key, name, endpoint)
+    assert [each for each in "abc" if who.find(each)] == list(finds)
+    assert [each for each in "abc" if who.find_elsewhere(each)] == list(elsewhere)
+    assert who.is_only_elsewhere() == only_elsewhere
+    record(who, "d")
+    assert not account(ledger, key, name, endpoint).is_only_elsewhere()
 
 
 @pytest.mark.parametrize("name", [None, "acme"])
 def test_a_rotated_key_takes_over_what_the_old_one_delivered(path: Path, name: str | None) -> None:
+    """Of two entries the newer one counts; a run with the old key is told, the next time."""
     with opened(path) as ledger:
-        record(account(ledger), "a")
-        new = account(ledger, "new-key-1", name)
-        record(new, "b")
-        seen = new.with_others()
-        assert seen.find("a")
+        old, new = account(ledger), account(ledger, "new-key-1", name)
+        record(new, "b", at=T + 1, content=b"2" * 16)
+        record(old, "a", "b", "c", at=T + 2, content=b"1" * 16)
+        record(new, "c", at=T + 3, content=b"2" * 16)
+        assert account(ledger, "new-key-1", name).with_others().find("a")
         assert new.find("a") is None
         new.adopt()
-        assert new.find("a") == Known(CONTENT[:8], T)
-        assert new.find("b")
+        known = [Known(b"1" * 8, T + 2), Known(b"1" * 8, T + 2), Known(b"2" * 8, T + 3)]
+        assert [new.find(each) for each in "abc"] == known
         assert new.find_elsewhere("a") is None
+        record(old, "d")
     with opened(path) as ledger:
-        assert ledger.events() == 2
-        again = account(ledger, "new-key-1", name)
-        assert again.find("a")
-        assert again.find("b")
-        old = account(ledger)
-        assert old.find("a") is None, "it has moved"
+        assert ledger.events() == 4
+        again, old = account(ledger, "new-key-1", name), account(ledger)
+        assert [each for each in "abcd" if again.find(each)] == list("abc")
+        assert [each for each in "abcd" if old.find(each)] == ["d"], "the others have moved"
         assert bool(old.find_elsewhere("a")) == (name is None)
+        assert bool(again.find_elsewhere("d")) == (name is None)
         third = account(ledger, "third-key", name)
         third.adopt()
         assert third.find("a")
-
-
-def test_of_two_entries_in_adopted_accounts_the_newer_one_counts(ledger: Ledger) -> None:
-    new = account(ledger, "new-key-1")
-    record(new, "b", at=T + 1, content=b"2" * 16)
-    record(account(ledger), "a", "b", at=T + 2, content=b"1" * 16)
-    record(new, "a", at=T + 3, content=b"2" * 16)
-    new.adopt()
-    assert new.find("a") == Known(b"2" * 8, T + 3)
-    assert new.find("b") == Known(b"1" * 8, T + 2)
-
-
-def test_a_run_with_the_old_key_goes_on_during_a_rotation(path: Path) -> None:
-    with opened(path) as ledger:
-        old, new = account(ledger), account(ledger, "new-key-1")
-        record(old, "a")
-        new.adopt()
-        record(old, "b")
-        again = account(ledger, "new-key-1")
-        assert again.find("b") is None
-        assert again.find_elsewhere("b"), "so the next run stops with 78"
 
 
 def test_the_key_is_not_in_the_file(path: Path) -> None:
@@ -259,13 +237,13 @@ def test_a_new_ledger_is_private_under_any_umask(path: Path, umask: int) -> None
     finally:
         os.umask(before)
     assert modes == {0o600}
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in list(path.parents)[:2]} == {0o700}
 
 
 def test_an_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
     path = tmp_path / "made by mktemp ?#%41"
     path.touch()
+    assert refusal(path, existing) == (66, "no_ledger")
     with opened(path) as ledger:
         assert ledger.created
         record(account(ledger), "a")
@@ -279,7 +257,6 @@ def of_schema_1(path: Path) -> None:
     """A ledger as reo 0.1 made it: one account with two keys, one with a name, one wrong clock."""
     path.parent.mkdir(parents=True)
     salt = b"s" * 32
-    one, two = (_fingerprint(salt, key) for key in ("key-one-1", "key-two-2"))
     with sqlite3.connect(path) as old:
         old.executescript(f"""
             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
@@ -304,23 +281,15 @@ def of_schema_1(path: Path) -> None:
         """)
         facts = {"created": 5, "opened": T, "pruned": T, "since": 5, "salt": salt, "cursor": ""}
         old.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
-        scopes = [
-            (1, API, "", salt, one, 2),
-            (2, API, "", salt, two, 2),
-            (3, API, "acme", b"", b"", 3),
-        ]
+        keys = [fingerprint(salt, "key-one-1"), fingerprint(salt, "key-two-2")]
+        scopes = [(at, API, "", salt, key, 2) for at, key in enumerate(keys, 1)]
+        scopes.append((3, API, "acme", b"", b"", 3))
         old.executemany("INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?)", scopes)
         events = [(1, "a", b"1", T), (1, "b", b"2", T + 100), (2, "a", b"3", T + 500)]
         events += [(2, "c", b"4", 100), (3, "d", b"5", T + 200)]
         rows = [(scope, id_key(each), content * 16, at) for scope, each, content, at in events]
         old.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
     old.close()
-
-
-def _fingerprint(salt: bytes, key: str) -> bytes:
-    import hmac
-
-    return hmac.digest(salt, key.encode(), "sha256")[:16]
 
 
 @pytest.mark.parametrize("opening", [opened, existing])
@@ -360,26 +329,16 @@ def test_two_processes_bring_an_old_ledger_up_at_once(path: Path) -> None:
     assert done == [4] * 6
 
 
-def damaged_header(path: Path) -> None:
-    path.write_bytes(b"SQLite format 3\0" + bytes(20))
-
-
-def garbage(path: Path) -> None:
-    path.write_bytes(b"activity_type,count\n" * 100)
-
-
-def foreign(path: Path) -> None:
+def executed(path: Path, statement: str) -> None:
     other = sqlite3.connect(path)
-    other.execute("CREATE TABLE t (x)")
+    other.execute(statement)
     other.commit()
     other.close()
 
 
 def newer(path: Path) -> None:
     opened(path).close()
-    other = sqlite3.connect(path)
-    other.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    other.close()
+    executed(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
 
 def truncated(path: Path) -> None:
@@ -394,60 +353,45 @@ def overwritten(path: Path) -> None:
         file.write(b"\xaa" * 8000)
 
 
-def a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def a_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (damaged_header, "not_a_ledger"),
-        (garbage, "not_a_ledger"),
-        (foreign, "not_a_ledger"),
+        (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(20)), "not_a_ledger"),
+        (lambda path: path.write_bytes(b"activity_type,count\n" * 100), "not_a_ledger"),
+        (lambda path: executed(path, "CREATE TABLE t (x)"), "not_a_ledger"),
         (newer, "ledger_newer"),
         (truncated, "ledger_damaged"),
         (overwritten, "ledger_damaged"),
-        (a_folder, "ledger_not_opened"),
-        (a_pipe, "ledger_not_opened"),
+        (Path.mkdir, "ledger_not_opened"),
+        (os.mkfifo, "ledger_not_opened"),
     ],
+    ids="header garbage foreign newer truncated overwritten folder pipe".split(),
 )
 @pytest.mark.parametrize("opening", [opened, existing])
 def test_what_is_no_usable_ledger_is_refused_and_left_alone(
     tmp_path: Path,
-    make: Callable[[Path], None],
+    make: Callable[[Path], object],
     reason: str,
     opening: Callable[[Path], Ledger],
 ) -> None:
     path = tmp_path / "ledger.db"
     make(path)
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(ReoError) as caught:
-        opening(path).close()
-    assert (caught.value.exit_code, caught.value.reason) == (73, reason)
-    assert str(path) in caught.value.message
-    assert caught.value.hint
+    assert refusal(path, opening) == (73, reason)
     assert before is None or path.read_bytes() == before
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/proc/reo/ledger.db", "x/\0/y"])
-def test_a_place_that_cannot_hold_a_ledger_is_refused(path: str) -> None:
-    assert refusal(Path(path)).exit_code == 73
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("x")
-    assert refusal(tmp_path / "state" / "ledger.db").exit_code == 73
+@pytest.mark.parametrize("name", ["/dev/null", "/proc/reo/ledger.db", "x/\0/y", "file/ledger.db"])
+def test_a_place_that_cannot_hold_a_ledger_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+    assert refusal(tmp_path / name) == (73, "ledger_not_opened")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_ledger_is_refused(path: Path) -> None:
     opened(path).close()
     path.chmod(0o400)
-    assert refusal(path).exit_code == 73
+    assert refusal(path)[0] == 73
 
 
 def test_damage_found_on_the_way_is_a_clear_error(path: Path) -> None:
@@ -481,32 +425,8 @@ def test_waiting_for_others_has_an_end(path: Path) -> None:
         record(who, "b")
 
 
-# Looking things up
-
-
-def test_looking_up_changes_nothing_of_what_is_held(path: Path) -> None:
-    with opened(path) as ledger:
-        record(account(ledger), "a")
-    before = path.read_bytes()
-    with existing(path) as ledger:
-        assert account(ledger).find("a")
-        assert ledger.events() == 1
-    assert path.read_bytes() == before
-
-
-def test_without_a_key_all_that_has_no_name_is_looked_up(ledger: Ledger) -> None:
-    record(account(ledger), "a")
-    record(account(ledger, KEY, "acme"), "b")
-    who = account(ledger, None)
-    assert who.find("a")
-    assert who.find("b") is None
-    assert who.find_elsewhere("a") is None
-
-
 def test_what_is_not_there_is_said_and_not_made(path: Path) -> None:
-    with pytest.raises(ReoError) as caught:
-        existing(path)
-    assert (caught.value.exit_code, caught.value.reason) == (66, "no_ledger")
+    assert refusal(path, existing) == (66, "no_ledger")
     assert not path.parent.exists()
 
 
@@ -556,19 +476,11 @@ def test_shared_file_systems_are_told_from_local_ones(
 def test_a_ledger_on_a_shared_file_system_is_refused(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened(path).close()
+    """Without a table of mounts all is local."""
     table = tmp_path / "mountinfo"
-    table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - virtiofs share rw\n")
     monkeypatch.setattr(folders, "MOUNTS", table)
-    error = refusal(path)
-    assert (error.exit_code, error.reason) == (73, "ledger_on_network")
-    assert "--ledger" in error.hint
-    assert refusal(tmp_path / "new" / "ledger.db").reason == "ledger_on_network"
-    assert not (tmp_path / "new").exists()
-
-
-def test_without_a_table_of_mounts_all_is_local(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folders, "MOUNTS", tmp_path / "missing")
     opened(path).close()
+    table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - virtiofs share rw\n")
+    for place in (path, tmp_path / "new" / "ledger.db"):
+        assert refusal(place) == (73, "ledger_on_network")
+    assert not (tmp_path / "new").exists()
