@@ -78,14 +78,13 @@ def _list(options: Shown) -> int:
 @command("get", KeyShown, "Print one value; an empty line when it is not set.")
 def _get(options: KeyShown) -> None:
     from reo_cli.reports.settings import value_text
-    from reo_cli.reports.text_output import clean
     from reo_cli.settings.edit import require_known
 
     require_known(options.key)
     streams, talk = options.open()
     settings = options.settings(talk, offline=True)
     values = {each.key: value_text(each.value) for each in settings.shown()}
-    streams.out.lines(clean(values.get(options.key, ""), streams.out))
+    streams.out.lines(streams.out.clean(values.get(options.key, "")))
 
 
 @command("set", KeyAndValue, "Write one setting to the config file, comments kept.")
@@ -122,11 +121,10 @@ def _unset(options: Key) -> None:
 
 @command("path", Options, "Print the path of the config file, whether it exists or not.")
 def _path(options: Options) -> None:
-    from reo_cli.reports.text_output import clean
 
     streams, _ = options.open()
     path, _ = Target().place()
-    streams.out.lines(clean(str(path), streams.out))
+    streams.out.lines(streams.out.clean(str(path)))
 
 
 @command("init", Target, "Ask for key, product and environment; write them.")
@@ -146,11 +144,11 @@ def _init(options: Target) -> None:
 def _doctor(options: Shown) -> int:
     import time
 
-    from reo_cli.doctor import examine, verdict
-    from reo_cli.reports.settings import DoctorReport, Findings
+    from reo_cli.doctor import examine
+    from reo_cli.reports.settings import DoctorReport
 
     checks = list(examine(options.sources(), time.time()))
-    return options.reported(DoctorReport).finish(Findings(checks, *verdict(checks)))
+    return options.reported(DoctorReport).finish(checks)
 
 
 config = Group(

@@ -1,6 +1,5 @@
 """`reo ledger`: options in, one function of `delivery.ledger.admin`, its result to a report."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ class Shared(opt.Ledger, opt.Plain, opt.Where):
         """Open the report of a command, and resolve the settings."""
         from reo_cli.reports.ledger import LedgerReport
 
-        report = self.reported(partial(LedgerReport, action))
+        report = self.reported(LedgerReport, action=action)
         return self.settings(report.talk, offline=True), report
 
 

@@ -12,7 +12,7 @@ from reo_cli.records import STDIN, Issue
 from reo_cli.reports.issues import more_issues
 from reo_cli.reports.streams import Stream, Streams
 from reo_cli.reports.talk import Talk
-from reo_cli.reports.text_output import clean, shown, view_lines
+from reo_cli.reports.text_output import shown, view_lines
 from reo_cli.reports.view import Fact, Grid, View
 from reo_cli.text import inert
 
@@ -31,7 +31,7 @@ def publish(title: str, view: View, unshown: int, streams: Streams, talk: Talk) 
     workspace = streams.environ.get("GITHUB_WORKSPACE", "")
     lines = [annotation(issue, streams.out, workspace) for issue in view.issues]
     severity = "error" if view.exit_code else "warning"  # what `--allow-failure` forgives
-    for error in view.errors:
+    for error in filter(None, view.errors):
         message = _with_hint(error.message, error.hint)
         lines.append(_command(severity, {"title": title}, message, streams.out))
     streams.out.write("".join(f"{line}\n" for line in lines))
@@ -86,8 +86,7 @@ def _command(name: str, properties: Mapping[str, str], message: str, stream: Str
 
 
 def _data(text: str, stream: Stream) -> str:
-    shown = inert(clean(text, stream))
-    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return inert(stream.clean(text)).replace("%", "%25")  # line ends are visible already
 
 
 def _in_workspace(file: str, workspace: str) -> str:
@@ -105,7 +104,7 @@ def markdown(
     """The section of one command, its table of issues in at most `room` bytes."""
     items = [item for block in view.blocks if not isinstance(block, Grid) for item in block]
     yield f"### {title}\n"
-    for error in view.errors:
+    for error in filter(None, view.errors):
         yield f"**error:** {_text(error.message, stream)}\n"
         if error.hint:
             yield f"**hint:** {_text(error.hint, stream)}\n"
@@ -155,5 +154,4 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _text(text: str, stream: Stream) -> str:
-    marked = clean(text, stream, limit=4_000)
-    return _PUNCTUATION.sub(lambda mark: f"&#{ord(mark[0])};", marked)
+    return _PUNCTUATION.sub(lambda mark: f"&#{ord(mark[0])};", stream.clean(text, 4_000))

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from reo_cli.records import Issue
 from reo_cli.reports.streams import Stream, Tone
-from reo_cli.reports.text_output import LONGEST_NAME, clean
 from reo_cli.reports.view import Line
 from reo_cli.reports.words import count_of
 
@@ -87,7 +86,7 @@ def _line(issue: Issue, stream: Stream) -> str:
     if issue.line:
         place = f"{issue.file}:{issue.line}:"
         rest = str(issue).removeprefix(place)
-    return stream.paint(clean(place, stream), _TONES[issue.severity]) + clean(rest, stream)
+    return stream.paint(stream.clean(place), _TONES[issue.severity]) + stream.clean(rest)
 
 
 class Kind:
@@ -187,12 +186,12 @@ def _finding(kind: Kind, stream: Stream) -> Iterator[str]:
 
 def _head(issue: Issue, stream: Stream) -> str:
     """The place, and the line where the offending value stands, that value marked."""
-    place = clean(f"{issue.file}:{issue.line}:", stream, LONGEST_NAME)
+    place = stream.clean(f"{issue.file}:{issue.line}:")
     room = max(stream.width - len(place) - 2, 20)
     parts = in_context(stream.mask(issue.excerpt), issue, room)
     tones: tuple[Tone, ...] = ("dim", "mark", "dim")
     shown = (
-        stream.paint(clean(part, stream), tone) for part, tone in zip(parts, tones, strict=True)
+        stream.paint(stream.clean(part), tone) for part, tone in zip(parts, tones, strict=True)
     )
     return f"{stream.paint(place, 'strong')} {''.join(shown)}".rstrip()
 

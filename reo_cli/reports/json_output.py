@@ -8,7 +8,9 @@ import json
 import re
 from pathlib import Path
 
-from reo_cli.reports.view import Json
+from reo_cli.errors import ReoError
+from reo_cli.records import Issue
+from reo_cli.reports.view import Json, Shape
 from reo_cli.text import Mask
 
 
@@ -38,3 +40,24 @@ def _plain(value: object) -> str:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def picked(value: object, names: str) -> Shape:
+    """The attributes of `value` that are named, as a part of its JSON; null where there is none."""
+    return {name: getattr(value, name, None) for name in names.split()}
+
+
+def name_of(file: str) -> str:
+    """A file's name as JSON can hold it: bytes of it that are no UTF-8 as `\\xff`."""
+    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def issue_shape(issue: Issue) -> Shape:
+    """One of `issues[]`; what else an issue has is for screens only."""
+    names = "line record field severity message hint code"
+    return {"file": name_of(issue.file), **picked(issue, names)}
+
+
+def error_shape(error: ReoError | None) -> Shape | None:
+    """The `error` of every result."""
+    return picked(error, "exit_code reason message hint") if error else None

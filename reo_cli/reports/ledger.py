@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal
 
 from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
 from reo_cli.errors import ReoError
+from reo_cli.reports.json_output import error_shape, picked
 from reo_cli.reports.report import Output, Report
-from reo_cli.reports.view import Block, Column, Fact, Grid, Line, Shape, View, error_shape
+from reo_cli.reports.view import Block, Column, Fact, Grid, Line, Shape, View
 from reo_cli.reports.words import count_of, instant
 
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 Action = Literal["info", "prune", "merge"]
 
 _HEADS = (Column("account"), Column("events"), Column("last delivery"), Column("endpoint"))
+_DEEDS = {"info": "", "prune": "removed dry_run", "merge": "read taken"}
 
 
 class LedgerReport(Report[LedgerResult]):
     """The report of one of the `reo ledger` commands."""
 
     name = "ledger"
-    issue_forms = ()
 
     def __init__(
-        self, action: Action, output: Output | None, streams: "Streams", talk: "Talk"
+        self, output: Output | None, streams: "Streams", talk: "Talk", *, action: Action
     ) -> None:
         super().__init__(output, streams, talk)
         self._action = action
@@ -36,55 +37,40 @@ class LedgerReport(Report[LedgerResult]):
 
     def view(self, result: LedgerResult, *, screen: bool) -> View:
         """What was done, what the ledger is, and what it holds for whom."""
-        error = result.error
-        return View(
-            "failed" if error else "success",
-            result.exit_code,
-            _shape(result),
-            _blocks(result, result.info, screen) if result.info else (),
-            errors=[error] if error else [],
-        )
-
-
-def _shape(result: LedgerResult) -> Shape:
-    """The JSON of a result; sizes are in bytes, times are epoch seconds."""
-    info = result.info
-    deeds: dict[Action, Shape] = {
-        "info": {},
-        "prune": {"removed": result.removed, "dry_run": result.dry_run},
-        "merge": {"read": result.read, "taken": result.taken},
-    }
-    return {
-        "action": result.action,
-        "path": info and info.path,
-        "size": info and info.size,
-        "schema_version": info and info.schema_version,
-        "created_at": info and info.created,
-        "events": info and info.events,
-        "oldest": info and info.oldest,
-        "newest": info and info.newest,
-        "scopes": [_scope_shape(each) for each in info.holdings] if info else [],
-        **deeds[result.action],
-        "error": error_shape(result.error),
-    }
+        info = result.info
+        shape = {
+            "action": result.action,
+            **picked(info, "path size schema_version"),
+            "created_at": info and info.created,
+            **picked(info, "events oldest newest"),
+            "scopes": [_scope_shape(each) for each in info.holdings] if info else [],
+            **picked(result, _DEEDS[result.action]),
+            "error": error_shape(result.error),
+        }
+        blocks: Sequence[Block] = []
+        if info and result.action == "info":
+            blocks = _held(info, screen)
+        elif info:
+            held = f"{info.path} holds {count_of(info.events, 'event')}"
+            blocks = [[Fact("done", _done(result)), Fact("ledger", held)]]
+        status = "failed" if result.error else "success"
+        return View(status, result.exit_code, shape, blocks, errors=[result.error])
 
 
 def _scope_shape(each: Holding) -> Shape:
-    return {
-        "endpoint": each.endpoint,
-        "account": each.account,
-        "key": each.key,
-        "family": each.id,
-        "events": each.events,
-        "oldest": each.oldest,
-        "newest": each.newest,
-    }
+    scope = picked(each, "endpoint account key")
+    return {**scope, "family": each.id, **picked(each, "events oldest newest")}
 
 
-def _blocks(result: LedgerResult, info: LedgerInfo, screen: bool) -> Sequence[Block]:
-    if result.action != "info":
-        held = f"{info.path} holds {count_of(info.events, 'event')}"
-        return [[Fact("done", _done(result)), Fact("ledger", held)]]
+def _done(result: LedgerResult) -> str:
+    if result.taken is not None:
+        read = count_of(result.read or 0, "event")
+        return f"{result.taken:,} of {read} were new here and are taken over"
+    would = "would be " * result.dry_run
+    return f"{count_of(result.removed or 0, 'event')} {would}removed"
+
+
+def _held(info: LedgerInfo, screen: bool) -> Sequence[Block]:
     facts = [
         Fact("ledger", str(info.path)),
         Fact("size", f"{info.size:,} bytes"),
@@ -96,15 +82,7 @@ def _blocks(result: LedgerResult, info: LedgerInfo, screen: bool) -> Sequence[Bl
         facts.append(Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}"))
     if screen and info.holdings:
         return _table(info.holdings, facts)
-    return [facts, [Line(_held(each)) for each in info.holdings]]
-
-
-def _done(result: LedgerResult) -> str:
-    if result.taken is not None:
-        read = count_of(result.read or 0, "event")
-        return f"{result.taken:,} of {read} were new here and are taken over"
-    would = "would be " * result.dry_run
-    return f"{count_of(result.removed or 0, 'event')} {would}removed"
+    return [facts, [_line(each) for each in info.holdings]]
 
 
 def _table(holdings: Sequence[Holding], facts: Sequence[Fact]) -> Sequence[Block]:
@@ -119,7 +97,7 @@ def _table(holdings: Sequence[Holding], facts: Sequence[Fact]) -> Sequence[Block
     return [Grid(_HEADS[:3], [row[:3] for row in rows]), [*facts, endpoint]]
 
 
-def _held(each: Holding) -> str:
+def _line(each: Holding) -> Line:
     who = f"account {each.account}" if each.account else f"the key with fingerprint {each.key}"
-    last = instant(each.newest)
-    return f"{count_of(each.events, 'event')} to {each.endpoint} for {who}, the last one {last}"
+    events, last = count_of(each.events, "event"), instant(each.newest)
+    return Line(f"{events} to {each.endpoint} for {who}, the last one {last}")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.reports.streams import Stream, Tone
 from reo_cli.reports.talk import Talk
-from reo_cli.reports.text_output import clean
 from reo_cli.reports.words import duration
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def bar_line(progress: "Progress", failures: str, err: Stream) -> str:
     figures, room = list(_figures(progress, failures)), err.width - 1
     while len(figures) > 1 and _length(figures) > room:
         figures.remove(max(figures))
-    words = "  ".join(err.paint(clean(each.bar, err, 60), each.tone) for each in figures)
+    words = "  ".join(err.paint(err.clean(each.bar, 60), each.tone) for each in figures)
     cells = min(LONGEST_BAR, room - _length(figures) - 2)
     return f"{_bar(_share(progress), cells, err)}  {words}" if cells >= SHORTEST_BAR else words
 

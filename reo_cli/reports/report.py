@@ -12,7 +12,6 @@ from reo_cli.errors import ExitCode, ReoError, system_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from reo_cli.client.outcome import Outcome
     from reo_cli.records import Issue, Progress
@@ -78,12 +77,7 @@ class Report(Generic[ResultT]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: "TracebackType | None",
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Give programs their line also where a bug ends the run; people are told elsewhere."""
         self._close_meter()
         if not isinstance(error, Exception) or isinstance(error, ReoError) or self._finished:
@@ -183,7 +177,7 @@ class Report(Generic[ResultT]):
             shape = {
                 "schema": f"reo.{self.name}/1",
                 "status": view.status,
-                "exit_code": int(view.exit_code),
+                "exit_code": view.exit_code,
                 "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", self._began),
                 **shape,
             }
@@ -198,7 +192,7 @@ class Report(Generic[ResultT]):
             self._meter.close()
 
     def _close(self, view: "View") -> None:
-        for error in view.errors:
+        for error in filter(None, view.errors):
             self.talk.error(error)
         for hint in view.hints:
             self.talk.hint(hint)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from reo_cli.checks.content import encode
 from reo_cli.delivery.summary import SendResult, Summary
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.reports.json_output import error_shape, picked
 from reo_cli.reports.report import PEOPLE, Output, Report
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Block, Fact, Json, View, error_shape
+from reo_cli.reports.view import Block, Fact, Json, View
 from reo_cli.reports.words import count_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ class SendReport(Report[SendResult]):
         """One line when it was sent; the endpoint and the exact body in a dry run."""
         errors = sum(issue.severity == "error" for issue in result.issues)
         error = _error(result)
-        told = result.error if errors else error  # the issues say what is wrong
-        names = ("http_status", "response", "attempts", "elapsed_ms")
         delivered = "delivered" in result.status
         return View(
             result.status,
@@ -44,7 +43,7 @@ class SendReport(Report[SendResult]):
             {
                 "event_id": result.event_id,
                 "payload": None if result.payload is None else Json(encode(result.payload)),
-                **{name: getattr(result, name) for name in names},
+                **picked(result, "http_status response attempts elapsed_ms"),
                 "error": error_shape(error),
                 "endpoint": result.endpoint or None,
                 "endpoint_source": result.endpoint_source or None,
@@ -52,7 +51,7 @@ class SendReport(Report[SendResult]):
             _blocks(result, screen),
             result.issues,
             (errors, len(result.issues) - errors),
-            errors=[told] if told else [],
+            errors=[result.error if errors else error],  # issues say what is wrong
             done="the event was delivered" if delivered else "nothing was delivered",
         )
 

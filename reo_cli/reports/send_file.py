@@ -6,29 +6,18 @@ from pathlib import Path
 from reo_cli.delivery.summary import Counts, InputSummary, Settled, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
+from reo_cli.reports.json_output import error_shape, issue_shape, name_of, picked
 from reo_cli.reports.report import Report
 from reo_cli.reports.send import endpoint_facts
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import (
-    Block,
-    Cell,
-    Column,
-    Fact,
-    Grid,
-    Json,
-    Shape,
-    View,
-    error_shape,
-    issue_shape,
-    name_of,
-)
+from reo_cli.reports.view import Block, Cell, Column, Fact, Grid, Json, Shape, View
 from reo_cli.reports.words import count_of, duration, rate, roll_up_text
 from reo_cli.text import pasted
 
-COUNTS = ("read", "delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
+COUNTS = "read delivered already_delivered invalid rejected errored unsent"
 _BAD = ("invalid", "rejected", "errored", "unsent")
 _TONES: dict[str, Tone] = {"delivered": "good", **dict.fromkeys(_BAD[:3], "bad")}
-_SETTLED = ("file", "line", "record", "status", "event_id", "http_status", "attempts", "reason")
+_SETTLED = "file line record status event_id http_status attempts reason".split()
 _MENDED_FIRST = (ExitCode.NOT_THE_API, ExitCode.KEY_REFUSED, ExitCode.CONFIG)
 """Ends after which the same command helps only when something else was mended."""
 
@@ -74,7 +63,7 @@ class SendFileReport(Report[Summary]):
             [[events] * bool(result.inputs)] if screen and died else _blocks(result, screen),
             result.issues,
             (result.errors, result.warnings),
-            errors=[error] if error else [],
+            errors=[error],
             hints=hints,
             kept=[str(each) for each in (events, *rejects)] if error and counts.read else [],
             forgiven=f"`--allow-failure` turns exit code {int(result.verdict)} into 0"
@@ -86,18 +75,16 @@ class SendFileReport(Report[Summary]):
 
 def _shape(summary: Summary, error: ReoError | None) -> Shape:
     """The JSON of a run (design.md, Output)."""
-    rolled_up, ledger = summary.rolled_up, summary.ledger
-    held = ledger and {"path": ledger.path, "created": ledger.created, "events": ledger.events}
+    rolled_up = summary.rolled_up
     return {
-        **_counts(summary.counts),
-        "skipped": summary.counts.skipped,
+        **picked(summary.counts, f"{COUNTS} skipped"),
         "rolled_up": summary.events if rolled_up else None,
         "left_out": rolled_up.left_out if rolled_up else None,
         "attempts": summary.attempts,
         "elapsed_s": round(summary.elapsed_s, 3),
         "events_per_s": round(summary.events_per_s, 3),
         "inputs": [_input_shape(each) for each in summary.inputs],
-        "ledger": held,
+        "ledger": summary.ledger and picked(summary.ledger, "path created events"),
         "issues": [issue_shape(issue) for issue in summary.issues],
         "error": error_shape(error),
         "endpoint": summary.endpoint or None,
@@ -107,11 +94,11 @@ def _shape(summary: Summary, error: ReoError | None) -> Shape:
 
 def _input_shape(each: InputSummary) -> Shape:
     rejects = each.rejects_file and name_of(str(each.rejects_file))
-    return {"file": name_of(each.file), **_counts(each.counts), "rejects_file": rejects}
+    return {"file": name_of(each.file), **picked(each.counts, COUNTS), "rejects_file": rejects}
 
 
 def _counts(counts: Counts) -> dict[str, int]:
-    return {name: getattr(counts, name) for name in COUNTS}
+    return {name: getattr(counts, name) for name in COUNTS.split()}
 
 
 def _blocks(summary: Summary, screen: bool) -> list[Block]:
@@ -125,7 +112,7 @@ def _blocks(summary: Summary, screen: bool) -> list[Block]:
     bodies = [Json(body) for body in summary.bodies]
     if not is_table:
         return [facts, bodies]
-    columns = [Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS]
+    columns = [Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS.split()]
     rows = [_row(each.file, each.counts) for each in summary.inputs]
     total = _row("total", summary.counts) if several else None
     if summary.rolled_up:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.reports.json_output import error_shape, picked
 from reo_cli.reports.report import Report
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Block, Fact, Line, Shape, View, error_shape
+from reo_cli.reports.view import Block, Fact, Line, Shape, View
 from reo_cli.reports.words import count_of
 from reo_cli.text import visible
 
@@ -25,23 +26,23 @@ MARKS: dict[str, tuple[str, Tone, str]] = {
 class SettingsReport(Report["Settings | ReoError"]):
     """The report of `reo config list`: the settings, or why they cannot be resolved."""
 
-    def blank(self, error: ReoError) -> "Settings | ReoError":
+    def blank(self, error: ReoError) -> ReoError:
         """The error itself: there are no settings."""
         return error
 
     def view(self, result: "Settings | ReoError", *, screen: bool) -> View:
-        """Every setting with its value and its source; a pipe gets them as columns."""
+        """Every setting with its value and its source."""
+        shape: Shape = {"schema": "reo.config/1", "exit_code": ExitCode.OK, "settings": []}
         if isinstance(result, ReoError):
-            code = result.exit_code
-            return View("", code, _shape(code, [], error=error_shape(result)), errors=[result])
-        shape = _shape(
-            ExitCode.OK,
-            [_value_shape(each) for each in result.shown()],
-            profile=result.profile,
-            config_file=result.config_path,
-            warnings=[*result.warnings],
-            error=None,
-        )
+            shape |= {"exit_code": result.exit_code, "error": error_shape(result)}
+            return View("", result.exit_code, shape, errors=[result])
+        shape |= {
+            "settings": [_value_shape(each) for each in result.shown()],
+            "profile": result.profile,
+            "config_file": result.config_path,
+            "warnings": result.warnings,
+            "error": None,
+        }
         return View("", ExitCode.OK, shape, _for_screen(result) if screen else [_columns(result)])
 
 
@@ -52,36 +53,31 @@ def value_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _shape(code: ExitCode, settings: Sequence[Shape], **rest: object) -> Shape:
-    return {"schema": "reo.config/1", "exit_code": int(code), "settings": settings, **rest}
-
-
 def _value_shape(each: "Value") -> Shape:
-    names = ("key", "value", "source")
-    file = None if each.file is None else each.file.absolute()
-    return {**{name: getattr(each, name) for name in names}, "file": file, "used": each.used}
+    file = each.file and each.file.absolute()
+    return {**picked(each, "key value source"), "file": file, "used": each.used}
 
 
 def _columns(settings: "Settings") -> list[Line]:
-    rows = [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
-    cells = [
-        [visible(cell, 1_000) for cell in row] for row in (("setting", "value", "source"), *rows)
-    ]
+    """The settings for a pipe."""
+    rows = [("setting", "value", "source")]
+    rows += [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
+    cells = [[visible(cell, 1_000) for cell in row] for row in rows]
     first, second = (max(len(row[at]) for row in cells) for at in (0, 1))
     return [Line(f"{a:{first}}  {b:{second}}  {c}") for a, b, c in cells]
 
 
 def _for_screen(settings: "Settings") -> list[Block]:
-    """Those that are set first; the config file is named once."""
+    """Those that are set come first; the config file is named once."""
     path = str(settings.config_path)
-    ordered = sorted(
+    values = sorted(
         settings.shown(), key=lambda each: (each.value is None, each.source == "default")
     )
     there = "" if settings.config_path.exists() else " (does not exist)"
     facts = [Fact("config file", f"{_at_home(path)}{there}")]
     if settings.profile is not None:
         facts.append(Fact("profile", settings.profile))
-    return [[_fact(each, path) for each in ordered], facts]
+    return [[_fact(each, path) for each in values], facts]
 
 
 def _fact(each: "Value", config_path: str) -> Fact:
@@ -102,43 +98,30 @@ def _source(value: "Value") -> str:
     return value.source if value.used else f"{value.source} (not used)"
 
 
-class Findings(NamedTuple):
-    """What `reo config doctor` found, and what it comes to."""
-
-    checks: "Sequence[Check]"
-    status: str
-    exit_code: ExitCode
-
-
-class DoctorReport(Report[Findings]):
+class DoctorReport(Report["Sequence[Check]"]):
     """The report of `reo config doctor`."""
 
-    def view(self, result: Findings, *, screen: bool) -> View:
-        """A finding a line; a screen has a verdict at the end."""
-        names = ("name", "status", "message", "hint")
-        shape = {
-            "schema": "reo.doctor/1",
-            "status": result.status,
-            "exit_code": int(result.exit_code),
-            "checks": [{name: getattr(each, name) for name in names} for each in result.checks],
-            "error": None,
-        }
-        lines = [*_found(result.checks, screen)]
-        blocks = [lines, [_verdict(result)]] if screen else [lines]
-        return View("", result.exit_code, shape, blocks)
+    def view(self, result: "Sequence[Check]", *, screen: bool) -> View:
+        """A line a finding; a screen has a verdict at the end."""
+        from reo_cli.doctor import verdict
+
+        status, exit_code = verdict(result)
+        checks = [picked(each, "name status message hint") for each in result]
+        shape = {"schema": "reo.doctor/1", "status": status, "exit_code": exit_code}
+        blocks: list[Block] = [[*_found(result, screen)]]
+        if screen:
+            _, tone, words = MARKS[status]
+            bad = sum(each.status == "failed" for each in result)
+            words += f": {count_of(bad, 'check')} failed" if bad else ""
+            blocks.append([Line(words, tone=tone, margin=" ")])
+        return View("", exit_code, {**shape, "checks": checks, "error": None}, blocks)
 
 
 def _found(checks: "Sequence[Check]", screen: bool) -> Iterator[Line]:
-    room = max((len(each.name) for each in checks), default=0) if screen else 0
+    room = max((len(each.name) for each in checks), default=0)
     for each in checks:
         mark, tone, _ = MARKS[each.status]
         label = f"{mark} {each.name:<{room}}" if screen else f"{each.status}: {each.name}:"
         yield Line(each.message, label, tone, " ")
         if each.hint:
             yield Line(each.hint, "hint:", "hint", " " * (room + 4))
-
-
-def _verdict(result: Findings) -> Line:
-    _, tone, words = MARKS[result.status]
-    bad = sum(each.status == "failed" for each in result.checks)
-    return Line(f"{words}: {count_of(bad, 'check')} failed" if bad else words, "", tone, " ")

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Literal, TextIO
 
 from reo_cli.errors import ExitCode
-from reo_cli.text import Mask, inert
+from reo_cli.text import Mask, inert, visible
 
 Tone = Literal["", "bad", "warn", "good", "hint", "dim", "strong", "mark"]
 
@@ -34,37 +34,26 @@ _SGR: dict[Tone, str] = {
 _GONE = (errno.EPIPE, errno.EBADF, errno.ECONNRESET, errno.ENOTCONN, errno.ENXIO)
 """Nobody reads any more: no fault of the run."""
 
-_PLAIN_GLYPHS = dict(zip("…≈·─━╸╺✓✗", ("...", "~", "-", "-", "=", "=", "=", "+", "x"), strict=True))
+_PLAIN_GLYPHS = str.maketrans(dict(zip("…≈·─━╸╺✓✗", "... ~ - - = = = + x".split(), strict=True)))
 """Our own glyphs on a stream that cannot show them; all else becomes an escape."""
 
 NO_WIDTH = 80
 """Columns where no terminal says how many it has."""
 
-_ERRORS = "reo.plain"
+LONGEST_LINE = 20_000
+"""A path or a command is of use only whole; so is a body of a dry run, freak cases apart."""
+
 _ERASE_LINE = "\r\x1b[K"
-_DUMB = ("", "dumb", "unknown")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    found = error.object[error.start : error.end]
-    shown = (
-        _PLAIN_GLYPHS.get(each) or each.encode("unicode_escape").decode("ascii") for each in found
-    )
-    return "".join(shown), error.end
+    found = error.object[error.start : error.end].translate(_PLAIN_GLYPHS)
+    return found.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
-codecs.register_error(_ERRORS, _plain)
-
-
-class Screen:
-    """What two streams on one terminal share: the lock, and the line to be overwritten."""
-
-    def __init__(self) -> None:
-        # A signal handler that talks may interrupt a write of its own thread.
-        self.lock = RLock()
-        self.overlay = ""
+codecs.register_error("reo.plain", _plain)
 
 
 class Stream:
@@ -73,33 +62,23 @@ class Stream:
     `fault` is the error of a write that was lost for another reason than a missing reader.
     """
 
-    def __init__(
-        self,
-        file: TextIO | None,
-        *,
-        mask: Mask,
-        screen: Screen,
-        environ: Mapping[str, str],
-    ) -> None:
-        self.mask = mask
+    def __init__(self, file: TextIO | None, both: "Streams") -> None:
+        self.mask = both.mask
         self.fault: OSError | None = None
         self._file = file
-        self._screen = screen
-        self._environ = environ
+        self._both = both
         self._descriptor = _descriptor(file)
         self.terminal = self._descriptor is not None and os.isatty(self._descriptor)
-        dumb = environ.get("TERM", "") in _DUMB
-        self.can_overwrite = self.terminal and not dumb
-        self.colour = self.can_overwrite and not environ.get("NO_COLOR")
-        encoding = str(getattr(file, "encoding", None) or "utf-8")
-        self.utf8 = encoding.lower().startswith("utf")
+        is_dumb = both.environ.get("TERM", "") in ("", "dumb", "unknown")
+        self.can_overwrite = self.terminal and not is_dumb
+        self.colour = self.can_overwrite and not both.environ.get("NO_COLOR")
         if isinstance(file, io.TextIOWrapper):
-            file.reconfigure(errors=_ERRORS)
+            file.reconfigure(errors="reo.plain")
 
     @property
     def width(self) -> int:
         """Columns of the terminal, `COLUMNS` first; 80 where there is none."""
-        wanted = self._environ.get("COLUMNS", "")
+        wanted = self._both.environ.get("COLUMNS", "")
         if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
             return int(wanted)
         try:
@@ -114,27 +93,27 @@ class Stream:
             return text
         return f"\x1b[{_SGR[tone]}m{text}\x1b[0m"
 
-    def lines(self, *lines: str) -> None:
-        """Write lines for people: masked, and without a command that a CI runner would obey.
+    def clean(self, text: str, limit: int = LONGEST_LINE) -> str:
+        """Foreign text fit to be shown; masked before it is cut, lest half a key be left."""
+        return visible(self.mask(text), limit)
 
-        Foreign text in them must have gone through `visible` before.
-        """
-        text = inert(self.mask("".join(f"{line}\n" for line in lines)))
-        self.write(text)
+    def lines(self, *lines: str) -> None:
+        """Write lines for people, `clean` ones: masked, and without a command for a CI runner."""
+        self.write(inert(self.mask("".join(f"{line}\n" for line in lines))))
 
     def write(self, text: str) -> None:
         """Write `text` as it is, whole; a progress bar on the terminal gives way to it."""
         if not text:
             return
-        with self._screen.lock:
-            overlay = self._screen.overlay if self.terminal else ""
+        with self._both.lock:
+            overlay = self._both.overlay if self.terminal else ""
             self._put(f"{_ERASE_LINE}{text}{overlay}" if overlay else text)
 
     def overlay(self, line: str) -> None:
         """Show `line` below all that is written, in place of the line shown so; empty: none."""
-        with self._screen.lock:
-            if line != self._screen.overlay:
-                self._screen.overlay = line
+        with self._both.lock:
+            if line != self._both.overlay:
+                self._both.overlay = line
                 self._put(_ERASE_LINE + line)
 
     def _put(self, text: str) -> None:
@@ -174,14 +153,18 @@ def _descriptor(file: TextIO | None) -> int | None:
 
 
 class Streams:
-    """Standard output (`out`, results) and standard error (`err`, talk) of this process."""
+    """Standard output (`out`, results) and standard error (`err`, talk) of this process.
+
+    `overlay` is the line below all that is written: on a terminal the two share the screen.
+    """
 
     def __init__(self, out: TextIO | None, err: TextIO | None, environ: Mapping[str, str]) -> None:
         self.mask = Mask()
-        screen = Screen()
-        self.out = Stream(out, mask=self.mask, screen=screen, environ=environ)
-        self.err = Stream(err, mask=self.mask, screen=screen, environ=environ)
         self.environ = environ
+        self.lock = RLock()  # a signal handler that talks may interrupt a write of its own thread
+        self.overlay = ""
+        self.out = Stream(out, self)
+        self.err = Stream(err, self)
 
     @classmethod
     @cache

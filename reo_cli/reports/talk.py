@@ -6,7 +6,6 @@ every argument: it is made visible here.
 
 from reo_cli.errors import ReoError
 from reo_cli.reports.streams import Stream, Tone
-from reo_cli.text import visible
 
 LONGEST_LINE = 2_000
 """Characters of one message: room for a complete command to paste, none for a whole answer."""
@@ -44,15 +43,11 @@ class Talk:
     def verbose(self, text: str) -> None:
         """A line that only `-v` shows."""
         if self.is_verbose:
-            self.err.lines(self.err.paint(self._clean(text), "dim"))
-
-    def _clean(self, text: str) -> str:
-        """`text` fit for a terminal; masked before it is cut, lest half a key be left."""
-        return visible(self.err.mask(text), LONGEST_LINE)
+            self.err.lines(self.err.paint(self.err.clean(text, LONGEST_LINE), "dim"))
 
     def _say(self, prefix: str, tone: Tone, text: str) -> None:
         """One line in a pipe; on a terminal as many as it takes to break no word or command."""
-        shown = self._clean(text)
+        shown = self.err.clean(text, LONGEST_LINE)
         if not self.err.terminal:
             self.err.lines(" ".join(filter(None, (prefix, shown))))
             return

@@ -4,13 +4,12 @@ rich is imported when a table is drawn: it costs as much time as all the rest of
 Data reaches it as `Text`, never as markup, and is made visible before.
 """
 
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reo_cli.reports.streams import Stream
-from reo_cli.reports.text_output import clean, shown
+from reo_cli.reports.text_output import shown
 from reo_cli.reports.view import Cell, Column, Fact, Grid, Line, View
 
 if TYPE_CHECKING:
@@ -41,12 +40,12 @@ def view_lines(view: View, stream: Stream) -> Iterator[str]:
             elif isinstance(item, Line):
                 yield from labelled(item, stream)
             else:
-                yield from (clean(line, stream) for line in item.indented().split("\n"))
+                yield from (stream.clean(line) for line in item.indented().split("\n"))
 
 
 def _fact_lines(fact: Fact, room: int, stream: Stream) -> Iterator[str]:
     label = f"{fact.label:<{room}}"
-    for line in wrapped(clean(fact.text, stream), stream.width - room - 3):
+    for line in wrapped(stream.clean(fact.text), stream.width - room - 3):
         yield f" {stream.paint(label, 'dim')}  {stream.paint(line, fact.tone)}"
         label = " " * room
 
@@ -65,7 +64,7 @@ def labelled(line: Line, stream: Stream) -> Iterator[str]:
     label, tone, margin = line.label, line.tone, line.margin
     indent = margin + " " * (len(label) + bool(label))
     begin = margin + (f"{stream.paint(label, tone)} " if label else "")
-    for part, is_command in _parts(clean(line.text, stream)):
+    for part, is_command in _parts(stream.clean(line.text)):
         if is_command:
             if begin != indent:
                 yield begin.rstrip()
@@ -101,37 +100,32 @@ def table_lines(grid: Grid, stream: Stream) -> Iterable[str]:
     columns = [grid.columns[at] for at in kept]
     rows = [[row[at] for at in kept] for row in rows]
     table = _table(columns, rows, stream, summed=grid.total is not None)
-    console = _console(stream, io.StringIO())
+    console = _console(stream)
     wide = console.options.update(max_width=10_000)
     if console.measure(table, options=wide).maximum <= stream.width:
         return draw(table, stream)
     return _stacked(columns, rows, stream)
 
 
-def draw(renderable: "RenderableType", stream: Stream, width: int | None = None) -> list[str]:
+def draw(renderable: "RenderableType", stream: Stream) -> list[str]:
     """What rich makes of `renderable` for `stream`, without blanks at the ends of lines."""
-    drawn = io.StringIO()
-    _console(stream, drawn).print(renderable, width=width)
-    lines = [line.rstrip() for line in drawn.getvalue().splitlines()]
+    console = _console(stream)
+    with console.capture() as drawn:
+        console.print(renderable)
+    lines = [line.rstrip() for line in drawn.get().splitlines()]
     return lines[bool(lines and not lines[0]) : len(lines) - bool(lines and not lines[-1])]
 
 
-def _console(stream: Stream, file: io.StringIO) -> "Console":
-    """rich for `stream`; the environment has no say, `stream` knows what it can show."""
+def _console(stream: Stream) -> "Console":
+    """rich for `stream`, which knows better than the environment what it can show."""
     from rich.console import Console
     from rich.theme import Theme
 
     return Console(
-        file=file,
         theme=Theme({"markdown.code": "cyan"}),  # rich's has a black ground, also on white screens
         width=stream.width,
         color_system="standard" if stream.colour else None,
         force_terminal=stream.colour,
-        force_jupyter=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
     )
 
 

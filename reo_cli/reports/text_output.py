@@ -7,28 +7,18 @@ from collections.abc import Iterator
 
 from reo_cli.reports.streams import Stream
 from reo_cli.reports.view import Cell, Column, Grid, View
-from reo_cli.text import visible
-
-LONGEST_NAME = 1_000
-LONGEST_LINE = 20_000
-"""A path or a command is of use only whole; so is a body of a dry run, freak cases apart."""
-
-
-def clean(text: str, stream: Stream, limit: int = LONGEST_LINE) -> str:
-    """`text` fit to be shown; masked before it is cut, lest half a key be left."""
-    return visible(stream.mask(text), limit)
 
 
 def shown(cell: Cell, stream: Stream) -> str:
     """A cell as people read it."""
-    return f"{cell:,}" if isinstance(cell, int) else clean(cell, stream, LONGEST_NAME)
+    return f"{cell:,}" if isinstance(cell, int) else stream.clean(cell)
 
 
 def view_lines(view: View, stream: Stream) -> Iterator[str]:
     """A result for a pipe."""
     for block in view.blocks:
         if not isinstance(block, Grid):
-            yield from (clean(str(item), stream) for item in block)
+            yield from (stream.clean(str(item)) for item in block)
             continue
         for row in block.all_rows():
             cells = zip(block.columns[1:], row[1:], strict=True)

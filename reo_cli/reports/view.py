@@ -93,28 +93,9 @@ class View(NamedTuple):
     issues: Sequence[Issue] = ()
     found: tuple[int, int] = (0, 0)
     entries: Sequence[Shape] = ()
-    errors: Sequence[ReoError] = ()
+    errors: Sequence[ReoError | None] = ()
     hints: Sequence[str] = ()
     kept: Sequence[str] = ()
     forgiven: str = ""
     done: str = ""
     died: bool = False
-
-
-def name_of(file: str) -> str:
-    """A file's name as JSON can hold it: bytes of it that are no UTF-8 as `\\xff`."""
-    return file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def issue_shape(issue: Issue) -> Shape:
-    """One of `issues[]`; what else an issue has is for screens only."""
-    names = ("line", "record", "field", "severity", "message", "hint", "code")
-    return {"file": name_of(issue.file), **{name: getattr(issue, name) for name in names}}
-
-
-def error_shape(error: ReoError | None) -> Shape | None:
-    """The `error` of every result."""
-    if error is None:
-        return None
-    names = ("reason", "message", "hint")
-    return {"exit_code": int(error.exit_code), **{name: getattr(error, name) for name in names}}
