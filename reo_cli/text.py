@@ -6,8 +6,9 @@ of reo, so that every part of it may use it.
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 MASKED = "****"
@@ -22,8 +23,6 @@ _LOOK_EMPTY = frozenset(
 """Characters that Python calls printable and that a reader cannot see: fillers and variation
 selectors (Unicode's Default_Ignorable_Code_Point, without those that `isprintable` refuses)."""
 
-_RUNNER_COMMAND = r"(?m)^(\s*):(?=:)|#(?=#\w*\[)"
-
 
 def visible(text: str, limit: int = 200) -> str:
     r"""`text` on one line that shows what it holds, at most `limit` characters of it.
@@ -33,24 +32,18 @@ def visible(text: str, limit: int = 200) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
-    pieces = [_shown(character) for character in text[: limit + 1]]
-    if len(text) <= limit and sum(map(len, pieces)) <= limit:
+    pieces = [
+        each if each.isprintable() and each not in _LOOK_EMPTY else _escape(each)
+        for each in text[: limit + 1]
+    ]
+    ends = list(accumulate(map(len, pieces)))
+    if not ends or ends[-1] <= limit:
         return "".join(pieces)
-    return "".join(_fitting(pieces, limit - 1)) + "…"
+    return "".join(pieces[: bisect_left(ends, limit)]) + "…"
 
 
-def _shown(character: str) -> str:
-    if character.isprintable() and character not in _LOOK_EMPTY:
-        return character
+def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
-
-
-def _fitting(pieces: Iterable[str], room: int) -> Iterable[str]:
-    for piece in pieces:
-        room -= len(piece)
-        if room < 0:
-            return
-        yield piece
 
 
 def inert(text: str) -> str:
@@ -62,9 +55,8 @@ def inert(text: str) -> str:
     """
     if "::" not in text and "##" not in text:
         return text
-    return re.sub(
-        _RUNNER_COMMAND, lambda match: "\\x23" if match[0] == "#" else f"{match[1]}\\x3a", text
-    )
+    text = re.sub(r"(?m)^(\s*):(?=:)", r"\1\\x3a", text)
+    return re.sub(r"#(?=#\w*\[)", r"\\x23", text)
 
 
 class Mask:
@@ -108,10 +100,6 @@ class Mask:
             return [self.values(item) for item in value]
         return value
 
-    def touches(self, text: str) -> bool:
-        """Whether a secret stands in `text`."""
-        return self(text) != text
-
     @cached_property
     def _spelled(self) -> re.Pattern[str]:
         return re.compile("|".join("".join(map(_spellings, each)) for each in self._secrets))
@@ -130,19 +118,21 @@ def pasted(word: str) -> str:
     """
     import shlex
 
-    if all(each.isalnum() or (each.isascii() and each.isprintable()) for each in word):
+    if all(map(_is_plain, word)):
         return shlex.quote(word)
-    return "$'" + "".join(map(_escaped, word)) + "'"
+    return "$'" + "".join(map(_in_quotes, word)) + "'"
 
 
-def _escaped(character: str) -> str:
-    if character in "\\'":
-        return f"\\{character}"
-    if character.isalnum() or (character.isascii() and character.isprintable()):
-        return character
+def _is_plain(character: str) -> bool:
+    return character.isalnum() or (character.isascii() and character.isprintable())
+
+
+def _in_quotes(character: str) -> str:
+    if _is_plain(character):
+        return f"\\{character}" if character in "\\'" else character
     if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii").replace("\\x", "\\u00")
+    return _escape(character).replace("\\x", "\\u00")
 
 
 def shown(raw: Any, limit: int = 60) -> str:
