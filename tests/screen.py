@@ -3,7 +3,6 @@
 import fcntl
 import io
 import os
-import pty
 import re
 import shutil
 import struct
@@ -12,9 +11,9 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from reo_cli import __version__
 from reo_cli.sandbox import Sandbox, SandboxOptions
@@ -41,6 +40,32 @@ def settled(text: str) -> str:
     for pattern, stand_in in CHANGING:
         text = re.sub(pattern, stand_in, text)
     return text
+
+
+class Terminal:
+    """A pseudo-terminal of so many columns; a thread keeps what is written to it."""
+
+    def __init__(self, columns: int) -> None:
+        self._ours, self._theirs = os.openpty()
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        self._chunks: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def file(self) -> TextIO:
+        """The side of the program: closed by the last that has it, it ends the text."""
+        return os.fdopen(self._theirs, "w", encoding="utf-8")
+
+    def text(self) -> str:
+        """All that it showed, its line ends as `\\n`, once the program has closed it."""
+        self._reader.join(60)
+        os.close(self._ours)
+        return b"".join(self._chunks).decode().replace("\r\n", "\n")
+
+    def _read(self) -> None:
+        with suppress(OSError):  # EIO: the last writer has gone
+            while chunk := os.read(self._ours, 65536):
+                self._chunks.append(chunk)
 
 
 class Screen(NamedTuple):
@@ -90,33 +115,18 @@ class Player:
 
     def on_terminal(self, command: str, width: int, *, err: int = subprocess.PIPE) -> Screen:
         """Run a command with stdout on a terminal; with `err` STDOUT, stderr is there too."""
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-        chunks: list[bytes] = []
-
-        def read() -> None:
-            while True:
-                try:
-                    chunks.append(os.read(ours, 65536))
-                except OSError:  # the last writer has gone
-                    return
-
-        reader = threading.Thread(target=read, daemon=True)
-        process = subprocess.Popen(
-            ["sh", "-c", command],
-            env=self._world.environ(self._env),
-            cwd=self._world.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=err,
-        )
-        os.close(theirs)
-        reader.start()
+        terminal = Terminal(width)
+        with terminal.file() as file:
+            process = subprocess.Popen(
+                ["sh", "-c", command],
+                env=self._world.environ(self._env),
+                cwd=self._world.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=err,
+            )
         _, talk = process.communicate(timeout=60)
-        reader.join(60)
-        os.close(ours)
-        out = b"".join(chunks).replace(b"\r\n", b"\n")
-        return self._screen(command, process.returncode, out, talk or b"")
+        return self._screen(command, process.returncode, terminal.text().encode(), talk or b"")
 
     def _screen(self, command: str, code: int, *outputs: bytes) -> Screen:
         out, err = (self._told(each.decode()).splitlines() for each in outputs)

@@ -1,12 +1,12 @@
-"""Results made by hand, and a terminal made by the kernel, for the tests of the reports."""
+"""Results made by hand, and what two files or a terminal hold of them.
 
-import fcntl
-import os
-import struct
-import termios
-from collections.abc import Callable, Mapping
+As a program: `python -m tests.reports.samples send-file|validate|send|many OUTPUT`.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from threading import Thread
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from reo_cli.checks.validation import Distinct, FileResult, Totals, Validation
@@ -21,31 +21,27 @@ from reo_cli.delivery.summary import (
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
 from reo_cli.reports import Streams, Talk
+from reo_cli.reports.send import SendReport
+from reo_cli.reports.send_file import SendFileReport
+from reo_cli.reports.validate import ValidateReport
 
 EVIL = "evil\x1b[31m\u202e[/x]\n::stop-commands::x.csv"
 """A file name that tries all it can."""
+EVIL_SHOWN = r"evil\x1b[31m\u202e[/x]\n::stop-commands::x.csv"
 KEY = "sk-canary-0123456789"
 
 COUNT = Issue(
-    "usage.csv",
-    17,
-    16,
-    "count",
-    "error",
-    '"1,250" is not a whole number',
-    "remove the comma: 1250",
-    '2026-11-01;acme.com;"1,250";US',
+    *("usage.csv", 17, 16, "count", "error"),
+    message='"1,250" is not a whole number',
+    hint="remove the comma: 1250",
+    excerpt='2026-11-01;acme.com;"1,250";US',
 )
 MAILBOX = Issue("usage.csv", 20, 19, "domain", "warning", '"gmail.com" is a mailbox provider')
 HOSTILE = Issue(
-    EVIL,
-    3,
-    1,
-    "meta.a|b",
-    "error",
-    '"\x1b]0;t\x07[/x]\r\n::error::x ##[group]y <b>z</b> `k` | %0A" is odd',
-    "::debug::hint, with: marks",
-    '{"meta": {"a|b": "\x1b[2J"}}',
+    *(EVIL, 3, 1, "meta.a|b", "error"),
+    message='"\x1b]0;t\x07[/x]\r\n::error::x ##[group]y <b>z</b> `k` | %0A" is odd',
+    hint="::debug::hint, with: marks",
+    excerpt='{"meta": {"a|b": "\x1b[2J"}}',
 )
 KEY_REFUSED = ReoError(ExitCode.KEY_REFUSED, "key_refused", "the API refused the key", "get one")
 
@@ -68,21 +64,15 @@ def summary(**changes: Any) -> Summary:
     return Summary(**(values | changes))
 
 
-def success() -> Summary:
-    """A run of one input with nothing left to do."""
-    inputs = [InputSummary("usage.csv", Counts(3))]
-    return summary(inputs=inputs, issues=(), errors=0, warnings=0)
+def one_input(counts: Counts | None = None, **changes: Any) -> Summary:
+    """A run of one input without issues: all is well unless `counts` say otherwise."""
+    inputs = [InputSummary("usage.csv", counts or Counts(3))]
+    return summary(**{"inputs": inputs, "issues": (), "errors": 0, "warnings": 0, **changes})
 
 
 def validation(**changes: Any) -> Validation:
     """Two files, one of them hostile; `changes` are fields of `Validation`."""
-    totals = Totals(
-        sum_of_count=1_234_567,
-        domains=Distinct(12_345, estimated=True),
-        ips=Distinct(34),
-        first_event_at=1_793_491_200,
-        last_event_at=1_793_750_400,
-    )
+    totals = Totals(1_234_567, Distinct(12_345, True), Distinct(34), 1_793_491_200, 1_793_750_400)
     values: dict[str, Any] = {
         "files": [FileResult("usage.csv", 10_000, 7, 7, 2), FileResult(EVIL, 3, 1, 1, 0)],
         "totals": totals,
@@ -93,16 +83,9 @@ def validation(**changes: Any) -> Validation:
 
 def delivered(**changes: Any) -> SendResult:
     """One event that was delivered; `changes` are fields of `SendResult`."""
-    values: dict[str, Any] = {
-        "status": "delivered",
-        "exit_code": ExitCode.OK,
-        "event_id": "4f1c",
-        "payload": {"count": 1},
-        "http_status": 200,
-        "response": {"status": "success"},
-        "attempts": 1,
-        "elapsed_ms": 142,
-    }
+    answer = {"http_status": 200, "response": {"status": "success"}, "elapsed_ms": 142}
+    sent = {"event_id": "4f1c", "payload": {"count": 1}, "attempts": 1}
+    values: dict[str, Any] = {"status": "delivered", "exit_code": ExitCode.OK, **answer, **sent}
     return SendResult(**(values | changes))
 
 
@@ -110,6 +93,28 @@ def settled(outcome: str = "delivered", **changes: Any) -> Settled:
     """One settled record; `changes` are fields of `Settled`."""
     values: dict[str, Any] = {"event_id": "4f1c", "http_status": 200, "attempts": 1}
     return Settled("usage.csv", 2, 1, outcome, **(values | changes))
+
+
+Act = Callable[[Streams, Talk], object]
+
+
+def report(result: Any, output: Any = None, told: Iterable[Any] = (), **options: Any) -> Act:
+    """The report of a result, or of an error of `send-file`; issues or ends are `told` before."""
+
+    def act(streams: Streams, talk: Talk) -> object:
+        if isinstance(result, SendResult):
+            return SendReport(output, streams, talk).finish(result)
+        if isinstance(result, Validation):
+            check = ValidateReport(output, streams, talk, **options)
+            for each in told:
+                check.issue(each)
+            return check.finish(result)
+        run = SendFileReport(output, streams, talk, **options)
+        for each in told:
+            run.settled(each) if isinstance(each, Settled) else run.issue(each)
+        return run.failed(result) if isinstance(result, ReoError) else run.finish(result)
+
+    return act
 
 
 class Seen(NamedTuple):
@@ -120,54 +125,15 @@ class Seen(NamedTuple):
     code: object
 
 
-Act = Callable[[Streams, Talk], object]
-
-
-def piped(
-    act: Act,
-    folder: Path,
-    environ: Mapping[str, str] | None = None,
-    *,
-    quiet: bool = False,
-    verbose: bool = False,
-) -> Seen:
-    """What two files hold after `act`, and what it returned."""
-    out, err = folder / "stdout", folder / "stderr"
-    with out.open("w", encoding="utf-8") as one, err.open("w", encoding="utf-8") as two:
-        streams = Streams(one, two, environ or {})
+def piped(act: Act, environ: Mapping[str, str] | None = None, **flags: bool) -> Seen:
+    """What two files hold after `act`, and what it returned; `flags` are those of `Talk`."""
+    with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
+        streams = Streams(out, err, environ or {})
         streams.mask.hide(KEY)
-        code = act(streams, Talk(streams.err, quiet=quiet, verbose=verbose))
-    return Seen(out.read_text("utf-8"), err.read_text("utf-8"), code)
-
-
-class Terminal:
-    """A pseudo-terminal of so many columns; a thread keeps what is written to it."""
-
-    def __init__(self, columns: int = 80, encoding: str = "utf-8") -> None:
-        self._master, self.slave = os.openpty()
-        size = struct.pack("HHHH", 50, columns, 0, 0)
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, size)
-        self.file = os.fdopen(self.slave, "w", encoding=encoding)
-        self._chunks: list[bytes] = []
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                chunk = os.read(self._master, 4096)
-            except OSError:  # EIO: the last writer closed it
-                return
-            if not chunk:
-                return
-            self._chunks.append(chunk)
-
-    def text(self) -> str:
-        """Close the terminal and return all that it showed, its line ends as `\\n`."""
-        self.file.close()
-        self._reader.join(10)
-        os.close(self._master)
-        return b"".join(self._chunks).decode("utf-8").replace("\r\n", "\n")
+        code = act(streams, Talk(streams.err, **flags))
+        out.seek(0)
+        err.seek(0)
+        return Seen(out.read(), err.read(), code)
 
 
 def on_screen(act: Act, columns: int = 80, environ: Mapping[str, str] | None = None) -> str:
@@ -175,8 +141,19 @@ def on_screen(act: Act, columns: int = 80, environ: Mapping[str, str] | None = N
 
     Line ends are those written: what the terminal itself breaks stays one line here.
     """
+    from tests.screen import Terminal
+
     terminal = Terminal(columns)
-    streams = Streams(terminal.file, terminal.file, environ or {"TERM": "xterm", "NO_COLOR": "1"})
-    streams.mask.hide(KEY)
-    act(streams, Talk(streams.err))
+    with terminal.file() as file:
+        streams = Streams(file, file, environ or {"TERM": "xterm", "NO_COLOR": "1"})
+        streams.mask.hide(KEY)
+        act(streams, Talk(streams.err))
     return terminal.text()
+
+
+if __name__ == "__main__":
+    what, form, streams = sys.argv[1], sys.argv[2], Streams.standard()
+    many = [settled(event_id=number) for number in range(20_000)] if what == "many" else []
+    results = {"send": delivered(), "validate": validation(), "many": one_input()}
+    act = report(results.get(what, summary()), form, many)
+    sys.exit(int(str(act(streams, Talk(streams.err)))))

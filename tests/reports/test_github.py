@@ -11,26 +11,23 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reo_cli.checks.validation import FileResult
-from reo_cli.delivery.summary import Counts, InputSummary
+from reo_cli.delivery.summary import Counts
 from reo_cli.errors import ExitCode
 from reo_cli.records import STDIN, Issue
 from reo_cli.reports import Streams, Talk
 from reo_cli.reports.github import LARGEST_SUMMARY, annotation, markdown
-from reo_cli.reports.send import SendReport
-from reo_cli.reports.send_file import SendFileReport
-from reo_cli.reports.validate import ValidateReport
 from reo_cli.reports.view import Block, Fact, Line, View
 from tests.reports.samples import (
     EVIL,
     HOSTILE,
     KEY_REFUSED,
     MAILBOX,
-    Seen,
     delivered,
     on_screen,
+    one_input,
     piped,
+    report,
     settled,
-    success,
     summary,
     validation,
 )
@@ -39,10 +36,7 @@ STREAM = Streams(None, None, {}).out
 TEXTS = st.text(max_size=60) | st.lists(
     st.sampled_from(["::", "##[", "error", "]", "\r", "\n", "%0A", ",", "=", " ", "|", "<", "`"])
 ).map("".join)
-
-
-def clock() -> float:
-    return 0.0
+CHECKED = report(validation(), "github")
 
 
 def commands(log: str) -> list[tuple[str, dict[str, str], str]]:
@@ -66,14 +60,8 @@ def unescape(text: str) -> str:
     return text
 
 
-def validate(result: Any, folder: Path, environ: dict[str, str] | None = None) -> Seen:
-    return piped(
-        lambda s, t: ValidateReport("github", s, t, clock=clock).finish(result), folder, environ
-    )
-
-
-def test_errors_come_first_and_are_escaped(tmp_path: Path) -> None:
-    seen = validate(validation(), tmp_path)
+def test_errors_come_first_and_are_escaped() -> None:
+    seen = piped(CHECKED)
     lines = seen.out.splitlines()
     assert lines[0] == (
         '::error file=usage.csv,line=17,title=count::"1,250" is not a whole number'
@@ -82,63 +70,41 @@ def test_errors_come_first_and_are_escaped(tmp_path: Path) -> None:
     assert lines[1].startswith("::error file=evil\\x1b[31m\\u202e[/x]\\n%3A%3Astop-commands%3A%3A")
     assert lines[1].endswith('%250A" is odd (::debug::hint, with: marks)')
     assert lines[2].startswith("::warning file=usage.csv,line=20,title=domain::")
-    assert len(lines) == 3
-    assert seen.code == 65
+    assert (len(lines), seen.code) == (3, 65)
 
 
-def test_the_text_goes_to_the_log_and_obeys_quiet(tmp_path: Path) -> None:
-    assert "result: invalid: 8 of 10,003 records\n" in validate(validation(), tmp_path).err
-    quiet = piped(
-        lambda s, t: ValidateReport("github", s, t, clock=clock).finish(validation()),
-        tmp_path,
-        quiet=True,
-    )
-    assert quiet.err == ""
+def test_the_text_goes_to_the_log_and_obeys_quiet() -> None:
+    assert "result: invalid: 8 of 10,003 records\n" in piped(CHECKED).err
+    assert piped(CHECKED, quiet=True).err == ""
 
 
-def test_paths_are_those_of_the_workspace(tmp_path: Path) -> None:
-    inside = str(tmp_path / "data" / "a.csv")
-    environ = {"GITHUB_WORKSPACE": str(tmp_path)}
-    issues = [
-        Issue(inside, 1, 1, "", "error", "bad"),
-        Issue("/etc/b.csv", 2, 1, "", "error", "bad"),
-    ]
-    result = validation(files=[FileResult(inside, 1, 1, 1)], issues=issues)
-    assert validate(result, tmp_path, environ).out == (
-        "::error file=data/a.csv,line=1,title=reo::bad\n"
-        "::error file=/etc/b.csv,line=2,title=reo::bad\n"
-    )
+PLACES = [
+    (("{work}/data/a.csv", 1, 1, ""), "file=data/a.csv,line=1,title=reo"),
+    (("/etc/b.csv", 2, 1, ""), "file=/etc/b.csv,line=2,title=reo"),
+    (("a\0b", 1, 1, ""), "file=a\\x00b,line=1,title=reo"),  # no file can have that name
+    ((STDIN, 0, 0, "count"), "title=count"),  # of the command line
+    ((STDIN, 3, 2, "count"), "title=count%2C line 3 of standard input"),
+]
 
 
-def test_a_name_that_no_file_can_have_is_left_alone() -> None:
-    issue = Issue("a\0b", 1, 1, "", "error", "bad")
-    assert annotation(issue, STREAM, "/work") == "::error file=a\\x00b,line=1,title=reo::bad"
+@pytest.mark.parametrize(("place", "expected"), PLACES)
+def test_where_an_annotation_is_shown(place: Any, expected: str, tmp_path: Path) -> None:
+    file, line, number, field = place
+    issue = Issue(file.format(work=tmp_path), line, number, field, "error", "bad")
+    assert annotation(issue, STREAM, str(tmp_path)) == f"::error {expected}::bad"
 
 
-def test_an_issue_of_the_command_line_has_no_place() -> None:
+def test_an_issue_of_the_command_line_has_no_place_in_the_summary() -> None:
     issue = Issue(STDIN, 0, 0, "count", "error", "bad")
-    assert annotation(issue, STREAM, "") == "::error title=count::bad"
-    (row,) = (
-        line
-        for line in markdown("x", View("", ExitCode.OK, {}, issues=[issue]), 0, STREAM)
-        if "bad" in line
-    )
-    assert row == "|  | count | error | bad |"
+    lines = markdown("x", View("", ExitCode.OK, {}, issues=[issue]), 0, STREAM)
+    assert "|  | count | error | bad |" in list(lines)
 
 
-def test_standard_input_is_no_file() -> None:
-    issue = Issue(STDIN, 3, 2, "count", "error", "bad")
-    assert annotation(issue, STREAM, "") == ("::error title=count%2C line 3 of standard input::bad")
-
-
-def test_records_the_api_did_not_take_and_the_error_are_annotations(tmp_path: Path) -> None:
-    def act(streams: Streams, talk: Talk) -> object:
-        report = SendFileReport("github", streams, talk, clock=clock, max_issues=2)
-        for outcome in ("rejected", "errored", "delivered", "errored"):
-            report.settled(settled(outcome, reason="HTTP 400"))
-        return report.finish(summary(issues=[MAILBOX], errors=0, warnings=1, error=KEY_REFUSED))
-
-    seen = piped(act, tmp_path)
+def test_records_the_api_did_not_take_and_the_error_are_annotations() -> None:
+    ends = ("rejected", "errored", "delivered", "errored")
+    told = [settled(outcome, reason="HTTP 400") for outcome in ends]
+    result = summary(issues=[MAILBOX], errors=0, warnings=1, error=KEY_REFUSED)
+    seen = piped(report(result, "github", told, max_issues=2))
     assert seen.out == (
         "::error file=usage.csv,line=2,title=reo::rejected: HTTP 400\n"
         "::error file=usage.csv,line=2,title=reo::errored: HTTP 400\n"
@@ -157,43 +123,38 @@ def test_data_cannot_leave_its_annotation(file: str, field: str, message: str, h
 
 
 @pytest.mark.parametrize("output", ["table", "text", "json", "ndjson", "github"])
-def test_no_output_holds_a_command_that_is_not_ours(output: Any, tmp_path: Path) -> None:
+def test_no_output_holds_a_command_that_is_not_ours(output: str) -> None:
     names = ["::error::x", "##[group]x", EVIL]
     issues = [Issue(name, 1, 1, "", "error", f"{name} {HOSTILE.message}", name) for name in names]
-    failing = [settled("rejected", reason="\n::warning::x ##[error]y")]
+    files = [FileResult(name, 1, 1, 1) for name in names]
+    rejected = settled("rejected", reason="\n::warning::x ##[error]y")
 
-    def act(streams: Streams, talk: Talk) -> object:
-        files = [FileResult(name, 1, 1, 1) for name in names]
-        result = validation(files=files, issues=issues)
-        code = ValidateReport(output, streams, talk, clock=clock).finish(result)
-        report = SendFileReport(output, streams, talk, clock=clock)
-        for each in failing:
-            report.settled(each)
-        report.finish(summary(issues=issues, error=KEY_REFUSED))
+    def act(streams: Streams, talk: Talk) -> None:
+        report(validation(files=files, issues=issues), output)(streams, talk)
+        report(summary(issues=issues, error=KEY_REFUSED), output, [rejected])(streams, talk)
         talk.note("::note::x")
         talk.verbose("::verbose::x")
-        SendReport(output, streams, talk).finish(delivered(response="##[error]x"))
-        return code
+        report(delivered(response="##[error]x"), output)(streams, talk)
 
-    seen = piped(act, tmp_path, verbose=True)
-    ours = {name for name, properties, _ in commands(seen.out) if "title" in properties}
-    assert len(commands(seen.out)) == (8 if output == "github" else 0)
-    assert ours == ({"error"} if output == "github" else set())
+    seen = piped(act, verbose=True)
+    found = commands(seen.out)
+    assert [name for name, _, _ in found] == ["error"] * (8 if output == "github" else 0)
+    assert all("title" in properties for _, properties, _ in found)
     assert commands(seen.err) == []
-    assert commands(on_screen(act, columns=40)) == commands(seen.out)
+    assert commands(on_screen(act, columns=40)) == found
 
 
-def summarized(folder: Path, act: Any) -> str:
-    target = folder / "summary.md"
-    target.write_text("# before\n", encoding="utf-8")
-    piped(act, folder, {"GITHUB_STEP_SUMMARY": str(target)})
-    return target.read_text("utf-8")
+@pytest.fixture
+def step(tmp_path: Path) -> Path:
+    """The file of a step summary that an earlier command has written to."""
+    path = tmp_path / "summary.md"
+    path.write_text("# before\n", encoding="utf-8")
+    return path
 
 
-def test_the_step_summary_holds_everything(tmp_path: Path) -> None:
-    text = summarized(
-        tmp_path, lambda s, t: ValidateReport("github", s, t, clock=clock).finish(validation())
-    )
+def test_the_step_summary_holds_everything(step: Path) -> None:
+    piped(CHECKED, {"GITHUB_STEP_SUMMARY": str(step)})
+    text = step.read_text("utf-8")
     assert text.startswith("# before\n### reo validate\n")
     html = MarkdownIt("commonmark").enable("table").render(text)
     assert html.count("<tr>") == 4 + 4
@@ -202,20 +163,16 @@ def test_the_step_summary_holds_everything(tmp_path: Path) -> None:
     assert "<b>" not in html
 
 
-def test_the_step_summary_of_a_failure_and_of_success(tmp_path: Path) -> None:
-    failed = summarized(
-        tmp_path, lambda s, t: SendFileReport("github", s, t, clock=clock).failed(KEY_REFUSED)
-    )
-    assert "**error:** the API refused the key\n\n**hint:** get one\n" in failed
-    well = summarized(
-        tmp_path, lambda s, t: SendFileReport("github", s, t, clock=clock).finish(success())
-    )
-    assert "- result: 3 events delivered\n" in well
+def test_the_step_summary_of_a_failure_and_of_success(step: Path) -> None:
+    for result in (KEY_REFUSED, one_input()):
+        piped(report(result, "github"), {"GITHUB_STEP_SUMMARY": str(step)})
+    text = step.read_text("utf-8")
+    assert "**error:** the API refused the key\n\n**hint:** get one\n" in text
+    assert "- result: 3 events delivered\n" in text
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
-    environ = {"GITHUB_STEP_SUMMARY": str(tmp_path)}
-    seen = validate(validation(), tmp_path, environ)
+    seen = piped(CHECKED, {"GITHUB_STEP_SUMMARY": str(tmp_path)})
     assert f"warning: the step summary `{tmp_path}` cannot be written: " in seen.err
     assert seen.code == 65
 
@@ -227,26 +184,21 @@ def test_a_step_summary_is_never_too_large_for_github() -> None:
     assert re.search(r"… and \d+ more issues \(`--max-issues 1004` shows all\)", text)
 
 
-def test_the_summaries_of_one_step_stay_under_the_limit_together(tmp_path: Path) -> None:
-    target = tmp_path / "summary.md"
+def test_the_summaries_of_one_step_stay_under_the_limit_together(step: Path) -> None:
     issues = [Issue("a.csv", line, line, "", "error", "!" * 4000) for line in range(1, 100)]
-    environ = {"GITHUB_STEP_SUMMARY": str(target)}
-    for _ in range(20):
-        assert validate(validation(issues=issues), tmp_path, environ).code == 65
-    assert 900_000 < target.stat().st_size <= LARGEST_SUMMARY
-    assert target.read_text("utf-8").count("### reo validate") == 20
-    target.write_bytes(b" " * (LARGEST_SUMMARY - 100))
-    seen = validate(validation(issues=issues), tmp_path, environ)
-    assert target.stat().st_size == LARGEST_SUMMARY - 100
-    assert f"warning: the step summary `{target}` has no room: GitHub allows 1 MiB" in seen.err
+    act = report(validation(issues=issues), "github")
+    environ = {"GITHUB_STEP_SUMMARY": str(step)}
+    assert {piped(act, environ).code for _ in range(20)} == {65}
+    assert 900_000 < step.stat().st_size <= LARGEST_SUMMARY
+    assert step.read_text("utf-8").count("### reo validate") == 20
+    step.write_bytes(b" " * (LARGEST_SUMMARY - 100))
+    warning = f"warning: the step summary `{step}` has no room: GitHub allows 1 MiB"
+    assert warning in piped(act, environ).err
+    assert step.stat().st_size == LARGEST_SUMMARY - 100
 
 
-def test_what_is_forgiven_is_a_warning(tmp_path: Path) -> None:
-    inputs = [InputSummary("usage.csv", Counts(1, errored=2))]
-    forgiven = summary(inputs=inputs, issues=(), errors=0, warnings=0, allow_failure=True)
-    seen = piped(
-        lambda s, t: SendFileReport("github", s, t, clock=clock).finish(forgiven), tmp_path
-    )
+def test_what_is_forgiven_is_a_warning() -> None:
+    seen = piped(report(one_input(Counts(1, errored=2), allow_failure=True), "github"))
     assert seen.out.startswith("::warning title=reo send-file::not every event was delivered")
     assert "::error" not in seen.out
     assert seen.code == 0

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from reo_cli.cli.help import FOLDER, titles
@@ -18,12 +16,12 @@ def test_the_topics_and_their_titles() -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_a_pipe_gets_the_file_and_a_terminal_a_page(topic: str, tmp_path: Path) -> None:
+def test_a_pipe_gets_the_file_and_a_terminal_a_page(topic: str) -> None:
     source = (FOLDER / f"{topic}.md").read_text("utf-8")
-    text = piped(lambda s, _: s.out.lines(*topic_lines(source, s.out)), tmp_path).out
+    text = piped(lambda s, _: s.out.lines(*topic_lines(source, s.out))).out
     kept = [line for line in source.splitlines() if not line.startswith("<!--")]
     assert text.splitlines() == kept
-    screen = on_screen(lambda s, _: s.out.lines(*topic_lines(source, s.out)), columns=80)
+    screen = on_screen(lambda s, _: s.out.lines(*topic_lines(source, s.out)))
     assert titles()[topic] in screen
     assert "**" not in screen
     assert max(map(len, screen.splitlines())) <= 80
@@ -31,7 +29,6 @@ def test_a_pipe_gets_the_file_and_a_terminal_a_page(topic: str, tmp_path: Path) 
 
 
 def test_a_page_has_colour_where_there_is_colour() -> None:
-    screen = on_screen(
-        lambda s, _: s.out.lines(*topic_lines("use `--format`", s.out)), environ={"TERM": "xterm"}
-    )
-    assert "\x1b[36m--format\x1b[0m" in screen
+    xterm = {"TERM": "xterm"}
+    page = on_screen(lambda s, _: s.out.lines(*topic_lines("use `--x`", s.out)), environ=xterm)
+    assert "\x1b[36m--x\x1b[0m" in page

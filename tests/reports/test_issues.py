@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,11 +5,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.records import Issue
-from reo_cli.reports import Streams, Talk
-from reo_cli.reports.issues import in_context
-from reo_cli.reports.send_file import SendFileReport
-from reo_cli.reports.validate import ValidateReport
-from tests.reports.samples import COUNT, HOSTILE, MAILBOX, on_screen, success, validation
+from reo_cli.reports import Streams
+from reo_cli.reports.issues import IssueLines, in_context, more_issues
+from tests.reports.samples import (
+    COUNT,
+    HOSTILE,
+    MAILBOX,
+    on_screen,
+    one_input,
+    piped,
+    report,
+    settled,
+    validation,
+)
+
+
+def issues(severities: str) -> list[Issue]:
+    """Issues of the lines from 1 on: `e` is an error, `w` a warning."""
+    names: Any = {"e": "error", "w": "warning"}
+    return [Issue("a.csv", n, n, "", names[s], s) for n, s in enumerate(severities, 1)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "streamed", "kept", "totals", "expected"),
+    [
+        (100, "", "ewe", (2, 1), "e w e"),
+        (100, "ewe", "ewe", (2, 1), "e w e"),
+        (4, "wwwwee", "wwww", (2, 4), "w w e e … and 2 more issues (`--max-issues 6` shows all)"),
+        (4, "wwww", "wwww", (0, 4), "w w w w"),
+        (2, "", "ee", (5, 0), "e e … and 3 more issues (`--max-issues 5` shows all)"),
+        (0, "ee", "", (2, 0), "2 issues not shown (`--max-issues 2` shows all)"),
+        (1, "", "e", (1, 1), "e … and 1 more issue (`--max-issues 2` shows all)"),
+        (9, "", "", (0, 0), ""),
+    ],
+)
+def test_a_bounded_number_of_issues_and_the_count_of_the_others(
+    limit: int, streamed: str, kept: str, totals: tuple[int, int], expected: str
+) -> None:
+    def act(streams: Streams, _: object) -> None:
+        lines = IssueLines(streams.out, limit)
+        for each in issues(streamed):
+            lines.issue(each)
+        lines.finish(issues(kept), totals, 0)
+
+    lines = piped(act).out.splitlines()
+    shown = [line[-1] if line.startswith("a.csv") else line for line in lines]
+    assert " ".join(shown) == expected
+
+
+def test_large_numbers_have_separators() -> None:
+    assert more_issues(1234, 100) == "… and 1,234 more issues (`--max-issues 1334` shows all)"
 
 
 def issue(message: str, field: str = "count") -> Issue:
@@ -65,16 +109,10 @@ def thousands(line: int, **changes: Any) -> Issue:
     return found._replace(**changes)
 
 
-def screen(found: list[Issue], limit: int = 100, columns: int = 80, **totals: int) -> str:
+def screen(found: list[Issue], limit: int = 100, columns: int = 80) -> str:
     """What a terminal shows of issues that were found one by one."""
-
-    def act(streams: Streams, talk: Talk) -> object:
-        report = ValidateReport(None, streams, talk, clock=lambda: 0.0, max_issues=limit)
-        for each in found:
-            report.issue(each)
-        return report.finish(validation(files=(), issues=found[:limit]))
-
-    return on_screen(act, columns)
+    result = validation(files=(), issues=found[:limit])
+    return on_screen(report(result, told=found, max_issues=limit), columns)
 
 
 def test_issues_of_one_kind_are_one_entry() -> None:
@@ -147,15 +185,9 @@ def test_errors_have_the_room_and_the_rest_is_counted() -> None:
 
 
 def test_records_the_api_did_not_take_are_entries_too() -> None:
-    def act(streams: Streams, talk: Talk) -> object:
-        from tests.reports.samples import settled
-
-        report = SendFileReport(None, streams, talk, clock=lambda: 0.0)
-        for _ in range(3):
-            report.settled(settled("rejected", reason="HTTP 400: no such product"))
-        return report.finish(success())
-
-    assert "  error: rejected: HTTP 400: no such product\n    3 times: line 2\n" in on_screen(act)
+    told = 3 * [settled("rejected", reason="HTTP 400: no such product")]
+    text = on_screen(report(one_input(), told=told))
+    assert "  error: rejected: HTTP 400: no such product\n    3 times: line 2\n" in text
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
@@ -166,9 +198,6 @@ def test_no_word_and_no_command_is_broken(columns: int) -> None:
     assert {"thousands:", '"1,250"', "number"} <= words
 
 
-def test_the_value_is_marked_in_its_context(tmp_path: Path) -> None:
-    def act(streams: Streams, talk: Talk) -> object:
-        return ValidateReport(None, streams, talk, clock=lambda: 0.0).finish(validation())
-
-    shown = on_screen(act, environ={"TERM": "xterm"})
+def test_the_value_is_marked_in_its_context() -> None:
+    shown = on_screen(report(validation()), environ={"TERM": "xterm"})
     assert ';"\x1b[0m\x1b[1;4m1,250\x1b[0m\x1b[2m";US' in shown

@@ -1,6 +1,7 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from reo_cli.records import Progress
 from reo_cli.reports import Streams, Talk
 from reo_cli.reports.progress import bar_line, log_line
 from reo_cli.reports.send_file import SendFileReport
-from tests.reports.samples import COUNT, on_screen, piped, success
+from tests.reports.samples import COUNT, Act, on_screen, one_input, piped
 
 PLAIN = Streams(None, None, {})
 
@@ -21,20 +22,9 @@ def progress(done: int = 400, total: int | None = 1000, **changes: Any) -> Progr
     return Progress(done, total, **(values | changes))
 
 
-class Clock:
-    """Goes on by `step` seconds every time it is read."""
-
-    def __init__(self, step: float) -> None:
-        self._ticks = self._count(step)
-
-    def _count(self, step: float) -> Iterator[float]:
-        now = 0.0
-        while True:
-            yield now
-            now += step
-
-    def __call__(self) -> float:
-        return next(self._ticks)
+def ticks(step: float) -> Callable[[], float]:
+    """A clock that goes on by `step` seconds every time it is read."""
+    return count(0.0, step).__next__
 
 
 @pytest.mark.parametrize(
@@ -107,35 +97,32 @@ def test_the_share_is_that_of_all_files_and_unknown_for_a_pipe(tmp_path: Path) -
     assert share_read([second]) is None
 
 
-def run(clock: Clock, calls: int) -> Any:
+def run(step: float, calls: int) -> Act:
+    """A run that tells its progress and an issue, on a clock of such steps."""
+
     def act(streams: Streams, talk: Talk) -> object:
-        with SendFileReport(None, streams, talk, clock=clock) as report:
+        with SendFileReport(None, streams, talk, clock=ticks(step)) as report:
             for done in range(calls):
                 report.progress(progress(done))
             report.issue(COUNT)
             report.progress(progress(999))
-            return report.finish(success())
+            return report.finish(one_input())
 
     return act
 
 
-def test_a_pipe_gets_a_line_every_ten_seconds(tmp_path: Path) -> None:
-    seen = piped(run(Clock(1.0), 35), tmp_path)
-    lines = [line for line in seen.err.splitlines() if "of 1,000" in line]
+def test_a_pipe_gets_a_line_every_ten_seconds() -> None:
+    lines = [line for line in piped(run(1.0, 35)).err.splitlines() if "of 1,000" in line]
     assert [line.split()[0] for line in lines] == ["9", "19", "29"]
 
 
-def test_a_short_run_says_nothing_of_its_progress(tmp_path: Path) -> None:
-    seen = piped(run(Clock(0.001), 1000), tmp_path)
-    assert seen.err.startswith("usage.csv:17:")
-
-
-def test_quiet_shows_no_progress(tmp_path: Path) -> None:
-    assert piped(run(Clock(11.0), 20), tmp_path, quiet=True).err.startswith("usage.csv:17:")
+def test_a_short_or_quiet_run_says_nothing_of_its_progress() -> None:
+    assert piped(run(0.001, 1000)).err.startswith("usage.csv:17:")
+    assert piped(run(11.0, 20), quiet=True).err.startswith("usage.csv:17:")
 
 
 def test_the_bar_is_drawn_now_and_then_and_gone_at_the_end() -> None:
-    screen = on_screen(run(Clock(0.05), 1000), columns=100)
+    screen = on_screen(run(0.05, 1000), columns=100)
     erase = "\r\x1b[K"
     assert 300 < screen.count(erase) <= 505
     assert re.search(rf"{re.escape(erase)}━+╸? +99\d/1,000", screen)
@@ -146,14 +133,14 @@ def test_the_bar_is_drawn_now_and_then_and_gone_at_the_end() -> None:
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {}])
 def test_a_terminal_that_cannot_go_back_gets_lines(environ: dict[str, str]) -> None:
-    screen = on_screen(run(Clock(1.0), 35), environ=environ or {"LANG": "C"})
+    screen = on_screen(run(1.0, 35), environ=environ or {"LANG": "C"})
     assert "\x1b" not in screen
     assert "9 of 1,000 (0 %)" in screen
 
 
-def test_nothing_forces_a_bar_into_a_file(tmp_path: Path) -> None:
+def test_nothing_forces_a_bar_into_a_file() -> None:
     environ = {"TERM": "xterm", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"}
-    seen = piped(run(Clock(1.0), 35), tmp_path, environ)
+    seen = piped(run(1.0, 35), environ)
     assert "\x1b" not in seen.err
     assert "━" not in seen.err
     assert "9 of 1,000" in seen.err
@@ -161,8 +148,7 @@ def test_nothing_forces_a_bar_into_a_file(tmp_path: Path) -> None:
 
 def test_an_exception_leaves_no_bar_behind() -> None:
     def act(streams: Streams, talk: Talk) -> None:
-        clock = Clock(1.0)
-        report = SendFileReport(None, streams, talk, clock=clock)
+        report = SendFileReport(None, streams, talk, clock=ticks(1.0))
         with suppress(ZeroDivisionError), report:
             report.progress(progress())
             raise ZeroDivisionError
