@@ -63,7 +63,6 @@ class Book:
         inputs: Sequence[InputSummary],
         log: IssueLog,
         listener: Listener | None,
-        *,
         accounts: Sequence[Account] = (),
         rejects: Sequence[Rejects] = (),
         streams: Collection[int] = (),

@@ -12,17 +12,7 @@ from typing import Any, Literal
 
 from reo_cli.checks.repeats import repeat_issue
 from reo_cli.checks.scratch import ScratchFailed, scratch
-from reo_cli.delivery.identity import (
-    content_digest,
-    derived_id,
-    id_but_for_count,
-    id_from_fields,
-    id_key,
-    is_place_id,
-    place_id,
-    request_body,
-    subject_of,
-)
+from reo_cli.delivery import identity
 from reo_cli.delivery.ledger import Account, Acknowledged
 from reo_cli.delivery.rejects import derived_of
 from reo_cli.delivery.replaced import Watch
@@ -96,11 +86,11 @@ class Job:
     @property
     def body(self) -> bytes:
         """The bytes of the request body: the same in every attempt and every run."""
-        return request_body(self.event_id, self.event.content)
+        return identity.request_body(self.event_id, self.event.content)
 
     def acknowledged(self, at: float) -> list[Acknowledged]:
         """Return what the ledger is to hold once the event is delivered, `at` epoch seconds."""
-        subject, count = subject_of(self.event.payload), self.event.payload["count"]
+        subject, count = identity.subject_of(self.event.payload), self.event.payload["count"]
         if self.alias is None:
             return [Acknowledged(self.event_id, self.content, at, subject, count)]
         return [
@@ -210,7 +200,7 @@ class Decider:
             made_of_other = job.derived not in ("", FIELDS, SUM, job.content.hex())
             if other := account.find_elsewhere(job.event_id):
                 job.stop = other_key(f"{record.file}:{record.line}", other.delivered_at)
-            elif made_of_other or is_place_id(job.event_id):
+            elif made_of_other or identity.is_place_id(job.event_id):
                 job.alias = self._alias(job, account)
         # An id made of this very content stands for another only where that was mended since.
         elif job.derived == job.content.hex() or known.is_same(job.content) or rule == "skip":
@@ -225,7 +215,7 @@ class Decider:
         """Return the id that a mended record has in its file: the first that is not taken yet."""
         while True:
             number = self._count(0, b"alias" + job.content)[0]
-            alias = derived_id(job.content, number)
+            alias = identity.derived_id(job.content, number)
             if account.find(alias) is None:
                 return alias
 
@@ -240,15 +230,15 @@ class Decider:
         given: str | int | None = event.event_id
         derived = derived_of(event.record) if given is not None else ""
         fields, at = self._identity.id_from, self._input.index
-        if fields and (given is None or derived or is_place_id(given)):
-            given, derived = id_from_fields(event.payload, fields), FIELDS
+        if fields and (given is None or derived or identity.is_place_id(given)):
+            given, derived = identity.id_from_fields(event.payload, fields), FIELDS
         elif derived == SUM or (given is None and self._identity.rolled_up):
-            given, derived = id_but_for_count(event), SUM
+            given, derived = identity.id_but_for_count(event), SUM
         if given is not None:
-            job = Job(event, at, given, id_key(given), content_digest(event, b""), derived)
-            job.issues = self._met(event, job.key, job.content)[1]
-            return job
-        content = content_digest(event, self._input.origin)
+            key, content = identity.id_key(given), identity.content_digest(event, b"")
+            issues = self._met(event, key, content)[1]
+            return Job(event, at, given, key, content, derived, issues=issues)
+        content = identity.content_digest(event, self._input.origin)
         times, issues = self._met(event, content + at.to_bytes(4, "big"))
         if event.timeless and self._warns_of_now:
             self._warns_of_now = False
@@ -258,8 +248,8 @@ class Decider:
             hint = "give them an event_id or their own event_at, use --id-from, or send a file"
             place, code = (*event.record.place, "event_at"), "new-in-every-run"
             issues = [*issues, Issue(*place, "warning", message, hint, code=code)]
-        given = derived_id(content, times)
-        return Job(event, at, given, id_key(given), content, content.hex(), issues=issues)
+        given = identity.derived_id(content, times)
+        return Job(event, at, given, identity.id_key(given), content, content.hex(), issues=issues)
 
     def id_of_invalid(
         self, record: Record, payload: Mapping[str, Any], issues: Sequence[Issue]
@@ -273,10 +263,10 @@ class Decider:
         if isinstance(own, str | int) and "event_id" not in wrong:
             return own
         if names and not wrong & {"", "meta", *names}:
-            return id_from_fields(payload, names)
+            return identity.id_from_fields(payload, names)
         text = record.text or repr(record.fields)
-        key = b"place" + id_key(text) + self._input.index.to_bytes(4, "big")
-        return place_id(self._input.path, text, self._count(record.line, key)[0])
+        key = b"place" + identity.id_key(text) + self._input.index.to_bytes(4, "big")
+        return identity.place_id(self._input.path, text, self._count(record.line, key)[0])
 
     def _met(
         self, event: Event, key: bytes, content: bytes | None = None

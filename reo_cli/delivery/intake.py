@@ -139,6 +139,10 @@ class Intake:
                     break
         return not self.done
 
+    def close(self) -> None:
+        """Forget what was seen."""
+        self._decider.close()
+
     def abandon(self) -> None:
         """Stop reading; what was read ahead of a pipe is unsent, as it cannot be read again."""
         feed, self._feed = self._feed, None

@@ -136,9 +136,11 @@ def origin_of(source: Source) -> bytes:
 
 
 def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[Rejects]:
-    """Return the rejects file of each input; none for a program that keeps its own."""
-    lines = stack.enter_context(closing(seen()))
+    """Return the rejects file of each input; none in a dry run, and for a program."""
     files: list[Rejects] = []
+    if order.target is None:
+        return files
+    lines = stack.enter_context(closing(seen()))
     if order.rejects is not None:
         files = [Rejects(order.rejects, lines, explicit=True)] * len(sources)
         taken = [Path(each.path) for each in sources if not each.streamed]

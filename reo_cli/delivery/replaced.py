@@ -90,19 +90,16 @@ class Watch:
         self._rows: list[tuple[object, ...]] = []
         self._judged: set[int] = set()
         self._left: set[int] = set()
-        self._is_needed = account.has_subjects()
-        """False while the account has had nothing delivered that could be replaced."""
-        if self._is_needed:
-            with account.reading() as connection:
-                connection.execute("PRAGMA temp.cache_size = -1536")
-                connection.execute(_NOTED)
+        with account.reading() as connection:
+            connection.execute("PRAGMA temp.cache_size = -1536")
+            connection.execute(_NOTED)
 
     def note(self, job: "Job", known: bool | None) -> None:
         """Take an event of an input that was not judged; one of another share is no `known`.
 
         An event with an `event_id` of its own replaces nothing.
         """
-        if not self._is_needed or job.input in self._judged:
+        if job.input in self._judged:
             return
         record, payload = job.event.record, job.event.payload
         fresh = known is False and job.event.event_id is None
@@ -119,8 +116,6 @@ class Watch:
 
     def judge(self, inputs: Collection[int]) -> list[Replaced]:
         """Return which of these inputs replace events, once all inputs have been noted."""
-        if not self._is_needed:
-            return []
         self._judged |= set(inputs)
         scopes = ", ".join(map(str, self._account.scopes))
         with self._account.snapshot(), self._account.reading() as connection:

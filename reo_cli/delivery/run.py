@@ -8,13 +8,14 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
 from reo_cli.checks.rollup import RolledUp, RollUp
 from reo_cli.client import Target
 from reo_cli.client.workers import Workers
-from reo_cli.delivery import opening
+from reo_cli.delivery import opening, stops
 from reo_cli.delivery.book import Book, Listener
 from reo_cli.delivery.decide import Decider, Input, Job
 from reo_cli.delivery.dispatch import Dispatcher
@@ -27,14 +28,6 @@ from reo_cli.delivery.progress import Meter
 from reo_cli.delivery.rejects import Rejects
 from reo_cli.delivery.replaced import Watch
 from reo_cli.delivery.signals import Signals
-from reo_cli.delivery.stops import (
-    changed_sums,
-    invalid_input,
-    not_all_read,
-    replaced,
-    timed_out,
-    would_count_twice,
-)
 from reo_cli.delivery.summary import Counts, InputSummary, LedgerSummary, Summary, sum_of
 from reo_cli.errors import ReoError, system_limit
 from reo_cli.readers.source import Source, share_read
@@ -81,21 +74,21 @@ class _Run:
 
     def __init__(self, order: Order, log: IssueLog, listener: Listener) -> None:
         self._order = order
-        self._is_dry = order.target is None
         self._log = log
         self._listener = listener
         self._checker = Checker(order.rules, order.hints)
         self._meter = Meter(listener, time.monotonic)
         self._sources: Sequence[Source] = []
         self._inputs = [InputSummary(name) for name in order.names]
-        self._unrepeatable: set[int] = set()
+        self._streams: set[int] = set()
         """The inputs that another run could not read again."""
         self._accounts: list[Account] = []
+        self._rejects: list[Rejects] = []
         self._watch: Watch | None = None
         self._dispatcher: Dispatcher | None = None
         self.result = Summary(
             self._inputs,
-            dry_run=self._is_dry,
+            dry_run=order.target is None,
             endpoint=order.endpoint,
             endpoint_source=order.endpoint_source,
             restarts=order.resend,
@@ -110,13 +103,12 @@ class _Run:
         allow_open_files()
         self._sources = opening.sources(order, stack)
         streams = {at for at, each in enumerate(self._sources) if each.streamed}
-        rejects = [] if self._is_dry else opening.rejects(order, self._sources, stack)
+        self._rejects = opening.rejects(order, self._sources, stack)
         if order.locked:
             opening.lock_all(order, self._sources, self._time_left(), stack)
         inputs, self._sources = opening.inputs(order, self._sources, stack)
         self._inputs = result.inputs = [InputSummary(each.name) for each in inputs]
-        is_one = len(inputs) == 1 or order.roll_up is not None
-        self._unrepeatable = {0} if streams and is_one else streams
+        self._streams = {0} if streams and (order.roll_up or len(inputs) == 1) else streams
         ledger = opening.ledger(order, stack)
         if ledger is not None:
             stack.callback(self._note, ledger)
@@ -125,33 +117,30 @@ class _Run:
         self._accounts = opening.accounts(order, ledger, stack)
         self._watch = Watch(self._accounts[0]) if self._accounts else None
         if order.roll_up is not None:
-            inputs = self._summed(inputs, RollUp(order.roll_up), rejects)
-        checked = [each for each in inputs if self._is_dry or not each.streamed]
-        if order.skip_invalid and not self._is_dry:
-            checked = []
+            inputs = self._summed(inputs, RollUp(order.roll_up))
+        target, flows = order.target, order.skip_invalid
+        checked = [each for each in inputs if target is None or not (each.streamed or flows)]
         if checked:
             self._survey(checked)
-        if order.target is not None and result.error is None:
-            self._send(order.target, inputs, checked, rejects, signals)
-            if ledger is not None and sum_of(self._inputs).delivered:
-                warning = tidy(ledger, order.keep_days, time.time())
-                if warning:
-                    self._listener.warning(warning)
+        if target is not None and result.error is None:
+            self._send(target, inputs, checked, signals)
+            delivered = sum_of(self._inputs).delivered
+            if ledger and delivered and (warning := tidy(ledger, order.keep_days, time.time())):
+                self._listener.warning(warning)
 
     def _note(self, ledger: Ledger) -> None:
         self.result.ledger = LedgerSummary(ledger.path, ledger.created, ledger.events())
 
-    def _summed(
-        self, inputs: list[Input], rollup: RollUp, rejects: Sequence[Rejects]
-    ) -> list[Input]:
+    def _summed(self, inputs: Sequence[Input], rollup: RollUp) -> list[Input]:
         """Sum up all inputs: their sums are the one input from then on, unless one is wrong."""
         order, result = self._order, self.result
-        kept = rejects if order.skip_invalid else ()
+        kept = self._rejects if order.skip_invalid else ()
         book = Book(self._inputs, self._log, self._listener, rejects=kept)
-        self._check(inputs, book, Decider(order.identity), rollup=rollup)
+        decider = Decider(order.identity)
+        self._check(Intake(inputs, self._checker, decider, book, rollup=rollup), book)
         counts = sum_of(self._inputs)
         if book.broken or (counts.invalid and not order.skip_invalid):
-            result.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            result.error = stops.invalid_input(counts.invalid, counts.read, order.skip_invalid)
             return []
         self._inputs = [InputSummary(ROLLED_UP)]
         result.rolled_up = rolled_up = rollup.result()
@@ -165,23 +154,24 @@ class _Run:
 
     def _survey(self, inputs: Sequence[Input]) -> None:
         """Check inputs to their ends without sending; there is an error if one is wrong."""
-        order, result, is_dry = self._order, self.result, self._is_dry
+        order, result, is_dry = self._order, self.result, self.result.dry_run
         book = Book(self._inputs, self._log, self._listener if is_dry else None)
 
         def settle(job: Job) -> None:
-            body = ""
-            if is_dry:
-                body = job.body.decode()
-                result.to_send += 1
-                result.bodies += [body] * (len(result.bodies) < BODIES_SHOWN)
+            body = job.body.decode() if is_dry else ""
+            if is_dry and result.to_send < BODIES_SHOWN:
+                result.bodies.append(body)
+            result.to_send += is_dry
             book.settle(job, "unsent", "dry run" if is_dry else "", body=body)
 
-        self._check(inputs, book, self._decider(), settle, order.policy.limit if is_dry else None)
-        counts = sum_of(self._inputs)
+        limit = order.policy.limit if is_dry else None
+        self._check(Intake(inputs, self._checker, self._decider(), book, limit), book, settle)
+        events = sum_of(self._inputs)
+        counts = sum_of(result.inputs, events) if order.roll_up else events
         if counts.rejected:
-            result.error = changed_sums(counts.rejected, counts.read)
+            result.error = stops.changed_sums(counts.rejected, events.read)
         elif counts.invalid or book.broken:
-            result.error = invalid_input(counts.invalid, counts.read, order.skip_invalid)
+            result.error = stops.invalid_input(counts.invalid, counts.read, order.skip_invalid)
             if mending := self._log.commands(order.reading):
                 hint = f"{result.error.hint}; or {mending[0]}"
                 result.error = result.error.changed(hint=hint)
@@ -189,34 +179,24 @@ class _Run:
             self._judge([each.index for each in inputs])
         if result.error is not None and self._listener.lists_records and not is_dry:
             # that nothing is sent is known only now that all are checked
-            summaries = [InputSummary(each.file) for each in self._inputs]
-            again = Book(summaries, IssueLog(0), self._listener)
-            decider = self._decider()
-            self._check(
-                inputs, again, decider, lambda job: again.settle(job, "unsent", "nothing was sent")
-            )
+            again = Book([InputSummary("") for _ in self._inputs], IssueLog(0), self._listener)
+            unsent = partial(again.settle, word="unsent", reason="nothing was sent")
+            self._check(Intake(inputs, self._checker, self._decider(), again), again, unsent)
 
     def _decider(self) -> Decider:
         order = self._order
         account = self._accounts[0] if self._accounts else None
-        rehearses = self._is_dry and order.ledger is not None
+        rehearses = self.result.dry_run and order.ledger is not None
         return Decider(order.identity, account, self._watch, rehearses=rehearses)
 
     def _check(
-        self,
-        inputs: Sequence[Input],
-        book: Book,
-        decider: Decider,
-        settle: Callable[[Job], None] = lambda _: None,
-        limit: int | None = None,
-        rollup: RollUp | None = None,
+        self, intake: Intake, book: Book, settle: Callable[[Job], None] = lambda _: None
     ) -> None:
         """Take inputs through reading, check and decision; give what could be sent to `settle`.
 
         Raises ReoError for what stops it, `--max-time` (75) among it.
         """
-        with closing(decider):
-            intake = Intake(inputs, self._checker, decider, book, limit, rollup=rollup)
+        with closing(intake):
             while not intake.done:
                 self._time_left()
                 intake.take_some(AT_ONCE, settle)
@@ -228,7 +208,7 @@ class _Run:
         most = self._order.policy.max_time
         left = math.inf if most is None else self._order.started + most - time.monotonic()
         if most is not None and left <= 0:
-            raise timed_out(most)
+            raise stops.timed_out(most)
         return left
 
     def _judge(self, inputs: Collection[int]) -> None:
@@ -240,53 +220,40 @@ class _Run:
         found = watch.judge(inputs) if watch else ()
         for each in found:
             file = self._inputs[each.input].file
-            text = replaced(each, file)
+            text = stops.replaced(each, file)
             issue = Issue(file, each.line, each.record, "", "error", text, code="replaced")
-            if order.skip_invalid or each.input in self._unrepeatable:
+            if order.skip_invalid or each.input in self._streams:
                 self._log.add([issue._replace(severity="warning")])
                 self._listener.warning(f"{text}: they count twice", loud=True)
             elif rule == "error":
-                self.result.error = self.result.error or would_count_twice(each, file)
+                self.result.error = self.result.error or stops.would_count_twice(each, file)
                 self._log.add([issue])
             else:
                 done = "are left, as" if rule == "skip" else "are sent all the same, as"
                 self._listener.note(f"{text}: they {done} --on-change {rule} says")
-        if watch and found and self.result.error is None and not self._is_dry:
+        if watch and found and self.result.error is None and not self.result.dry_run:
             (watch.leave if rule == "skip" else watch.forget)([each.input for each in found])
 
     def _send(
-        self,
-        target: Target,
-        inputs: Sequence[Input],
-        checked: Sequence[Input],
-        rejects: Sequence[Rejects],
-        signals: Signals,
+        self, target: Target, inputs: Sequence[Input], checked: Sequence[Input], signals: Signals
     ) -> None:
         """Send what is new, and account for what was checked and not reached."""
-        order, result = self._order, self.result
+        order, result, meter = self._order, self.result, self._meter
         surveyed = {each.index: self._inputs[each.index].counts for each in checked}
         for each in self._inputs:
             each.counts = Counts()
         unchecked = {each.index for each in inputs} - surveyed.keys()
-        self._meter.sending(None if unchecked else sum(each.read for each in surveyed.values()))
+        meter.sending(None if unchecked else sum(each.read for each in surveyed.values()))
         workers = Workers[Job](target)
-        book = Book(
-            self._inputs,
-            self._log,
-            self._listener,
-            accounts=self._accounts,
-            rejects=rejects,
-            streams=self._unrepeatable,
-            checked=surveyed,
-        )
-        decider = self._decider()
-        intake = Intake(inputs, self._checker, decider, book, order.policy.limit, workers.post)
-        meter = self._meter
+        kept = self._accounts, self._rejects, self._streams
+        book = Book(self._inputs, self._log, self._listener, *kept, surveyed)
+        limit, wake = order.policy.limit, workers.post
+        intake = Intake(inputs, self._checker, self._decider(), book, limit, wake)
         self._dispatcher = Dispatcher(
             order.policy, workers, intake, book, order.started, lambda run: meter.turn(run, book)
         )
         signals.post_to(workers.post)
-        with closing(book), closing(decider), closing(workers):
+        with closing(book), closing(intake), closing(workers):
             try:
                 self._dispatcher.run()
                 result.error = self._dispatcher.error
@@ -299,33 +266,29 @@ class _Run:
             finally:
                 signals.post_to(None)
         if book.broken and result.error is None:
-            result.error = not_all_read(bool(sum_of(self._inputs).delivered))
+            result.error = stops.not_all_read(bool(sum_of(self._inputs).delivered))
 
     def summary(self) -> Summary:
         """Return what the run has come to."""
         order, result, sending = self._order, self.result, self._dispatcher
-        if result.inputs is not self._inputs:
-            result.sums = self._inputs[0].counts
-            result.inputs[0].rejects_file = (
-                self._inputs[0].rejects_file or result.inputs[0].rejects_file
-            )
         counts = sum_of(self._inputs)
+        if result.inputs is not self._inputs:  # records, and the sums of them
+            result.sums = counts
+            if path := self._inputs[0].rejects_file:
+                result.inputs[0].rejects_file = path
         if sending is not None:
+            took = (sending.last_answer or 0.0) - (sending.first_request or 0.0)
+            result.events_per_s = counts.delivered / took if took > 0 else 0.0
             result.attempts = sending.attempts
-            if sending.first_request is not None and sending.last_answer is not None:
-                took = sending.last_answer - sending.first_request
-                result.events_per_s = counts.delivered / took if took > 0 else 0.0
-        can_go_on = not self._is_dry and order.ledger is not None
         error, total = result.error, self._meter.total
-        if error is not None and error.reason in HOPELESS:
-            can_go_on = False
-        elif error is not None and error.reason == "max_time" and sending is None:
-            if not (self._unrepeatable or order.wait):
-                can_go_on, result.error = False, error.changed(hint=TOO_LITTLE_TIME)
-        elif error is not None and error.reason in EARLY and total:
+        reason = error.reason if error else ""
+        can_go_on = not (result.dry_run or order.ledger is None or reason in HOPELESS)
+        if error and reason in EARLY and total:
             done = counts.delivered + counts.already_delivered
             how_far = f"{done:,} of {total:,} events are delivered"
             result.error = error.changed(message=f"{error.message}; {how_far}")
+        elif error and reason == "max_time" and not (sending or self._streams or order.wait):
+            can_go_on, result.error = False, error.changed(hint=TOO_LITTLE_TIME)
         result.resume = order.command if can_go_on and (counts.errored or counts.unsent) else ""
         result.issues = self._log.kept()
         result.errors, result.warnings = self._log.errors, self._log.warnings

@@ -99,10 +99,6 @@ class Account:
         """
         return None if self._name or not self._others else self._newest(self._others, event_id)
 
-    def has_subjects(self) -> bool:
-        """Tell whether it is known what any of its delivered events counted."""
-        return self._holds("subject", self.scopes)
-
     def is_only_elsewhere(self) -> bool:
         """Tell whether other keys without a name have had events delivered, and this one none."""
         own, others = self._holds("event", self.scopes), self._holds("event", self._others)
