@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CANARY, World
-from tests.faults import FaultServer, failure, late, success, wrong_key
+from tests.delivery.harness import wait_until
+from tests.faults import Action, FaultServer, failure, late, success, wrong_key
 
 ROOT = Path(__file__).parent.parent
 EVENT = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
@@ -30,29 +31,43 @@ sys.addaudithook(note)
 """A sitecustomize that writes down every address the process looks up or connects to."""
 
 
-def table(world: World, rows: int = 3) -> str:
-    lines = [f"primary,{n + 1},acme.com,{1790000000 + n},app\n" for n in range(rows)]
+def table(world: World) -> str:
+    lines = [f"primary,{n + 1},acme.com,{1790000000 + n},app\n" for n in range(3)]
     (world.folder / "x.csv").write_text(HEADER + "".join(lines))
     return "x.csv"
+
+
+def at_start(world: World, code: str) -> dict[str, str]:
+    """Let every process begin with some code; give the environment for that."""
+    folder = world.folder / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return {"REO_API_KEY": CANARY, "PYTHONPATH": str(folder)}
+
+
+def spied_on(world: World) -> tuple[Path, dict[str, str]]:
+    """Give the file in which addresses are written down, and the environment for that."""
+    log = world.folder / "audit.log"
+    return log, {**at_start(world, AUDIT), "AUDIT_LOG": str(log)}
 
 
 def test_5_4_netrc_adds_nothing(world: World) -> None:
     netrc = world.home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\ndefault login a password b\n")
     netrc.chmod(0o600)
-    with FaultServer([]) as server:
+    with FaultServer() as server:
         env = {"REO_API_KEY": CANARY}
         assert world.run("send", *EVENT, "--endpoint", server.url, env=env).code == 0
     assert "authorization" not in server.requests[0].headers
 
 
-@pytest.mark.parametrize("script", [[success()], [wrong_key()], [failure(400, "Bad")]])
+@pytest.mark.parametrize("action", [success(), wrong_key(), failure(400, "Bad")])
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_5_5_the_key_is_in_no_output_ledger_or_rejects(
-    world: World, script: list[object], form: str
+    world: World, action: Action, form: str
 ) -> None:
     env = {"REO_API_KEY": CANARY}
-    with FaultServer(script * 3) as server:  # type: ignore[arg-type]
+    with FaultServer(action) as server:
         world.run("send-file", table(world), "--endpoint", server.url, "-v", "-o", form, env=env)
         sent = server.requests[0].headers["x-api-key"]
     assert sent == CANARY  # `world` then looks for it in every output and file
@@ -62,11 +77,9 @@ def test_5_5_the_key_is_not_in_the_process_list(world: World) -> None:
     key = world.folder / "key"
     key.write_text(CANARY)
     with FaultServer([late(1.0, success())]) as server:
-        process = world.start(
-            *("send", *EVENT, "--endpoint", server.url, "--api-key-file", str(key), "-q")
-        )
-        while not server.requests:
-            assert process.poll() is None
+        where = ("--endpoint", server.url, "--api-key-file", str(key))
+        process = world.start("send", *EVENT, *where, "-q")
+        assert wait_until(lambda: server.requests, process)
         shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         assert process.wait(20) == 0
     assert b"send" in shown
@@ -74,14 +87,12 @@ def test_5_5_the_key_is_not_in_the_process_list(world: World) -> None:
 
 
 def test_5_5_a_bug_prints_no_key(world: World) -> None:
-    broken = world.folder / "broken"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
+    env = at_start(
+        world,
         "import reo_cli.client.connection as c\n"
         "def attempt(self, *_): raise ValueError(f'boom {self._target.key}')\n"
-        "c.Connection.attempt = attempt\n"
+        "c.Connection.attempt = attempt\n",
     )
-    env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(broken)}
     process = world.start(
         *("send", *EVENT, "--endpoint", "http://127.0.0.1:9/", "-v"),
         env=env,
@@ -94,26 +105,26 @@ def test_5_5_a_bug_prints_no_key(world: World) -> None:
     assert CANARY.encode() not in shown
 
 
-def test_5_10_a_record_over_1_mib_and_a_body_over_256_kib_are_issues(world: World) -> None:
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('"' + "x" * 300_000 + '"', "262,144"),
+        ('"' + "x" * 1_200_000 + '"', "1 MiB"),
+        ("[" * 70 + "]" * 70, "64"),
+    ],
+    ids=["body", "record", "depth"],
+)
+def test_5_10_what_is_too_large_or_too_deep_is_an_issue(
+    world: World, value: str, says: str
+) -> None:
     fields = {"activity_type": "a", "count": 1, "domain": "a.com", "event_at": 1790000000}
-    long = {**fields, "product_id": "p", "meta": {"k": "x" * 300_000}}
-    longer = {**fields, "product_id": "p", "meta": {"k": "x" * 1_200_000}}
-    rows = "\n".join(json.dumps(each) for each in (long, longer)) + "\n"
-    (world.folder / "x.ndjson").write_text(rows)
+    event = json.dumps({**fields, "product_id": "p", "meta": {"k": 0}}).replace(
+        "0}}", f"{value}}}}}"
+    )
+    (world.folder / "x.ndjson").write_text(event + "\n")
     run = world.run("validate", "x.ndjson", "-o", "json")
     assert run.code == 65
-    messages = [issue["message"] for issue in run.json["issues"]]
-    assert "262,144" in messages[0]
-    assert "1 MiB" in messages[1]
-
-
-def test_5_10_nesting_is_bounded(world: World) -> None:
-    deep = '{"activity_type":"a","count":1,"domain":"a.com","event_at":1790000000,"product_id":"p",'
-    deep += '"meta":{"k":' + "[" * 70 + "]" * 70 + "}}\n"
-    (world.folder / "x.ndjson").write_text(deep)
-    run = world.run("validate", "x.ndjson", "-o", "json")
-    assert run.code == 65
-    assert "64" in run.json["issues"][0]["message"]
+    assert says in run.json["issues"][0]["message"]
 
 
 def test_5_11_the_wheel_holds_the_package_and_its_metadata_only(tmp_path: Path) -> None:
@@ -128,30 +139,24 @@ def test_5_11_the_wheel_holds_the_package_and_its_metadata_only(tmp_path: Path) 
 
 
 def test_5_12_only_the_endpoint_is_contacted(world: World) -> None:
-    spy = world.folder / "spy"
-    spy.mkdir()
-    (spy / "sitecustomize.py").write_text(AUDIT)
-    log = world.folder / "audit.log"
-    env = {"REO_API_KEY": CANARY, "PYTHONPATH": str(spy), "AUDIT_LOG": str(log)}
-    with FaultServer([]) as server:
+    log, env = spied_on(world)
+    with FaultServer() as server:
         run = world.run("send-file", table(world), "--endpoint", server.url, env=env)
         port = server.url.split(":")[2].split("/")[0]
     assert run.code == 0
     lines = set(log.read_text().splitlines())
-    assert any(line.startswith("socket.connect") for line in lines)
     assert all("127.0.0.1" in line for line in lines), lines
-    assert {line for line in lines if "connect" in line} == {
-        f"socket.connect ('127.0.0.1', {port})"
-    }
+    connected = {line for line in lines if "connect" in line}
+    assert connected == {f"socket.connect ('127.0.0.1', {port})"}
 
 
 def test_5_12_validate_and_dry_run_open_no_socket(world: World) -> None:
-    spy = world.folder / "spy"
-    spy.mkdir()
-    (spy / "sitecustomize.py").write_text(AUDIT)
-    log = world.folder / "audit.log"
-    env = {"PYTHONPATH": str(spy), "AUDIT_LOG": str(log)}
-    assert world.run("validate", table(world), env=env).code == 0
-    assert world.run("send-file", table(world), "--dry-run", env=env).code == 0
-    assert world.run("send", *EVENT, "--dry-run", env=env).code == 0
+    log, env = spied_on(world)
+    name = table(world)
+    for command in (
+        ("validate", name),
+        ("send-file", name, "--dry-run"),
+        ("send", *EVENT, "--dry-run"),
+    ):
+        assert world.run(*command, env=env).code == 0
     assert not log.exists()

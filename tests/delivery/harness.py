@@ -107,7 +107,14 @@ def obey_signals() -> None:
 
 
 def check_sums(result: dict[str, Any]) -> None:
-    """`read` is the sum of the outcomes, for each input and for all together."""
+    """`read` is the sum of the outcomes, for each input and for all together.
+
+    Of a roll-up the outcomes are those of its events, but for invalid records.
+    """
+    if result["rolled_up"] is not None:
+        assert result["rolled_up"] == sum(result[name] for name in ENDS if name != "invalid")
+        assert result["read"] == sum(each["read"] for each in result["inputs"])
+        return
     for each in (result, *result["inputs"]):
         assert each["read"] == sum(each[name] for name in ENDS), result
     for name in ("read", *ENDS):
@@ -117,6 +124,12 @@ def check_sums(result: dict[str, Any]) -> None:
 def counts(run: Run) -> dict[str, int]:
     """The counts of a run that are not 0, without `read`."""
     return {name: run.json[name] for name in ENDS if run.json[name]}
+
+
+def rejects(run: Run) -> Path:
+    """The one rejects file that a run names."""
+    (path,) = {each["rejects_file"] for each in run.json["inputs"] if each["rejects_file"]}
+    return Path(path)
 
 
 def wait_until(

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run, World
-from tests.delivery.harness import Desk, counts, ndjson, row, write_csv
+from tests.conftest import Run
+from tests.delivery.harness import Desk, counts, ndjson, rejects, row, write_csv
 from tests.faults import Action, FaultServer, Request, failure, success
 
 BAD = "x"
+BY_FIELDS = ("--id-from", "domain,event_at")
 
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
+    """Refuses one company."""
+
     def script(_: int, request: Request) -> Action:
         return failure(400) if request.json["payload"]["domain"] == "refused.com" else success()
 
@@ -24,25 +27,15 @@ def server() -> Iterator[FaultServer]:
         yield server
 
 
-@pytest.fixture
-def desk(world: World, server: FaultServer) -> Desk:
-    return Desk(world, server)
-
-
-def rejects(run: Run) -> Path:
-    (path,) = {each["rejects_file"] for each in run.json["inputs"] if each["rejects_file"]}
-    return Path(path)
-
-
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def mend(path: Path, how: Callable[[dict[str, Any]], object]) -> None:
+def mend(path: Path, how: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change the payloads in a rejects file, and nothing else."""
     mended = lines(path)
     for line in mended:
-        how(line["payload"])
+        line["payload"] |= how(line["payload"])
     path.write_text(ndjson(mended))
 
 
@@ -50,15 +43,6 @@ def printed_command(run: Run) -> list[str]:
     """The arguments of the command that the run said to send the rejects with."""
     command = next(part for part in run.stderr.split("`") if ".reo-rejects" in part)
     return shlex.split(command)[2:]
-
-
-def set_count(number: int) -> Callable[[dict[str, Any]], object]:
-    return lambda payload: payload.update(count=number)
-
-
-def accepted(server: FaultServer) -> list[tuple[object, object]]:
-    found = [each.json["payload"] for each in server.requests if each.accepted]
-    return sorted((each["domain"], each["count"]) for each in found)
 
 
 def test_mended_lines_and_then_the_mended_source(desk: Desk) -> None:
@@ -73,9 +57,7 @@ def test_mended_lines_and_then_the_mended_source(desk: Desk) -> None:
     assert desk.send(file, "--skip-invalid").code == 1
     assert len(lines(rejects(run))) == 4, "no line is written twice"
 
-    mend(
-        rejects(run), lambda payload: payload.update(count=row(payload["event_at"] % 100)["count"])
-    )
+    mend(rejects(run), lambda payload: {"count": row(payload["event_at"] % 100)["count"]})
     sent = desk.send(*printed_command(run))
     assert (sent.code, counts(sent)) == (0, {"delivered": 4})
     assert counts(desk.send(*printed_command(run))) == {"already_delivered": 4}
@@ -87,58 +69,47 @@ def test_mended_lines_and_then_the_mended_source(desk: Desk) -> None:
 @pytest.mark.parametrize("by_profile", [False, True])
 def test_the_printed_command_keeps_what_identifies_an_event(desk: Desk, by_profile: bool) -> None:
     """A mended field of --id-from too: the id is that of the mended source."""
-    option = ["--id-from", "domain,event_at"]
+    option: tuple[str, ...] = BY_FIELDS
     if by_profile:
         config = desk.world.folder / "config.toml"
         config.write_text('[profiles.nightly]\nid_from = ["domain", "event_at"]\n')
         config.chmod(0o600)
         desk.env = {"REO_CONFIG": str(config)}
-        option = ["--profile", "nightly"]
+        option = ("--profile", "nightly")
     good, bad = [row(n) for n in range(5)], [row(7, count=BAD), row(8, event_at=BAD)]
     run = desk.send(desk.csv([*good, *bad]), "--skip-invalid", *option)
     assert counts(run) == {"delivered": 5, "invalid": 2}
-
-    def how(payload: dict[str, Any]) -> None:
-        whole = row(7) if payload["count"] == BAD else row(8)
-        payload.update(whole)
-
-    mend(rejects(run), how)
+    mend(rejects(run), lambda payload: row(7) if payload["count"] == BAD else row(8))
     assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
     assert counts(desk.send(desk.csv([*good, row(7), row(8)]), *option)) == {"already_delivered": 7}
 
 
-def test_a_changed_line_is_not_sent_past_on_change(desk: Desk) -> None:
-    option = ["--id-from", "domain,event_at"]
+def test_neither_a_changed_nor_a_mended_line_is_sent_past_on_change(desk: Desk) -> None:
+    """The date of the last is mended to that of an event delivered with another count."""
     good = [row(n) for n in range(5)]
-    desk.send(desk.csv(good), *option)
-    run = desk.send(desk.csv([*good[1:], row(0, count=777)]), "--skip-invalid", *option)
-    assert counts(run) == {"already_delivered": 4, "invalid": 1}
+    desk.send(desk.csv(good), *BY_FIELDS)
+    bad = [row(0, count=777), row(1, count=5, event_at=BAD)]
+    run = desk.send(desk.csv([*good[1:], *bad]), "--skip-invalid", *BY_FIELDS)
+    assert counts(run) == {"already_delivered": 4, "invalid": 2}
+    mend(
+        rejects(run),
+        lambda payload: {} if payload["count"] == 777 else {"event_at": row(1)["event_at"]},
+    )
     again = desk.send(*printed_command(run))
-    assert (again.code, counts(again)) == (65, {"invalid": 1})
-    assert "changed since" in again.json["issues"][0]["message"]
-    sent = desk.send(*printed_command(run), "--on-change", "send")
-    assert counts(sent) == {"delivered": 1}
+    assert (again.code, counts(again)) == (65, {"invalid": 2})
+    assert {each["code"] for each in again.json["issues"]} == {"changed"}
+    assert counts(desk.send(*printed_command(run), "--on-change", "send")) == {"delivered": 2}
     assert len(set(desk.server.accepted)) == 5
 
 
-def test_a_mended_line_is_not_sent_past_on_change(desk: Desk) -> None:
-    """A date that is mended to that of an event that was delivered with another count."""
-    option = ["--id-from", "domain,event_at"]
-    desk.send(desk.csv([row(1)]), *option)
-    run = desk.send(desk.csv([row(1, count=5, event_at=BAD)], "b.csv"), "--skip-invalid", *option)
-    mend(rejects(run), lambda payload: payload.update(event_at=row(1)["event_at"]))
-    again = desk.send(*printed_command(run))
-    assert (again.code, counts(again)) == (65, {"invalid": 1})
-
-
-@pytest.mark.parametrize("option", [(), ("--id-from", "domain,event_at")])
+@pytest.mark.parametrize("option", [(), BY_FIELDS])
 def test_a_mended_rejected_line_and_then_the_mended_source(
     desk: Desk, option: tuple[str, ...]
 ) -> None:
     """Of three equal rows that the API refuses one is mended, one sent as it is and one dropped."""
     refused, mended = row(7, domain="refused.com"), row(7, domain="mended.com")
     number = 1 if option else 3
-    run = desk.send(desk.csv([row(1), *[refused] * number]), *option)
+    run = desk.send(desk.csv([row(1), *[refused] * number]), "--concurrency", "1", *option)
     assert counts(run) == {"delivered": 1, "rejected": number}
     kept = lines(rejects(run))
     kept[0]["payload"]["domain"] = "mended.com"
@@ -163,9 +134,9 @@ def test_a_mended_rejected_sum_and_then_the_mended_source(desk: Desk) -> None:
 
     run = summed("refused.com")
     assert (run.json["delivered"], run.json["rejected"]) == (1, 1)
-    mend(rejects(run), lambda payload: payload.update(domain=row(1)["domain"]))
+    mend(rejects(run), lambda _: {"domain": row(1)["domain"]})
     assert desk.send(*printed_command(run)).code == 65
-    mend(rejects(run), lambda payload: payload.update(domain="mended.com"))
+    mend(rejects(run), lambda _: {"domain": "mended.com"})
     assert counts(desk.send(*printed_command(run))) == {"delivered": 1}
     again = summed("mended.com")
     assert (again.code, again.json["already_delivered"]) == (0, 2)
@@ -176,7 +147,7 @@ def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
     files = [desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2)]
     run = desk.send(*files, "--skip-invalid")
     for number, each in enumerate(run.json["inputs"]):
-        mend(Path(each["rejects_file"]), set_count(50 + number))
+        mend(Path(each["rejects_file"]), lambda _, count=50 + number: {"count": count})  # type: ignore[misc]
     assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
     mended = [desk.csv([row(n), row(9, count=49 + n)], f"{n}.csv") for n in (1, 2)]
     assert counts(desk.send(*mended)) == {"already_delivered": 4}
