@@ -1,13 +1,12 @@
 """reliability.md section 5, as far as it is about the program as a whole; by its numbers.
 
-The others stand beside what they test: 1 to 4 in `test_client_security` and `test_tls_proxy`, 6 to
-8 in `test_guard`, `test_config_file` and `test_settings`, 9 in `reports/test_safe`.
+The others stand beside what they test: 1 to 4 in `test_client`, `test_client_security` and
+`test_tls_proxy`, 6 to 8 in `test_guard`, `test_config_file` and `test_settings`, 9 in
+`reports/test_safe`, 11 in `test_packaging`.
 """
 
 import json
 import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from tests.conftest import CANARY, World
 from tests.delivery.harness import wait_until
 from tests.faults import Action, FaultServer, failure, late, success, wrong_key
 
-ROOT = Path(__file__).parent.parent
 EVENT = ("-a", "primary", "-n", "1", "-d", "acme.com", "-p", "app")
 HEADER = "activity_type,count,domain,event_at,product_id\n"
 
@@ -49,16 +47,6 @@ def spied_on(world: World) -> tuple[Path, dict[str, str]]:
     """Give the file in which addresses are written down, and the environment for that."""
     log = world.folder / "audit.log"
     return log, {**at_start(world, AUDIT), "AUDIT_LOG": str(log)}
-
-
-def test_5_4_netrc_adds_nothing(world: World) -> None:
-    netrc = world.home / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login me password secret\ndefault login a password b\n")
-    netrc.chmod(0o600)
-    with FaultServer() as server:
-        env = {"REO_API_KEY": CANARY}
-        assert world.run("send", *EVENT, "--endpoint", server.url, env=env).code == 0
-    assert "authorization" not in server.requests[0].headers
 
 
 @pytest.mark.parametrize("action", [success(), wrong_key(), failure(400, "Bad")])
@@ -123,17 +111,6 @@ def test_5_10_what_is_too_large_or_too_deep_is_an_issue(
     run = world.run("validate", "x.ndjson", "-o", "json")
     assert run.code == 65
     assert says in run.json["issues"][0]["message"]
-
-
-def test_5_11_the_wheel_holds_the_package_and_its_metadata_only(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    outside = [name for name in names if not name.startswith(("reo_cli/", "reo_cli-"))]
-    assert outside == []
-    assert "reo_cli/py.typed" in names
-    assert not [name for name in names if "__pycache__" in name]
 
 
 def test_5_12_only_the_endpoint_is_contacted(world: World) -> None:

@@ -123,7 +123,7 @@ def test_plain_text_in_a_pipe_and_under_quiet(world: World, server: FaultServer)
     run = upload(world, server, write(world, rows(1, 3)))
     assert "x.csv: 2 read, 2 delivered" in run.stdout
     assert "\x1b" not in run.stdout + run.stderr
-    quiet = upload(world, server, write(world, rows(1, 2)), "-q")
+    quiet = upload(world, server, write(world, rows(2)), "-q")
     assert quiet.stdout == ""
     assert "rejected" in quiet.stderr
 

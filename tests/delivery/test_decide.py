@@ -1,32 +1,19 @@
 """What is decided over an event before anything is sent: new, known, changed, or not ours."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reo_cli.checks.checker import Checker
-from reo_cli.delivery.decide import Decider, Identity, Input, Job, OnChange, Shard
+from reo_cli.delivery.decide import Decider, Identity, Input, Job, Shard
 from reo_cli.delivery.ledger import Account, Ledger
 from reo_cli.errors import ReoError
 from reo_cli.events import Event, Rules
 from reo_cli.records import Record
 
-API, KEY, OTHER = "https://api.test", "key-number-1", "key-number-2"
 NOW = 1_800_000_000
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def account(ledger: Ledger) -> Account:
-    return Account(ledger, API, KEY, None)
 
 
 def event(number: int = 1, line: int = 2, rules: Rules | None = None, **more: Any) -> Event:
@@ -55,10 +42,6 @@ class Desk(Decider):
 
     def ids(self, *events: Event) -> list[str | int]:
         return [job.event_id for each in events if (job := self.decide(each))]
-
-
-def deliver(account: Account, job: Job) -> None:
-    account.record(job.acknowledged(NOW))
 
 
 def messages(job: Job) -> list[str]:
@@ -101,64 +84,6 @@ def test_one_id_with_two_contents_is_an_error_and_with_one_a_repeat(
     assert messages(desk.job(event(7, line=5, **own))) == [f"error: x.csv:2 {other}"]
 
 
-def test_a_time_that_is_the_run_s_counts_by_its_origin_and_warns_once_on_a_pipe() -> None:
-    rules = Rules(NOW, always={"event_at": "now"})
-    found = []
-    for origin, streamed in ((b"file", False), (b"file", False), (b"changed", False), (b"x", True)):
-        desk = Desk()
-        desk.go_on(0, "x.csv", origin, streamed=streamed)
-        found.append(desk.job(event(rules=rules)))
-        assert messages(desk.job(event(2, rules=rules))) == []
-    ids = [each.event_id for each in found]
-    assert (ids[0], len(set(ids))) == (ids[1], 3)
-    assert [len(each.issues) for each in found] == [0, 0, 0, 1]
-    assert "new in every run" in messages(found[3])[0]
-    desk.go_on(1, "-", b"x", streamed=True)
-    assert messages(desk.job(event(rules=rules, event_id="a"))) == []
-
-
-# What the ledger knows
-
-
-def test_what_was_delivered_is_known_and_the_next_occurrence_is_new(account: Account) -> None:
-    for turn in range(3):
-        desk = Desk(account)
-        found = [desk.job(event()) for _ in range(turn + 1)]
-        assert [each.known for each in found] == [True] * turn + [False]
-        deliver(account, found[-1])
-
-
-@pytest.mark.parametrize(
-    ("on_change", "known", "said"),
-    [
-        ("error", False, ["error: changed since it was delivered on 2027-01-15 08:00 UTC"]),
-        ("skip", True, []),
-        ("send", False, []),
-    ],
-)
-def test_changed_since_it_was_delivered(
-    account: Account, on_change: OnChange, known: bool, said: list[str]
-) -> None:
-    deliver(account, Desk(account).job(event(1, event_id="a")))
-    found = Desk(account, on_change=on_change).job(event(2, event_id="a"))
-    assert (found.known, messages(found)) == (known, said)
-    assert Desk(account, on_change=on_change).job(event(1, event_id="a")).known
-
-
-def test_what_another_key_has_delivered_stops_the_run(ledger: Ledger, account: Account) -> None:
-    deliver(account, Desk(account).job(event()))
-    other = Account(ledger, API, OTHER, None)
-    stop = Desk(other).job(event(line=17)).stop
-    assert stop is not None
-    assert (stop.exit_code, stop.reason) == (78, "delivered_under_another_key")
-    assert "x.csv:17" in stop.message
-    assert Desk(other).job(event(2)).stop is None
-    other.adopt()
-    assert Desk(other).job(event()).known
-    free = Desk(Account(ledger, API, OTHER, "acme")).job(event())
-    assert (free.known, free.stop) == (False, None)
-
-
 # Shards
 
 
@@ -172,10 +97,12 @@ def test_each_event_falls_to_one_share_wherever_it_stands(of: int) -> None:
     assert all(len(share) > 199 / of / 2 for share in shares)
 
 
-def test_what_falls_to_another_share_is_no_issue_of_this_one(account: Account) -> None:
-    deliver(account, Desk(account).job(event(1, event_id="a")))
-    shares = [Desk(account, shard=Shard(index, 2)) for index in range(2)]
-    found = [each.decide(event(2, event_id="a")) for each in shares]
+def test_what_falls_to_another_share_is_no_issue_of_this_one(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        account = Account(ledger, "https://api.test", "key-number-1", None)
+        account.record(Desk(account).job(event(1, event_id="a")).acknowledged(NOW))
+        shares = [Desk(account, shard=Shard(index, 2)) for index in range(2)]
+        found = [each.decide(event(2, event_id="a")) for each in shares]
     assert sorted(each is not None and len(each.issues) for each in found) == [False, 1]
 
 

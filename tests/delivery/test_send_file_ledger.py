@@ -138,12 +138,6 @@ def test_what_an_option_cannot_mean(desk: Desk, option: str) -> None:
     assert option.partition("=")[0] in run.stderr or "the ledger" in run.stderr
 
 
-def test_event_ids_of_numbers_and_texts_are_the_same(desk: Desk) -> None:
-    desk.send("-", input=json.dumps(row(1, event_id=42)))
-    assert desk.server.requests[0].json["payload"]["event_id"] == 42
-    assert counts(desk.send(desk.csv([row(1, event_id="42")]))) == {"already_delivered": 1}
-
-
 # `now`
 
 
@@ -423,14 +417,6 @@ def test_a_pipe_keeps_what_was_read_and_not_delivered(desk: Desk) -> None:
     desk.server.script = success()
     assert counts(desk.send(rejects(run))) == {"delivered": 170}
     assert_complete(desk.server, rows(200))
-
-
-def test_errored_events_of_a_pipe_are_kept_too(desk: Desk) -> None:
-    desk.server.script = failing(lambda payload: payload["count"] == 6, 500)
-    run = desk.send("-", "--retries", "0", input=ndjson(rows(20)))
-    assert (run.code, counts(run)) == (69, {"delivered": 19, "errored": 1})
-    (line,) = rejects(run).read_text().splitlines()
-    assert json.loads(line)["error"]["line"] == 5
 
 
 def test_a_pipe_that_was_cut_is_to_be_run_again_whole(desk: Desk) -> None:
