@@ -14,9 +14,11 @@ from reo_cli.text import visible
 
 KEY_LIMIT = 4096
 """Bytes read of a key; no key is that long."""
-HINT = (
-    "pipe a key into `reo config set api_key -`, use `reo config set KEY VALUE` for the rest, or "
-    "set variables (REO_API_KEY)"
+NEW_KEY_HINT = (
+    "run `reo config set api_key` and type it, or pipe it into `reo config set api_key -`"
+)
+INIT_HINT = (
+    "use `reo config set KEY VALUE` and `reo config set api_key -`, or variables (REO_API_KEY)"
 )
 QUESTIONS = {
     "api_key": "API key (not shown as you type; Enter: no change): ",
@@ -57,14 +59,14 @@ def new_key(given: str | None) -> str:
         return sys.stdin.buffer.read(KEY_LIMIT).decode("utf-8", "replace") if sys.stdin else ""
     if given not in (None, "-"):
         message = "a key is not taken from the command line, where `ps` and the history show it"
-        raise ReoError(ExitCode.USAGE, "key_in_argv", message, HINT)
-    _require_terminal("config set api_key")
+        raise ReoError(ExitCode.USAGE, "key_in_argv", message, NEW_KEY_HINT)
+    _require_terminal("config set api_key", NEW_KEY_HINT)
     return _ask("API key (not shown as you type): ", hidden=True)
 
 
 def interview(path: Path, profile: str | None, tell: Callable[[str], None]) -> dict[str, str]:
     """Ask for key, product and environment; return what is to be written. Raises ReoError."""
-    _require_terminal("config init")
+    _require_terminal("config init", INIT_HINT)
     where = f"`{path}`" + (f", profile `{profile}`" if profile else "")
     tell(f"these settings go to {where}; the key is in Reo.Dev under {KEY_PLACE}")
     load(path)  # a broken file is told before the questions
@@ -76,8 +78,8 @@ def interview(path: Path, profile: str | None, tell: Callable[[str], None]) -> d
     return answers
 
 
-def _require_terminal(command: str) -> None:
+def _require_terminal(command: str, hint: str) -> None:
     """Raise ReoError 2 unless stdin and stderr are terminals (traps.md, Streams)."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         message = f"`reo {command}` asks questions, and there is no terminal to answer them"
-        raise ReoError(ExitCode.USAGE, "no_terminal", message, HINT)
+        raise ReoError(ExitCode.USAGE, "no_terminal", message, hint)
