@@ -102,7 +102,19 @@ def test_errors_and_text_import_nothing_of_reo() -> None:
 
 
 HEAVY = {"requests", "urllib3", "rich", "dotenv", "tomlkit", "certifi", "idna", "sqlite3", "ssl"}
-NEVER = {"http", "email", "logging", "asyncio", "concurrent", "pydantic", "click"}
+NEVER = {
+    *(
+        "http",
+        "email",
+        "logging",
+        "asyncio",
+        "concurrent",
+        "pydantic",
+        "click",
+        "tomllib",
+        "getpass",
+    )
+}
 
 DRIVER = """
 import sys

@@ -2,8 +2,7 @@
 
 import os
 import pwd
-import subprocess
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,26 +90,24 @@ def test_the_highest_level_wins_and_is_named(files: Files, key: str, highest: in
         assert setting.flag == ""
         return
     texts = {name: text_of(key, n) for n, name in enumerate(LEVELS) if n >= highest}
-    profile = f"{key} = '{texts['profile']}'" if "profile" in texts else ""
-    toml = f"{key} = '{texts['top']}'\n[profiles.p]\n{profile}\n"
-    given: dict[str, Any] = {"profile": "p"}
+    toml = [f"{key} = '{texts[level]}'" if level in texts else "" for level in ("top", "profile")]
+    given: dict[str, Any] = {"profile": "p", "toml": "\n[profiles.p]\n".join(toml)}
     if "flag" in texts:
         given["flags"] = {key: texts["flag"]}
     if "environment" in texts:
         given[setting.variable] = texts["environment"]
     if "env_file" in texts:
-        line = f"{setting.variable}={texts['env_file']}\n"
-        given["env_file"] = files.write("named.env", line)
-    settings = files.resolve(toml=toml, **given)
+        given["env_file"] = files.write("my.env", f"{setting.variable}={texts['env_file']}\n")
+    settings = files.resolve(**given)
     assert attribute(settings, key) == text_of(key, highest)
-    source, file = {
-        "flag": (f"flag {setting.flag}", None),
-        "environment": (f"environment {setting.variable}", None),
-        "env_file": (f"{files.cwd}/named.env", files.cwd / "named.env"),
-        "profile": (f"profile p in {files.config}", files.config),
-        "top": (str(files.config), files.config),
-    }[LEVELS[highest]]
-    assert (settings.values[key].source, settings.values[key].file) == (source, file)
+    shown = settings.values[key]
+    assert (shown.source, shown.file) == (
+        (f"flag {setting.flag}", None),
+        (f"environment {setting.variable}", None),
+        (f"{files.cwd}/my.env", files.cwd / "my.env"),
+        (f"profile p in {files.config}", files.config),
+        (str(files.config), files.config),
+    )[highest]
 
 
 @pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"api_key_file", "ledger", "ca_bundle"}))
@@ -121,20 +118,12 @@ def test_the_env_file_of_the_working_folder_is_found(files: Files, key: str) -> 
     assert settings.warnings == ()
 
 
-def test_defaults(files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def test_the_ledger_is_in_the_state_folder_by_default(
+    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     settings = files.resolve()
-    given = {key: getattr(settings, key) for key in BY_KEY}
-    assert {key: value for key, value in given.items() if value is not None} == {
-        "endpoint": "https://ingest.reo.dev/api/product/aggregateusage",
-        "timeout": 10.0,
-        "retries": 5,
-        "concurrency": 8,
-        "ledger": tmp_path / "state" / "reo" / "ledger.db",
-        "ledger_keep_days": 400,
-    }
-    assert {value.source for value in settings.values.values()} == {"default"}
-    assert settings.reading == {}
+    assert settings.ledger == settings.values["ledger"].value == tmp_path / "reo" / "ledger.db"
 
 
 def test_without_a_home_there_is_no_config_file_and_no_ledger(
@@ -153,10 +142,9 @@ def test_without_a_home_there_is_no_config_file_and_no_ledger(
     Path("~/.config/reo/config.toml").write_text('endpoint = "https://evil.example"\n')
     settings = resolve(Sources({}, {}, Path()))
     assert settings.values["endpoint"].source == "default"
-    with pytest.raises(ReoError, match="no home folder") as caught:
-        _ = settings.ledger
-    assert caught.value.exit_code is ExitCode.CONFIG
     assert {value.key: value.value for value in settings.shown()}["ledger"] is None
+    with pytest.raises(ReoError, match="no home folder"):
+        _ = settings.ledger
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
@@ -229,39 +217,26 @@ def test_what_is_refused(files: Files, given: dict[str, Any], code: int, problem
 
 
 @pytest.mark.parametrize(
-    ("given", "warnings"),
+    ("given", "warning"),
     [
+        ({"REO_ACCOUNT": '"a"', "REO_PRODUCT_ID": "it's"}, "`REO_ACCOUNT` in the environment stan"),
+        ({"REO_TIMOUT": "3", "REO_TEST_SCALE": "1"}, "environment is not a setting: did you mean"),
         (
-            {"REO_ACCOUNT": '"acme"', "REO_PRODUCT_ID": "it's"},
-            ["`REO_ACCOUNT` in the environment stands in quotes"],
+            {"dotenv": "REO_PRODUKT_ID=x\nREO_ELSE=y\nDB=z"},
+            "`.env` is not a setting: did you mean `",
         ),
         (
-            {
-                "REO_TIMOUT": "3",
-                "REO_TEST_SCALE": "1",
-                "dotenv": "REO_PRODUKT_ID=x\nREO_SOMETHING_ELSE=y\nDATABASE=z\n",
-            },
-            [
-                "`REO_TIMOUT` in the environment is not a setting: did you mean `REO_TIMEOUT`?",
-                "`REO_PRODUKT_ID` in `.env` is not a setting: did you mean `REO_PRODUCT_ID`?",
-            ],
+            {"REO_API_KEY": KEY, "REO_API_KEY_FILE": "/x"},
+            "environment REO_API_KEY is used, not `ap",
         ),
-        (
-            {"REO_API_KEY": KEY, "REO_API_KEY_FILE": "/nowhere"},
-            ["environment REO_API_KEY is used, not `api_key_file` from environment REO_API_KEY_F"],
-        ),
-        (
-            {"REO_API_KEY": f"{KEY}\n"},
-            ["blanks around the key from environment REO_API_KEY were removed"],
-        ),
-        ({"REO_CONFIG": "/nowhere/c.toml"}, ["`REO_CONFIG` names `/nowhere/c.toml`, which does"]),
-        ({"dotenv": EVIL}, ["which holds no key: it has no effect"]),
+        ({"REO_API_KEY": f"{KEY}\n"}, "blanks around the key from environment REO_API_KEY were"),
+        ({"REO_CONFIG": "/nowhere/c.toml"}, "`REO_CONFIG` names `/nowhere/c.toml`, which does not"),
+        ({"dotenv": EVIL}, "which holds no key: it has no effect"),
     ],
 )
-def test_what_is_warned_of(files: Files, given: dict[str, Any], warnings: list[str]) -> None:
-    found = files.resolve(**given).warnings
-    assert len(found) == len(warnings)
-    assert all(part in warning for part, warning in zip(warnings, found, strict=True))
+def test_what_is_warned_of(files: Files, given: dict[str, Any], warning: str) -> None:
+    [found] = files.resolve(**given).warnings
+    assert warning in found
 
 
 def test_a_config_file_by_default_that_is_closed_to_this_user_counts_as_absent(
@@ -313,16 +288,12 @@ def test_a_higher_level_wins_in_whatever_way_it_gives_the_key(files: Files) -> N
     assert settings.api_key is None
     assert not settings.values["api_key"].used
     assert settings.warnings == ()
+    one_level = files.resolve(REO_API_KEY=KEY, REO_API_KEY_FILE="/nowhere")
+    assert (one_level.require_key(), one_level.values["api_key_file"].used) == (KEY, False)
     assert settings.notes == (
         "`api_key_file` from flag --api-key-file is used",
         "`api_key` from environment REO_API_KEY is not used",
     )
-
-
-def test_within_one_level_the_key_comes_before_its_file(files: Files) -> None:
-    settings = files.resolve(REO_API_KEY=KEY, REO_API_KEY_FILE="/nowhere")
-    assert (settings.require_key(), settings.api_key_file) == (KEY, None)
-    assert not settings.values["api_key_file"].used
 
 
 def test_with_an_explicit_profile_a_key_from_elsewhere_is_a_warning(files: Files) -> None:
@@ -408,12 +379,25 @@ def test_a_profile_says_how_files_are_read(files: Files) -> None:
 # A stranger's .env (reliability.md 5.8)
 
 
-@pytest.mark.parametrize("key", ["api_key_file", "ledger", "ca_bundle"])
-def test_5_8_an_automatic_env_file_names_no_file(files: Files, key: str) -> None:
-    settings = files.resolve(f"REO_API_KEY={KEY}\n{BY_KEY[key].variable}=/etc/passwd\n")
-    assert settings.values[key].source == "default"
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *((name, "/etc/passwd") for name in ("REO_API_KEY_FILE", "REO_LEDGER", "REO_CA_BUNDLE")),
+        ("REO_CONFIG", "evil.toml"),
+        ("REO_PROFILE", "evil"),
+    ],
+)
+def test_5_8_an_automatic_env_file_names_no_file_and_no_profile(
+    files: Files, variable: str, value: str
+) -> None:
+    files.write("evil.toml", "retries = 66\n")
+    sources = files.sources(f"{variable}={value}\n", "[profiles.evil]\nretries = 66\n")
+    if variable == "REO_CONFIG":
+        sources = sources._replace(environ={})
+    settings = resolve(sources)
+    assert {value.source for value in settings.values.values()} == {"default"}
     [warning] = settings.warnings
-    assert BY_KEY[key].variable in warning
+    assert f"`{variable}` in `.env` has no effect" in warning
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE"])
@@ -425,65 +409,49 @@ def test_5_8_no_env_file_sets_a_proxy_or_a_ca(files: Files, name: str, named: Pa
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize("name", ["REO_CONFIG", "REO_PROFILE"])
-def test_5_8_an_automatic_env_file_chooses_no_config(files: Files, name: str) -> None:
-    evil = files.write("evil.toml", 'endpoint = "https://evil.example"\n')
-    toml = '[profiles.evil]\nendpoint = "https://evil.example"\n'
-    sources = files.sources(f"{name}={'evil' if name == 'REO_PROFILE' else evil}", toml)
-    sources = sources._replace(environ={} if name == "REO_CONFIG" else sources.environ)
-    settings = resolve(sources)
-    assert settings.values["endpoint"].source == "default"
-    assert any(f"`{name}`" in warning for warning in settings.warnings)
-
-
+WITH_KEY = f"{EVIL}\nREO_API_KEY={OTHER_KEY}\n"
 WAYS: dict[str, dict[str, Any]] = {
     "flag": {"flags": {"api_key_file": "key"}},
     "environment": {"REO_API_KEY": KEY},
     "environment file": {"REO_API_KEY_FILE": "key"},
-    "profile": {"toml": f'[profiles.p]\napi_key = "{KEY}"\n', "profile": "p"},
-    "top": {"toml": f'api_key = "{KEY}"\n'},
+    "profile": {"toml": f"[profiles.p]\napi_key = '{KEY}'\n", "profile": "p"},
+    "top": {"toml": f"api_key = '{KEY}'\n"},
 }
 """The ways to give a key that are not the `.env`; the first three come before it."""
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_5_8_an_endpoint_needs_the_key_of_the_same_file(files: Files, way: str) -> None:
+@pytest.mark.parametrize(
+    ("dotenv", "given"),
+    [
+        *((EVIL, given) for given in WAYS.values()),
+        *((WITH_KEY, WAYS[way]) for way in ("flag", "environment", "environment file")),
+        (WITH_KEY, {"REO_API_KEY": ""}),
+    ],
+)
+def test_5_8_an_endpoint_needs_the_key_beside_it(
+    files: Files, dotenv: str, given: dict[str, Any]
+) -> None:
     files.write("key", KEY)
-    error = files.refused(EVIL, **WAYS[way])
+    error = files.refused(dotenv, **given)
     assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "foreign_endpoint")
-    settings = files.resolve(EVIL, **WAYS[way], offline=True)
-    key = "api_key" if settings.api_key else "api_key_file"
-    assert str(files.cwd / ".env") in error.message
-    assert settings.values[key].source in error.message
+    settings = files.resolve(dotenv, **given, offline=True)
     assert settings.values["endpoint"].source == "default"
-    assert "nothing would be sent" in settings.warnings[-1]
+    assert settings.warnings[-1] == f"{error.message}: nothing would be sent"
+    assert f"`{files.cwd / '.env'}`" in error.message
+    source = settings.values["api_key" if settings.api_key else "api_key_file"].source
+    assert ("`REO_API_KEY` is set, but empty" if source == ".env" else source) in error.message
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_5_8_a_key_beside_the_endpoint_must_be_the_one_in_use(files: Files, way: str) -> None:
-    files.write("key", KEY)
-    dotenv = f"{EVIL}\nREO_API_KEY={OTHER_KEY}\n"
-    if way in ("profile", "top"):
-        settings = files.resolve(dotenv, **WAYS[way])
-        assert (settings.endpoint, settings.require_key()) == ("https://evil.example", OTHER_KEY)
-    else:
-        error = files.refused(dotenv, **WAYS[way])
-        assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "foreign_endpoint")
-
-
-def test_5_8_key_and_endpoint_of_a_stranger_do_not_replace_an_empty_secret(files: Files) -> None:
-    dotenv = f"{EVIL}\nREO_API_KEY={OTHER_KEY}\n"
-    error = files.refused(dotenv, REO_API_KEY="")
-    assert error.exit_code is ExitCode.CONFIG
-    assert "`REO_API_KEY` is set, but empty" in error.message
-    offline = files.resolve(dotenv, REO_API_KEY="", offline=True)
-    assert offline.values["endpoint"].source == "default"
+@pytest.mark.parametrize("way", ["profile", "top"])
+def test_5_8_endpoint_and_key_of_one_env_file_go_together(files: Files, way: str) -> None:
+    settings = files.resolve(WITH_KEY, **WAYS[way])
+    assert (settings.endpoint, settings.require_key()) == ("https://evil.example", OTHER_KEY)
 
 
 def test_5_8_a_real_variable_comes_before_the_env_file(files: Files) -> None:
-    settings = files.resolve(EVIL, REO_API_KEY=KEY, REO_ENDPOINT="https://mine.example")
-    assert (settings.endpoint, settings.warnings) == ("https://mine.example", ())
-    assert files.resolve(f"REO_API_KEY={OTHER_KEY}", REO_API_KEY=KEY).api_key == KEY
+    settings = files.resolve(WITH_KEY, REO_API_KEY=KEY, REO_ENDPOINT="https://mine.example")
+    assert (settings.endpoint, settings.require_key()) == ("https://mine.example", KEY)
+    assert settings.warnings == ()
 
 
 def test_5_8_a_key_in_the_env_file_is_never_expanded(files: Files) -> None:
@@ -556,27 +524,8 @@ def test_env_example_is_that_of_the_table(files: Files) -> None:
         value = "" if setting.key == "ledger" else default
         about = f"# {setting.help} Default: {default or 'none'}"
         assert part.rstrip("\n") == f"{about}\n# {setting.variable}={value}"
-    settings = files.resolve(text, REO_API_KEY=KEY)
-    assert settings.warnings == ()
-    assert {each.source for each in settings.values.values()} == {
-        "default",
-        "environment REO_API_KEY",
-    }
-
-
-def test_resolving_without_files_imports_almost_nothing(tmp_path: Path) -> None:
-    code = (
-        "import sys, os; from pathlib import Path; from reo_cli.settings import Sources, resolve; "
-        "resolve(Sources({'timeout': '3'}, os.environ, Path())); print(*sorted(sys.modules))"
-    )
-    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True
-    )
-    modules = set(run.stdout.split())
-    assert "reo_cli.settings.resolve" in modules, run.stderr
-    heavy = ("dotenv", "tomlkit", "tomllib", "rich", "requests", "ssl", "sqlite3", "difflib")
-    assert not modules.intersection({*heavy, "typer", "logging", "getpass", "socket"})
+    [warning] = files.resolve(re.sub(r"(?m)^# (?=REO_\w+=)", "", text)).warnings
+    assert "the endpoint comes from" in warning  # every other value is as if it were not there
 
 
 @pytest.mark.parametrize("xdg", ["", "/somewhere/else"])
