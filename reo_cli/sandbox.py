@@ -7,7 +7,6 @@ every such field; unknown fields are accepted, and so is an `event_id` that came
 repeated). Its rules are written apart from reo's checks on purpose: they are the second opinion.
 """
 
-import errno
 import json
 import math
 import random
@@ -17,8 +16,8 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +26,7 @@ from queue import SimpleQueue
 from socketserver import TCPServer
 from typing import Any, NamedTuple
 
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.text import visible
 
 PATH = "/api/product/aggregateusage"
@@ -37,9 +36,6 @@ MAX_BODY = 1024 * 1024
 """The largest request body in bytes: four times what reo would send."""
 
 _HOST = "127.0.0.1"
-_MOST_CHARACTERS = 64
-"""Of an event id or an activity type in the line of a request."""
-
 _GRACE = 1.0
 """Seconds that answers under way have at the end."""
 
@@ -85,7 +81,6 @@ _ACCEPTED = Answer("accepted", 200, json.dumps(_SUCCESS).encode())
 _WRONG_KEY = _failure("authentication", 400, "Authentication Failure")
 _NOT_FOUND = _failure("not_found", 404, f"Not Found: events go to {PATH}")
 _WRONG_METHOD = _failure("wrong_method", 405, "Method Not Allowed: use POST", "Allow: POST\r\n")
-_TOO_DEEP = _failure("invalid", 400, "the payload is nested too deeply")
 _FAULTS = (
     _failure("failed", 500, "Internal Server Error"),
     _failure("failed", 503, "Service Unavailable"),
@@ -127,9 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, *_: object) -> None:
         """Answer what is no request for an event, and end the connection."""
         self.close_connection = True
-        wrong_method = code == HTTPStatus.NOT_IMPLEMENTED
         refusal = _failure("malformed", code, message or HTTPStatus(code).phrase)
-        self._send(self.server.settle(_WRONG_METHOD if wrong_method else refusal, {}, 0))
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            refusal = _WRONG_METHOD
+        self._send(self.server.settle(refusal, {}, 0))
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(_GRACE)
         for _turn in range(64):  # lest a reset for what is unread overtake the answer
@@ -162,6 +158,7 @@ class Sandbox(ThreadingHTTPServer):
     """
 
     request_queue_size = 512
+    server_bind = TCPServer.server_bind  # that of HTTPServer looks a name up
 
     def __init__(
         self,
@@ -180,37 +177,17 @@ class Sandbox(ThreadingHTTPServer):
         self._repeated = 0
         self._failure: BaseException | None = None
         self._stops = SimpleQueue[None]()  # its `put` is allowed in a signal handler
-        self._record = _opened(self.options.record) if self.options.record else None
-        try:
-            super().__init__((_HOST, self.options.port), _Handler)
-        except OSError as error:
-            raise _cannot_listen(self.options.port, error) from None
+        record, port = self.options.record, self.options.port
+        with _needed("record_not_writable", f"cannot write the record `{record}`", _RECORD_HINT):
+            self._record = record.open("ab", buffering=0) if record else None
+        with _needed("port_not_available", f"cannot listen on port {port}", _PORT_HINT):
+            super().__init__((_HOST, port), _Handler)
         self.url = f"http://{_HOST}:{self.server_address[1]}{PATH}"
         """The endpoint to send events to."""
 
-    def server_bind(self) -> None:
-        """Bind without the name lookup of HTTPServer."""
-        TCPServer.server_bind(self)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; while no descriptor is left for it, try a few times a second."""
-        try:
-            return super().get_request()
-        except OSError:
-            time.sleep(0.1)
-            raise
-
     def __enter__(self) -> "Sandbox":
-        serve = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-        serve.start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own; without one, the client sees it closed."""
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError as error:
-            raise ConnectionAbortedError from error
 
     def __exit__(self, *raised: object) -> None:
         """Answer what has come, and close everything."""
@@ -237,9 +214,9 @@ class Sandbox(ThreadingHTTPServer):
         self._stops.get()
 
     def handle_error(self, *_: object) -> None:
-        """End with what went wrong, unless it is only a client that has gone."""
+        """End with what went wrong, unless a client has gone or no thread is left for another."""
         error = sys.exc_info()[1]
-        if self._failure or not isinstance(error, OSError):
+        if error and not isinstance(error, OSError) and not system_limit(error):
             self._failure = self._failure or error
             self.stop()
 
@@ -259,12 +236,12 @@ class Sandbox(ThreadingHTTPServer):
         """Answer a POST, and keep what is accepted."""
         if path != PATH:
             return self.settle(_NOT_FOUND, {}, len(body))
-        payload, problem = read(body)
+        payload, line, problem = read(body)
         with self._lock:
-            answer = self._obstacle(key) or (
-                _failure("invalid", 400, problem) if problem else self._kept(payload)
-            )
-        return self.settle(answer, payload, len(body))
+            answer = self._obstacle(key) or (_failure("invalid", 400, problem) if problem else None)
+            if answer is None:
+                self._keep(line)
+        return self.settle(answer or _ACCEPTED, payload, len(body))
 
     def settle(self, answer: Answer, payload: Payload, size: int) -> Answer:
         """Count an answer to a body of `size` bytes, and tell the observer."""
@@ -285,8 +262,8 @@ class Sandbox(ThreadingHTTPServer):
 
     def _obstacle(self, key: str) -> Answer | None:
         """Return the answer that does not depend on the body, if there is one."""
-        wanted, share = self.options.api_key, self.options.fail_rate
-        if key.encode("latin-1") != wanted.encode() if wanted is not None else not key:
+        wanted, share = (self.options.api_key or "").strip(" \t"), self.options.fail_rate
+        if not key or (wanted and key.encode("latin-1") != wanted.encode()):
             return _WRONG_KEY
         if self.options.rate_limit and (wait := seconds_to_wait(self._passed, time.monotonic())):
             header = f"Retry-After: {math.ceil(wait)}\r\n"
@@ -295,22 +272,31 @@ class Sandbox(ThreadingHTTPServer):
             return _FAULTS[int(chosen / share * len(_FAULTS))]
         return None
 
-    def _kept(self, payload: Payload) -> Answer:
-        """Append the payload to the record, unbuffered, so that not even a kill loses it."""
+    def _keep(self, line: bytes) -> None:
+        """Append a line to the record, unbuffered, so that not even a kill loses it."""
         if self._failure:
             raise self._failure
-        if self._record:
-            try:
-                line = encode(payload)
-                while line:
-                    line = line[self._record.write(line) :]
-            except RecursionError:
-                return _TOO_DEEP
-            except OSError as error:
-                message = f"writing `{self.options.record}` failed: {error.strerror}"
-                self._failure = ReoError(ExitCode.IO, "record_failed", message)
-                raise self._failure from None
-        return _ACCEPTED
+        try:
+            while self._record and line:
+                line = line[self._record.write(line) :]
+        except OSError as error:
+            message = f"writing `{self.options.record}` failed: {error.strerror}"
+            self._failure = ReoError(ExitCode.IO, "record_failed", message)
+            raise self._failure from None
+
+
+_RECORD_HINT = "`--record` takes a file in a folder that exists and can be written to"
+_PORT_HINT = "`--port 0` takes a free one"
+
+
+@contextmanager
+def _needed(reason: str, message: str, hint: str) -> Iterator[None]:
+    """Raise ReoError 73 for what cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{message}: {error.strerror}"
+        raise ReoError(ExitCode.CANT_CREATE, reason, message, hint) from None
 
 
 def seconds_to_wait(passed: "deque[float]", now: float) -> float:
@@ -324,32 +310,29 @@ def seconds_to_wait(passed: "deque[float]", now: float) -> float:
     return 0.0
 
 
-def read(body: bytes) -> tuple[Payload, str]:
-    """Return the payload of a body, if there is one, and what is wrong with it; never raises."""
-    if not body:
-        return {}, "there is no body"
+def read(body: bytes) -> tuple[Payload, bytes, str]:
+    """Return the payload of a body, the same as a line of JSON, and what is wrong; never raises."""
     try:
         value = _decode(body.decode())
-    except json.JSONDecodeError as error:
-        return {}, f"the body is not JSON: {error.msg} at character {error.pos}"
-    except UnicodeDecodeError as error:
-        return {}, f"the body is not JSON: byte {error.start} is not UTF-8"
-    except RecursionError:
-        return {}, "the body is not JSON: it is nested too deeply"
-    except ValueError:
-        return {}, "the body is not JSON: it holds NaN, Infinity or a number out of range"
-    payload = value.get("payload") if isinstance(value, dict) else None
+        payload = value.get("payload") if isinstance(value, dict) else None
+        line = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        return {}, b"", f"the body is not JSON: {error}"
     if not isinstance(payload, dict):
-        return {}, 'the body must be {"payload": {...}}'
-    return payload, "; ".join(_problems(payload))
+        return {}, b"", 'the body must be {"payload": {...}}'
+    # Half of a surrogate pair becomes an escape, which JSON has too.
+    return payload, line.encode(errors="backslashreplace") + b"\n", "; ".join(_problems(payload))
 
 
-def encode(payload: Payload) -> bytes:
-    """Return the payload as one line of UTF-8 JSON, ended by LF; raises RecursionError."""
-    try:
-        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can express it
-        return json.dumps(payload).encode() + b"\n"
+def _problems(payload: Payload) -> Iterator[str]:
+    for field, (holds, demand) in _RULES.items():
+        value = payload.get(field)
+        if value is None and field in _REQUIRED:
+            yield f"{field} is missing"
+        elif value is not None and not holds(value):
+            yield f"{field} must be {demand}"
+    if not any(_is_filled(payload.get(name)) for name in ("ip_addr", "domain")):
+        yield "ip_addr or domain is missing"
 
 
 def _is_filled(value: object) -> bool:
@@ -360,44 +343,30 @@ def _is_integer(value: object) -> bool:
     return type(value) is int  # a boolean is an int to isinstance
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
+_Rule = tuple[Callable[[Any], bool], str]
+_TEXT: _Rule = (lambda value: isinstance(value, str), "a string")
+_NAME: _Rule = (_is_filled, "a non-empty string")
 _REQUIRED = ("mode", "source", "activity_type", "count", "event_at", "product_id")
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+_RULES: dict[str, _Rule] = {
     "mode": (("DOMAIN", "USER").__contains__, "DOMAIN"),
     "source": (("TELEMETRY", "PRODUCT_CLOUD").__contains__, "TELEMETRY"),
-    "activity_type": (_is_filled, "a non-empty string"),
-    "environment": (_is_text, "a string"),
+    "activity_type": _NAME,
+    "environment": _TEXT,
     "count": (lambda value: _is_integer(value) and value >= 0, "an integer from 0"),
-    "ip_addr": (_is_text, "a string"),
-    "domain": (_is_text, "a string"),
-    "event_id": (lambda value: _is_text(value) or _is_integer(value), "a string or an integer"),
+    "ip_addr": _TEXT,
+    "domain": _TEXT,
+    "event_id": (lambda value: type(value) in (str, int), "a string or an integer"),
     "event_at": (_is_integer, "an integer: epoch seconds"),
-    "product_id": (_is_filled, "a non-empty string"),
-    "user_agent": (_is_text, "a string"),
+    "product_id": _NAME,
+    "user_agent": _TEXT,
     "meta": (lambda value: isinstance(value, dict), "an object"),
 }
-
-
-def _problems(payload: Payload) -> list[str]:
-    found: list[str] = []
-    for field, (holds, demand) in _RULES.items():
-        value = payload.get(field)
-        if value is None and field in _REQUIRED:
-            found.append(f"{field} is missing")
-        elif value is not None and not holds(value):
-            found.append(f"{field} must be {demand}")
-    if not (_is_filled(payload.get("ip_addr")) or _is_filled(payload.get("domain"))):
-        found.append("ip_addr or domain is missing")
-    return found
 
 
 def _finite(text: str) -> float:
     number = float(text)  # `float("NaN")` too: JSON has no such number
     if not math.isfinite(number):
-        raise ValueError(text)
+        raise ValueError(f"{text[:20]} is out of range")
     return number
 
 
@@ -405,25 +374,4 @@ _decode = json.JSONDecoder(parse_float=_finite, parse_constant=_finite).decode
 
 
 def _shown(value: object, kind: Any) -> str:
-    return visible(str(value) or "-", _MOST_CHARACTERS) if isinstance(value, kind) else "-"
-
-
-def _opened(path: Path) -> Any:
-    try:
-        return path.open("ab", buffering=0)
-    except OSError as error:
-        raise ReoError(
-            ExitCode.CANT_CREATE,
-            "record_not_writable",
-            f"cannot write the record `{path}`: {error.strerror}",
-            "`--record` takes a file in a folder that exists and can be written to",
-        ) from None
-
-
-def _cannot_listen(port: int, error: OSError) -> ReoError:
-    hint = "`--port 0` takes a free one"
-    if error.errno == errno.EADDRINUSE:
-        message = f"port {port} is taken by another program"
-        return ReoError(ExitCode.CANT_CREATE, "port_taken", message, hint)
-    message = f"cannot listen on port {port}: {error.strerror}"
-    return ReoError(ExitCode.CANT_CREATE, "port_not_available", message, hint)
+    return visible(str(value) or "-", limit=64) if isinstance(value, kind) else "-"

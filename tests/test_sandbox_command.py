@@ -205,10 +205,8 @@ def test_a_stderr_that_nobody_reads_does_not_hold_it_up(start: Start) -> None:
         for number in range(requests):
             assert send(connection, event_id=f"{number:060}") == 200
     _, _, err = server.end()
-    left_out = [line for line in err.splitlines() if "left out" in line]
-    assert len(left_out) == 1
-    assert err.count("\n200 ") + int(left_out[0].split()[1].replace(",", "")) == requests
-    assert "requests 3,000" in err
+    assert 0 < err.count("\n200 ") < requests
+    assert f"requests {requests:,}" in err
 
 
 def test_it_goes_on_when_stderr_is_closed(start: Start) -> None:
@@ -269,7 +267,7 @@ def test_what_cannot_be_had_ends_it_with_a_way_out() -> None:
         port = str(taken.getsockname()[1])
         done = run("--port", port)
     assert done.returncode == 73
-    assert f"port {port} is taken" in done.stderr
+    assert f"cannot listen on port {port}: Address already in use" in done.stderr
     assert "--port 0" in done.stderr
     done = run("--port", "0", "--record", "/nowhere/at/all")
     assert done.returncode == 73
