@@ -116,7 +116,7 @@ def markdown(
         if isinstance(grid, Grid):
             yield _row(column.name for column in grid.columns)
             yield _row(["---", *["---:"] * (len(grid.columns) - 1)])
-            for row in grid.all_rows():
+            for row in grid.rows:
                 yield _row(_text(shown(cell, stream), stream) for cell in row)
             yield ""
     for item in items:

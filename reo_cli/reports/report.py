@@ -30,13 +30,13 @@ class Report(Generic[ResultT]):
     """Where a run tells what happens; safe to use from several threads, raises nothing.
 
     As a context manager it takes the progress bar off the screen, whatever happens. `failures` is
-    the word for them beside the progress, empty where none is shown; `issue_forms` are the forms
-    beside which issues are told, on standard error unless they are results.
+    the word for them beside the progress, empty where none is shown. Issues are talk, unless they
+    are results or a form for programs holds them; those of one event are talk beside its JSON, too.
     """
 
     name = ""
     failures = ""
-    issue_forms: tuple[str, ...] = PEOPLE
+    is_one = False
     issues_are_results = False
 
     def __init__(
@@ -48,6 +48,8 @@ class Report(Generic[ResultT]):
         clock: "Callable[[], float]" = time.monotonic,
         max_issues: int = MAX_ISSUES,
     ) -> None:
+        if self.is_one and output == "ndjson":
+            output = "json"
         self.talk = talk
         self.note, self.warning, self.hint = talk.note, talk.warning, talk.hint
         self.lists_records = output == "ndjson"
@@ -143,7 +145,7 @@ class Report(Generic[ResultT]):
 
     def _listener(self) -> "IssueLines | None":
         """What tells of issues: as entries on a screen, else as lines."""
-        if self._form not in self.issue_forms:
+        if self._form not in (*PEOPLE, *("json",) * self.is_one):
             return None
         from reo_cli.reports.issues import IssueEntries, IssueLines
 

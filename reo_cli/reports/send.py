@@ -1,31 +1,22 @@
 """What `reo send` came to, for programs and for people."""
 
-from typing import TYPE_CHECKING
-
 from reo_cli.checks.content import encode
 from reo_cli.delivery.summary import SendResult, Summary
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.reports.json_output import error_shape, picked
-from reo_cli.reports.report import PEOPLE, Output, Report
+from reo_cli.reports.report import Report
 from reo_cli.reports.streams import Tone
 from reo_cli.reports.view import Block, Fact, Json, View
 from reo_cli.reports.words import count_of
-
-if TYPE_CHECKING:
-    from reo_cli.reports.streams import Streams
-    from reo_cli.reports.talk import Talk
 
 _TONES: dict[str, Tone] = {"delivered": "good", "rejected": "bad", "errored": "bad"}
 
 
 class SendReport(Report[SendResult]):
-    """The report of `reo send`: the issues of its one event are talk beside its JSON too."""
+    """The report of `reo send`."""
 
     name = "send"
-    issue_forms = (*PEOPLE, "json")
-
-    def __init__(self, output: Output | None, streams: "Streams", talk: "Talk") -> None:
-        super().__init__("json" if output == "ndjson" else output, streams, talk)
+    is_one = True
 
     def blank(self, error: ReoError) -> SendResult:
         """The result of a `send` that failed before it had an event to send."""

@@ -114,10 +114,12 @@ def _blocks(summary: Summary, screen: bool) -> list[Block]:
         return [facts, bodies]
     columns = [Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS.split()]
     rows = [_row(each.file, each.counts) for each in summary.inputs]
-    total = _row("total", summary.counts) if several else None
     if summary.rolled_up:
-        total = _row("rolled up", summary.sums)
-    return [Grid([Column("file"), *columns], rows, total), facts, bodies]
+        rows.append(_row("rolled up", summary.sums))
+    elif several:
+        rows.append(_row("total", summary.counts))
+    summed = len(rows) > len(summary.inputs)
+    return [Grid([Column("file"), *columns], rows, summed), facts, bodies]
 
 
 def _row(name: str, counts: Counts) -> Sequence[Cell]:

@@ -5,7 +5,7 @@ Data reaches it as `Text`, never as markup, and is made visible before.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reo_cli.reports.streams import Stream
@@ -95,16 +95,15 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def table_lines(grid: Grid, stream: Stream) -> Iterable[str]:
     """A table of the columns that hold something; where that is too wide, a list for each row."""
-    rows = grid.all_rows()
-    kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in rows)]
+    kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in grid.rows)]
     columns = [grid.columns[at] for at in kept]
-    rows = [[row[at] for at in kept] for row in rows]
-    table = _table(columns, rows, stream, summed=grid.total is not None)
+    grid = Grid(columns, [[row[at] for at in kept] for row in grid.rows], grid.summed)
+    table = _table(grid, stream)
     console = _console(stream)
     wide = console.options.update(max_width=10_000)
     if console.measure(table, options=wide).maximum <= stream.width:
         return draw(table, stream)
-    return _stacked(columns, rows, stream)
+    return _stacked(grid, stream)
 
 
 def draw(renderable: "RenderableType", stream: Stream) -> list[str]:
@@ -129,16 +128,14 @@ def _console(stream: Stream) -> "Console":
     )
 
 
-def _table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], stream: Stream, *, summed: bool
-) -> "Table":
-    """The table; where it is `summed`, its last row stands below a rule."""
+def _table(grid: Grid, stream: Stream) -> "Table":
+    """A table in which a row that sums the others up stands below a rule."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=summed)
-    for column, *cells in zip(columns, *rows, strict=True):
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=grid.summed)
+    for column, *cells in zip(grid.columns, *grid.rows, strict=True):
         table.add_column(
             Text(column.name),
             Text(shown(cells[-1], stream)),
@@ -146,8 +143,8 @@ def _table(
             justify="right" if isinstance(cells[0], int) else "left",
             no_wrap=True,
         )
-    for row in rows[:-1] if summed else rows:
-        pairs = zip(columns, row, strict=True)
+    for row in grid.rows[: len(grid.rows) - grid.summed]:
+        pairs = zip(grid.columns, row, strict=True)
         table.add_row(*(Text(shown(cell, stream), _style(column, cell)) for column, cell in pairs))
     return table
 
@@ -157,14 +154,12 @@ def _style(column: Column, cell: Cell) -> str:
     return STYLES.get(column.tone if cell else "dim", "")
 
 
-def _stacked(
-    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], stream: Stream
-) -> Iterator[str]:
-    names = max(len(column.name) for column in columns)
-    numeric = all(isinstance(cell, int) for row in rows for cell in row[1:])
-    for row in rows:
+def _stacked(grid: Grid, stream: Stream) -> Iterator[str]:
+    names = max(len(column.name) for column in grid.columns)
+    numeric = all(isinstance(cell, int) for row in grid.rows for cell in row[1:])
+    for row in grid.rows:
         yield stream.paint(shown(row[0], stream), "strong")
-        for column, cell in zip(columns[1:], row[1:], strict=True):
+        for column, cell in zip(grid.columns[1:], row[1:], strict=True):
             text = f"{shown(cell, stream):>{9 if numeric else 0}}"
             if cell != 0:
                 yield f"  {column.name:<{names}} {stream.paint(text, column.tone)}"

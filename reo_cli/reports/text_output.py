@@ -20,7 +20,7 @@ def view_lines(view: View, stream: Stream) -> Iterator[str]:
         if not isinstance(block, Grid):
             yield from (stream.clean(str(item)) for item in block)
             continue
-        for row in block.all_rows():
+        for row in block.rows:
             cells = zip(block.columns[1:], row[1:], strict=True)
             counts = (f"{shown(cell, stream)} {_noun(column, cell)}" for column, cell in cells)
             yield f"{shown(row[0], stream)}: {', '.join(counts)}"

@@ -84,7 +84,9 @@ def _blocks(result: Validation, sums: Mapping[str, int], screen: bool) -> list[B
     columns = [Column("file"), *(Column(*each) for each in _TONES.items())]
     rows = [(_name(each), *(getattr(each, name) for name in _TONES)) for each in result.files]
     several = len(rows) > 1
-    grid = Grid(columns, rows, ("total", *(sums[name] for name in _TONES)) if several else None)
+    if several:
+        rows.append(("total", *(sums[name] for name in _TONES)))
+    grid = Grid(columns, rows, several)
     facts, verdict = _facts(result, sums, screen), _verdict(result, sums)
     if not screen:
         return [grid, [Fact("result", verdict), *facts]]

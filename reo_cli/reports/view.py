@@ -23,15 +23,11 @@ class Column(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Rows under named columns; the first column names the row, `total` sums the others up."""
+    """Rows under named columns; the first cell names its row, the last row may sum the others."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
-    total: Sequence[Cell] | None = None
-
-    def all_rows(self) -> list[Sequence[Cell]]:
-        """The rows, the total last."""
-        return [*self.rows, *([self.total] if self.total is not None else ())]
+    summed: bool = False
 
 
 class Fact(NamedTuple):
