@@ -91,11 +91,10 @@ def _data(text: str, stream: Stream) -> str:
 
 def _in_workspace(file: str, workspace: str) -> str:
     """`file` from the workspace on, which is what GitHub can find; outside of it as it is."""
-    try:
-        path, root = Path(file).resolve(), Path(workspace).resolve()
-    except (OSError, ValueError):
+    if not workspace:
         return file
-    return str(path.relative_to(root)) if workspace and path.is_relative_to(root) else file
+    path, root = Path(file).resolve(), Path(workspace).resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file
 
 
 def markdown(

@@ -10,7 +10,6 @@ from reo_cli.reports.report import Report
 from reo_cli.reports.streams import Tone
 from reo_cli.reports.view import Block, Fact, Line, Shape, View
 from reo_cli.reports.words import count_of
-from reo_cli.text import visible
 
 if TYPE_CHECKING:
     from reo_cli.doctor import Check
@@ -62,9 +61,8 @@ def _columns(settings: "Settings") -> list[Line]:
     """The settings for a pipe."""
     rows = [("setting", "value", "source")]
     rows += [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
-    cells = [[visible(cell, 1_000) for cell in row] for row in rows]
-    first, second = (max(len(row[at]) for row in cells) for at in (0, 1))
-    return [Line(f"{a:{first}}  {b:{second}}  {c}") for a, b, c in cells]
+    first, second = (max(len(row[at]) for row in rows) for at in (0, 1))
+    return [Line(f"{a:{first}}  {b:{second}}  {c}") for a, b, c in rows]
 
 
 def _for_screen(settings: "Settings") -> list[Block]:

@@ -81,7 +81,6 @@ def test_the_text_goes_to_the_log_and_obeys_quiet() -> None:
 PLACES = [
     (("{work}/data/a.csv", 1, 1, ""), "file=data/a.csv,line=1,title=reo"),
     (("/etc/b.csv", 2, 1, ""), "file=/etc/b.csv,line=2,title=reo"),
-    (("a\0b", 1, 1, ""), "file=a\\x00b,line=1,title=reo"),  # no file can have that name
     ((STDIN, 0, 0, "count"), "title=count"),  # of the command line
     ((STDIN, 3, 2, "count"), "title=count%2C line 3 of standard input"),
 ]
