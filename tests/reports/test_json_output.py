@@ -150,17 +150,6 @@ def test_a_failure_before_any_event_is_one_whole_line(
     assert (seen.err, seen.code) == ("error: the API refused the key\nhint: get one\n", 77)
 
 
-@pytest.mark.parametrize(("fault", "code"), [(ZeroDivisionError(), 70), (MemoryError(), 74)])
-def test_a_bug_leaves_programs_their_line(fault: Exception, code: int) -> None:
-    def act(streams: Any, talk: Any) -> None:
-        with pytest.raises(type(fault)), SendFileReport("json", streams, talk):
-            raise fault
-
-    seen = piped(act)
-    assert json.loads(seen.out)["error"]["exit_code"] == code
-    assert seen.err == ""
-
-
 def test_send_that_failed_on_its_data_is_invalid() -> None:
     error = ReoError(ExitCode.INVALID, "json", "two values")
     seen = piped(lambda s, t: SendReport("json", s, t).failed(error))
