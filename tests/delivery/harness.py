@@ -95,6 +95,17 @@ class Desk:
         }
         return self.world.start(*command, env=self.environ(env), **options)
 
+    def running(
+        self, *args: str | Path, after: int = 0, **options: Any
+    ) -> "subprocess.Popen[bytes]":
+        """Start `reo send-file`, and wait until more than `after` requests have come."""
+        before = len(self.server.requests)
+        if "-o" in args:
+            options = {"stdout": subprocess.PIPE, **options}
+        process = self.start(*args, **options)
+        assert wait_until(lambda: len(self.server.requests) - before > after, process)
+        return process
+
     def ledger_holds(self) -> int:
         run = self.world.run("ledger", "info", "-o", "json", env=self.environ())
         return int(run.json["events"])
@@ -104,6 +115,22 @@ def obey_signals() -> None:
     """Undo what a background job or `nohup` around the tests would hand down to their processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+GRACE = 4.5
+"""Seconds: nothing was waited for, on a machine that may be busy (what is waited for is 5 s)."""
+
+
+def stopped(process: "subprocess.Popen[bytes]", *signals: int, within: float = GRACE) -> Run:
+    """Send signals to a process; give its end, which has to come in so many seconds."""
+    began = time.monotonic()
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.2 if len(signals) > 1 else 0)
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < within
+    assert b"Traceback" not in err
+    return Run(process.returncode, (out or b"").decode(), err.decode())
 
 
 def check_sums(result: dict[str, Any]) -> None:
