@@ -165,7 +165,8 @@ class Rejects:
                 raise ReoError(ExitCode.USAGE, "rejects_is_input", message)
             fd = _opened(self.path)
             try:
-                os.write(fd, b"\n" * is_new)
+                if is_new:  # also a full disk is found so
+                    os.write(fd, b"\n")
             finally:
                 os.close(fd)
                 if is_new:
