@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,19 +31,13 @@ from tests.faults import Action, FaultServer, Request, failure, late
 STRACE = shutil.which("strace")
 
 
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(late(0.004)) as server:
-        yield server
-
-
-@pytest.fixture
-def desk(world: World, server: FaultServer) -> Desk:
-    return Desk(world, server)
-
-
 def accepted(server: FaultServer) -> int:
     return sum(request.accepted for request in list(server.requests))
+
+
+def wait_for(server: FaultServer, number: int, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until so many requests have come, or the process has ended."""
+    wait_until(lambda: len(server.requests) >= number, process)
 
 
 def finish_off(process: "subprocess.Popen[bytes]") -> bool:
@@ -60,47 +53,42 @@ def finish_off(process: "subprocess.Popen[bytes]") -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_k1_kill_9_at_random_moments(world: World) -> None:
+def test_k1_kill_9_at_random_moments(desk: Desk) -> None:
     """0 lost, unique ids = rows, repeats at most what was under way at each kill."""
     kills, under_way = scaled(200, 8), 16
     events = rows(250 * kills, identical=1 / 3)  # more than the kills let through
     chance = random.Random(20_000)
-    with FaultServer(late(0.004)) as server:
-        desk = Desk(world, server, ["--concurrency", str(under_way)])
-        file = desk.csv(events)
-        seen: set[str] = set()
-        killed = done = 0
-        while killed < kills:
-            process = desk.start(file)
-            if chance.random() < 0.15:  # anywhere, also before the first request
-                time.sleep(chance.random())
-            else:
-                goal = done + chance.randrange(150)
-                wait_until(lambda goal=goal: len(server.requests) >= goal, process)  # type: ignore[misc]
-                time.sleep(chance.random() * 0.005)
-            killed += finish_off(process)
-            assert process.returncode in (0, -signal.SIGKILL)
-            fresh = [str(each.event_id) for each in server.requests[done:] if each.accepted]
-            repeats = len(fresh) - len(set(fresh) - seen)
-            assert repeats <= under_way, f"{repeats} repeats after kill {killed}"
-            seen.update(fresh)
-            done = len(server.requests)
-            if process.returncode == 0:
-                break
-        run = desk.send(file)
-        assert run.code == 0
-        assert run.json["already_delivered"] + run.json["delivered"] == len(events)
-        found = assert_complete(server, events)
-        assert killed >= kills * 0.9
-        assert found.repeats <= under_way * killed
-        before = len(server.requests)
-        assert counts(desk.send(file)) == {"already_delivered": len(events)}
-        assert len(server.requests) == before
-        assert desk.ledger_holds() == len(events)
+    desk.options = ["--concurrency", str(under_way)]
+    file, server = desk.csv(events), desk.server
+    seen: set[str] = set()
+    killed = done = 0
+    while killed < kills:
+        process = desk.start(file)
+        if chance.random() < 0.15:  # anywhere, also before the first request
+            time.sleep(chance.random())
+        else:
+            wait_for(server, done + chance.randrange(150), process)
+            time.sleep(chance.random() * 0.005)
+        killed += finish_off(process)
+        assert process.returncode in (0, -signal.SIGKILL)
+        fresh = [str(each.event_id) for each in server.requests[done:] if each.accepted]
+        repeats = len(fresh) - len(set(fresh) - seen)
+        assert repeats <= under_way, f"{repeats} repeats after kill {killed}"
+        seen.update(fresh)
+        done = len(server.requests)
+        if process.returncode == 0:
+            break
+    assert desk.send(file).code == 0
+    assert killed >= kills * 0.9
+    assert assert_complete(server, events).repeats <= under_way * killed
+    before = len(server.requests)
+    assert counts(desk.send(file)) == {"already_delivered": len(events)}
+    assert len(server.requests) == before
+    assert desk.ledger_holds() == len(events)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_k1_rejects_survive_kills_each_once(world: World, seed: int) -> None:
+def test_k1_rejects_survive_kills_each_once(desk: Desk, seed: int) -> None:
     """Rejected and invalid records stand in the rejects file once, however often it was killed."""
     chance = random.Random(seed)
     events = [row(n, count="x" if n % 10 == 0 else n) for n in range(1, 401)]
@@ -108,16 +96,15 @@ def test_k1_rejects_survive_kills_each_once(world: World, seed: int) -> None:
     def script(_: int, request: Request) -> Action:
         return failure(400) if request.json["payload"]["count"] % 10 == 3 else late(0.003)
 
-    with FaultServer(script) as server:
-        desk = Desk(world, server, ["--concurrency", "16", "--skip-invalid"])
-        file = desk.csv(events)
-        for _ in range(6):
-            process = desk.start(file)
-            goal = len(server.requests) + chance.randrange(80)
-            wait_until(lambda goal=goal: len(server.requests) >= goal, process)  # type: ignore[misc]
-            time.sleep(chance.random() * 0.01)
-            finish_off(process)
-        run = desk.send(file)
+    desk.server.script = script
+    desk.options = ["--concurrency", "16", "--skip-invalid"]
+    file = desk.csv(events)
+    for _ in range(6):
+        process = desk.start(file)
+        wait_for(desk.server, len(desk.server.requests) + chance.randrange(80), process)
+        time.sleep(chance.random() * 0.01)
+        finish_off(process)
+    run = desk.send(file)
     assert run.code == 1
     lines = Path(run.json["inputs"][0]["rejects_file"]).read_text().splitlines()
     assert len(lines) == len(set(lines)) == 80
@@ -127,23 +114,30 @@ def test_k1_rejects_survive_kills_each_once(world: World, seed: int) -> None:
 # K2
 
 
-def tampering(how: str, calls: str = "pwrite64") -> list[str]:
-    """The command that runs another one and tampers with its writes to the ledger."""
+def tampered(world: World, how: str, events: list[dict[str, object]]) -> tuple[int, int, str]:
+    """Run with tampered writes to a new ledger, then as usual: nothing is lost.
+
+    Gives how the first run ended, and what it had sent and said by then.
+    """
     assert STRACE is not None
-    quiet = [STRACE, "-f", "-qq", "-e", "signal=none", "-o", os.devnull]
-    return [*quiet, "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"]
-
-
-def start_under(desk: Desk, before: list[str], *args: str | Path) -> "subprocess.Popen[bytes]":
-    command = [*before, sys.executable, "-m", "reo_cli", "send-file", *map(str, args)]
-    return subprocess.Popen(
-        [*command, *desk.options],
-        env=desk.world.environ(desk.environ()),
-        cwd=desk.world.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    command = [STRACE, "-f", "-qq", "-e", "signal=none", "-o", os.devnull]
+    command += ["-e", "trace=pwrite64", "-e", f"inject=pwrite64:{how}", sys.executable]
+    with FaultServer(late(0.002)) as server:
+        ledger = world.folder / f"{server.url.rpartition(':')[2].strip('/')}-{how}.db"
+        desk = Desk(world, server, ["--ledger", str(ledger), "--concurrency", "4", "-o", "json"])
+        file = desk.csv(events)
+        done = subprocess.run(
+            [*command, "-m", "reo_cli", "send-file", str(file), *desk.options],
+            env=world.environ(desk.environ()),
+            cwd=world.folder,
+            capture_output=True,
+            timeout=60,
+        )
+        assert b"Traceback" not in done.stderr, done.stderr
+        sent = len(server.requests)
+        assert desk.send(file).code == 0
+        assert assert_complete(server, events).repeats <= 8
+    return done.returncode, sent, done.stdout.decode()
 
 
 @pytest.mark.slow
@@ -151,21 +145,25 @@ def start_under(desk: Desk, before: list[str], *args: str | Path) -> "subprocess
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
     """The first writes make a new ledger; later ones record what was acknowledged."""
-    under_way, killed = 8, 0
-    for point in range(1, scaled(100, 12) + 1):
-        events = rows(150, identical=1 / 3)
-        with FaultServer(late(0.002)) as server:
-            ledger = world.folder / f"{point}.db"
-            desk = Desk(world, server, ["--concurrency", str(under_way), "--ledger", str(ledger)])
-            file = desk.csv(events)
-            process = start_under(desk, tampering(f"signal=KILL:when={point}"), file)
-            _, err = process.communicate(timeout=60)
-            assert b"Traceback" not in err, err
-            killed += process.returncode == -signal.SIGKILL
-            run = desk.send(file)
-            assert run.code == 0, run.stderr
-            assert assert_complete(server, events).repeats <= under_way
-    assert killed >= scaled(100, 12) * 0.9
+    points = scaled(100, 12)
+    events = rows(150, identical=1 / 3)
+    how = [f"signal=KILL:when={point}" for point in range(1, points + 1)]
+    ends = [tampered(world, each, events)[0] for each in how]
+    assert ends.count(-signal.SIGKILL) >= points * 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+def test_k3_a_failing_write_to_the_ledger(world: World, error: str) -> None:
+    """73 while it is opened, 74 after the first request; never a traceback, and nothing lost."""
+    codes = set()
+    for when in (1, 4, 12, 22, 30, 45, 60)[:: 1 if scaled(10) > 2 else 3]:
+        code, sent, said = tampered(world, f"error={error}:when={when}+", rows(60))
+        codes.add(code)
+        assert said.count("\n") == 1
+        assert code != 73 or not sent
+    assert codes == {73, 74}
 
 
 FAIL_POINT = """
@@ -236,56 +234,26 @@ def limited(size: int) -> str:
     return f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-def test_k3_a_failing_write_to_the_ledger(world: World, error: str) -> None:
-    """73 while it is opened, 74 after the first request; never a traceback, and nothing lost."""
-    codes = set()
-    for when in (1, 4, 12, 22, 30, 45, 60)[:: 1 if scaled(10) > 2 else 3]:
-        events = rows(60)
-        with FaultServer(late(0.002)) as server:
-            ledger = world.folder / f"{when}.db"
-            desk = Desk(world, server, ["--ledger", str(ledger), "--concurrency", "4"])
-            file = desk.csv(events)
-            before = tampering(f"error={error}:when={when}+")
-            process = start_under(desk, before, file, "-o", "json")
-            out, err = process.communicate(timeout=60)
-            codes.add(process.returncode)
-            assert b"Traceback" not in err, err
-            assert out.count(b"\n") == 1
-            if process.returncode == 73:
-                assert server.requests == []
-            assert desk.send(file).code == 0
-            assert assert_complete(server, events).repeats <= 8
-    assert codes == {73, 74}
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("piped", [True, False])
-def test_k3_a_rejects_file_on_a_full_disk(world: World, piped: bool) -> None:
+def test_k3_a_rejects_file_on_a_full_disk(desk: Desk, piped: bool) -> None:
     events = rows(60)
 
     def script(_: int, request: Request) -> Action:
         return failure(400) if request.json["payload"]["count"] == 31 else late(0.002)
 
-    with FaultServer(script) as server:
-        desk = Desk(world, server, ["--concurrency", "4"])
-        file = desk.csv(events)
-        source = ["-", "--format", "ndjson"] if piped else [str(file)]
-        data = ndjson(events) if piped else None
-        run = desk.send(*source, "--rejects", "/dev/full", input=data)
-        assert run.code == 74
-        assert run.json["error"]["reason"] == "rejects_not_written"
-        assert os.strerror(errno.ENOSPC) in run.json["error"]["message"]
-        again = desk.send(file)
-        assert again.code == 1
-        assert counts(again) == {
-            "delivered": 59 - run.json["delivered"],
-            "already_delivered": run.json["delivered"],
-            "rejected": 1,
-        }
-        assert judge(server, events).lost == 1
+    desk.server.script = script
+    file = desk.csv(events)
+    source = ["-", "--format", "ndjson"] if piped else [str(file)]
+    data = ndjson(events) if piped else None
+    run = desk.send(*source, "--rejects", "/dev/full", input=data)
+    assert (run.code, run.json["error"]["reason"]) == (74, "rejects_not_written")
+    assert os.strerror(errno.ENOSPC) in run.json["error"]["message"]
+    again = desk.send(file)
+    assert again.code == 1
+    assert again.json["already_delivered"] == run.json["delivered"]
+    assert again.json["delivered"] + run.json["delivered"] == 59
+    assert again.json["rejected"] == judge(desk.server, events).lost == 1
 
 
 @pytest.mark.parametrize("place", ["missing/folder/x.ndjson", "/dev/null/x.ndjson", "."])
