@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ from tests.delivery.harness import (
 from tests.faults import Action, FaultServer, Request, failure, late
 
 STRACE = shutil.which("strace")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(late(0.004)) as server:
+        yield server
 
 
 def accepted(server: FaultServer) -> int:

@@ -113,12 +113,6 @@ def test_the_last_events_use_up_their_attempts_though_no_other_gets_through() ->
     assert done.seconds < 60
 
 
-def test_an_event_alone_that_fails_is_errored_after_its_retries() -> None:
-    done = run(always(ERROR), 1, retries=2)
-    assert done.requests == 3
-    assert done.counts == Counts(errored=1)
-
-
 @pytest.mark.parametrize("answer", [REFUSED, BUSY])
 @pytest.mark.parametrize("number", [1, 3, 500])
 def test_an_outage_is_no_event_s_fault(answer: Outcome, number: int) -> None:
@@ -327,12 +321,6 @@ def test_a_hundred_rejections_before_a_delivery_stop_the_run() -> None:
     assert done.requests == done.counts.rejected
 
 
-@pytest.mark.parametrize("most", [1, 5])
-def test_max_rejects_is_the_number(most: int) -> None:
-    done = run(always(REJECTED), 50, concurrency=1, max_rejects=most)
-    assert done.requests == most
-
-
 @pytest.mark.parametrize("policy", [{"max_rejects": 0}, {"max_rejects": 100}])
 def test_rejections_do_not_stop_the_run(policy: dict[str, int]) -> None:
     """With no bound, or after a delivery."""
@@ -340,12 +328,6 @@ def test_rejections_do_not_stop_the_run(policy: dict[str, int]) -> None:
     done = run(lambda each: (0.01, first if each.number == 1 else REJECTED), 500, **policy)
     assert done.stopped_by == OK
     assert done.counts.read == 500
-
-
-def test_rejections_do_not_stop_a_run_over_a_file_that_was_delivered_in_part_before() -> None:
-    earlier = Counts(already_delivered=1, unsent=300)
-    done = Simulation(always(REJECTED), records(300), earlier=earlier).run()
-    assert done.counts == Counts(rejected=300)
 
 
 # Pipes
@@ -514,12 +496,6 @@ def test_an_acknowledgement_is_recorded_before_its_worker_gets_another_event(
     done = Simulation(server, records(200), Policy(concurrency=4), account=account).run()
     assert done.counts == Counts(delivered=200)
     assert unrecorded == 3, "four under way, the one that asks among them"
-
-
-def test_equal_events_are_two_and_each_is_sent() -> None:
-    done = Simulation(always(DELIVERED), records(10, same=True)).run()
-    assert len({each.event_id for each in done.transport.attempts}) == 10
-    assert done.counts == Counts(delivered=10)
 
 
 @pytest.mark.parametrize(
