@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -45,20 +46,10 @@ class ReoError(Exception):
         self.message = message
         self.hint = hint
 
-    def changed(
-        self,
-        *,
-        exit_code: ExitCode | None = None,
-        message: str | None = None,
-        hint: str | None = None,
-    ) -> "ReoError":
-        """Return the same error with other words, or another code."""
-        return ReoError(
-            self.exit_code if exit_code is None else exit_code,
-            self.reason,
-            self.message if message is None else message,
-            self.hint if hint is None else hint,
-        )
+    def changed(self, **words: Any) -> "ReoError":
+        """Return the same error with another `exit_code`, `message` or `hint`."""
+        names = ("exit_code", "reason", "message", "hint")
+        return ReoError(**{name: getattr(self, name) for name in names} | words)
 
     def __str__(self) -> str:
         return self.message

@@ -67,7 +67,9 @@ class Commands(Group):
     def load(self, name: str) -> Any:
         """Import and return a subcommand."""
         attribute = name.replace("-", "_")
-        return getattr(importlib.import_module(f"reo_cli.cli.{attribute}"), attribute)
+        command = getattr(importlib.import_module(f"reo_cli.cli.{attribute}"), attribute)
+        command.help = command.help or COMMANDS[name]
+        return command
 
     def sections(self) -> list[str]:
         """Return where to start, and the subcommands by what they are for."""

@@ -6,7 +6,7 @@ given. Typer parses the command line by the parameters in it, and completes it.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import typer
 import typer.core
@@ -25,7 +25,7 @@ Offers = Callable[[str], list[tuple[str, str]]]
 """From the start of a value to values that begin so, each with a few words on it."""
 
 
-class Declared:
+class Declared(NamedTuple):
     """An option or argument of a command, as an attribute of a class below `Options`.
 
     `usage` is its names, the long one first, and what stands for its value: `--encoding NAME`;
@@ -35,51 +35,49 @@ class Declared:
     the variable of an option that is a setting too.
     """
 
-    def __init__(
-        self,
-        section: str,
-        usage: str,
-        text: str,
-        read: Read | None = None,
-        *,
-        default: str | None = None,
-        choices: Sequence[str] = (),
-        many: bool = False,
-        offers: Offers | None = None,
-        required: bool = False,
-    ) -> None:
-        words = usage.split()
-        self._names = [word for word in words if word.startswith("-")]
-        self._metavar = words[-1] if len(words) > len(self._names) else None
-        self.section, self.name, self.many = section, words[0], many
-        self._text, self._read, self._required = text, read, required
-        is_flag = bool(self._names) and self._metavar is None
-        self._default: Any = () if many else False if is_flag else default
-        self._choices, self._offers = choices, offers
+    section: str
+    usage: str
+    text: str
+    read: Read | None = None
+    default: str | None = None
+    choices: Sequence[str] = ()
+    many: bool = False
+    offers: Offers | None = None
+    required: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it."""
+        return self.usage.split()[0]
+
+    @property
+    def is_flag(self) -> bool:
+        """Tell whether it takes no value."""
+        return self.usage.split()[-1].startswith("-")
 
     def parameter(self, key: str) -> Any:
         """Return it as Typer takes it."""
-        given: dict[str, Any] = {"metavar": self._metavar, "required": self._required}
-        if offers := self._offers:
+        names = [word for word in self.usage.split() if word.startswith("-")]
+        metavar = None if self.is_flag else self.usage.split()[-1]
+        given: dict[str, Any] = {"metavar": metavar, "required": self.required}
+        if offers := self.offers:
             given["autocompletion"] = lambda _context, _words, start: offers(start)
-        if not self._names:
+        if not names:
             count = -1 if self.many else 1
-            return typer.core.TyperArgument(
-                param_decls=[key], nargs=count, help=self._text, **given
-            )
+            return typer.core.TyperArgument(param_decls=[key], nargs=count, help=self.text, **given)
         return typer.core.TyperOption(
-            param_decls=[key, *self._names],
-            is_flag=self._metavar is None,
+            param_decls=[key, *names],
+            is_flag=self.is_flag,
             multiple=self.many,
-            type=_one_of(self._choices) if self._choices else None,
-            help=" ".join([self._text, *self._known(key)]),
+            type=_one_of(self.choices) if self.choices else None,
+            help=" ".join([self.text, *self._known(key)]),
             rich_help_panel=self.section,
             **given,
         )
 
     def _known(self, key: str) -> list[str]:
         """Return what help adds to the text: `Repeatable.`, the variable and the default."""
-        setting, default = BY_KEY.get(key), self._default
+        setting, default = BY_KEY.get(key), self.default
         known = ["Repeatable."] if self.many else []
         if setting and setting.flag == self.name:
             known.append(f"[env: {setting.variable}]")
@@ -88,8 +86,9 @@ class Declared:
 
     def value(self, typed: Any) -> Any:
         """Return what was typed, else the default, as the program takes it; raises ReoError 2."""
-        text = self._default if typed is None else typed
-        return text if self._read is None or text is None else self._read(self.name, text)
+        absent = () if self.many else False if self.is_flag else self.default
+        text = absent if typed is None else typed
+        return text if self.read is None or text is None else self.read(self.name, text)
 
 
 option: Any = Declared

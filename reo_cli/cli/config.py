@@ -151,8 +151,4 @@ def _doctor(options: Shown) -> int:
     return options.reported(DoctorReport).finish(checks)
 
 
-config = Group(
-    name="config",
-    help="Show, change and check the settings.",
-    commands=[_list, _get, _set, _unset, _path, _init, _doctor],
-)
+config = Group(commands=[_list, _get, _set, _unset, _path, _init, _doctor])

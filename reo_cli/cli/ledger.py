@@ -74,6 +74,4 @@ def _merge(options: Merge) -> int:
     return report.finish(result)
 
 
-ledger = Group(
-    name="ledger", help="Look after what has been delivered.", commands=[_info, _prune, _merge]
-)
+ledger = Group(commands=[_info, _prune, _merge])

@@ -33,8 +33,11 @@ def fallback(settings: "Settings") -> dict[str, str]:
     return {name: getattr(settings, name) for name in SHORT if getattr(settings, name)}
 
 
-def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, Rules]":
-    """Return how inputs are read and what the user said about values; raises ReoError 2 or 65."""
+def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, Rules, Plan | None]":
+    """Return how inputs are read, what the user said about values, and how they are summed up.
+
+    Raises ReoError 2 or 65.
+    """
     from reo_cli.checks.checker import require_good
     from reo_cli.checks.domains import company_in
     from reo_cli.checks.needs import needs_under
@@ -57,30 +60,34 @@ def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, R
         columns=options.map | domain,
     )
     require_good(rules)
-    return ReadOptions(
-        format=options.format,
-        delimiter=options.delimiter,
-        encoding=options.encoding,
-        mapped=rules.columns,
-        extra=options.extra,
-        ignored=tuple(options.ignore),
-        only=options.only,
-        skip=options.skip,
-        values={"domain": company_in} if domain else {},
-        null=frozenset(options.null),
-        records=options.records or "",
-        header=options.columns or (),
-        skip_lines=options.skip_lines or 0,
-        sheet=options.sheet,
-        given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
-        sql=options.sql,
-        sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
-        command=CommandLine(("reo", *sys.argv[1:]), options.files),
-        needs=needs_under(rules),
-    ), rules
+    return (
+        ReadOptions(
+            format=options.format,
+            delimiter=options.delimiter,
+            encoding=options.encoding,
+            mapped=rules.columns,
+            extra=options.extra,
+            ignored=tuple(options.ignore),
+            only=options.only,
+            skip=options.skip,
+            values={"domain": company_in} if domain else {},
+            null=frozenset(options.null),
+            records=options.records or "",
+            header=options.columns or (),
+            skip_lines=options.skip_lines or 0,
+            sheet=options.sheet,
+            given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
+            sql=options.sql,
+            sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
+            command=CommandLine(("reo", *sys.argv[1:]), options.files),
+            needs=needs_under(rules),
+        ),
+        rules,
+        _roll_up(options, rules.now),
+    )
 
 
-def roll_up(options: opt.Reading, now: int) -> "Plan | None":
+def _roll_up(options: opt.Reading, now: int) -> "Plan | None":
     """Return how events are summed up, None if they are not; raises ReoError 2."""
     if not options.roll_up:
         for name, value in (("--timezone", options.timezone), ("--until", options.until)):
@@ -176,13 +183,3 @@ def explained(result: ResultT, key: str | None) -> ResultT:
 def key_if_any(settings: "Settings") -> str | None:
     """Return the key where none is needed, but the ledger tells more with one; raises ReoError."""
     return settings.require_key() if settings.has_key else None
-
-
-def state_folder() -> Path:
-    """Return the folder for what reo keeps for the user: locks, and rejects of pipes.
-
-    Where the system knows no home, it is `.reo` in the working folder.
-    """
-    from reo_cli.settings.files import user_folder
-
-    return user_folder("state") or Path(".reo").absolute()

@@ -127,10 +127,10 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
     from reo_cli.delivery.decide import Identity
     from reo_cli.delivery.dispatch import Policy
     from reo_cli.delivery.opening import Order
+    from reo_cli.settings.files import user_folder
 
-    reading, rules = orders.reading(options, settings)
-    if not settings.has_key:
-        orders.require_inputs(options.files)  # the user mends that first
+    reading, rules, plan = orders.reading(options, settings)
+    orders.require_inputs(options.files)  # the user mends them before a missing key
     goal = orders.goal(options, settings, stack)
     return Order(
         names=options.files,
@@ -154,7 +154,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         key_rotated=options.key_rotated,
         resend=options.resend,
         keep_days=settings.ledger_keep_days,
-        state=orders.state_folder(),
+        state=user_folder("state") or Path(".reo").absolute(),
         started=STARTED,
         command=orders.command_line(),
         where=orders.where_words(options),
@@ -165,5 +165,5 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         wait=options.wait,
         skip_invalid=options.skip_invalid,
         allow_failure=options.allow_failure,
-        roll_up=orders.roll_up(options, rules.now),
+        roll_up=plan,
     )

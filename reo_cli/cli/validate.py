@@ -41,7 +41,7 @@ def validate(options: Validate) -> int:
     from reo_cli.checks.checker import Checker
     from reo_cli.checks.issues import IssueLog
     from reo_cli.checks.validation import validate as validate_files
-    from reo_cli.cli.orders import command_line, reading, roll_up, tell_of_terminal
+    from reo_cli.cli.orders import command_line, reading, tell_of_terminal
     from reo_cli.delivery.signals import Signals
     from reo_cli.records import Progress
     from reo_cli.reports.validate import ValidateReport
@@ -56,8 +56,7 @@ def validate(options: Validate) -> int:
     talk = report.talk
     with report:
         settings = options.settings(talk, offline=True)
-        read_options, rules = reading(options, settings)
-        plan = roll_up(options, rules.now)
+        read_options, rules, plan = reading(options, settings)
         tell_of_terminal(options.files, talk)
 
         def progress(read: int, share: float | None) -> None:
