@@ -25,6 +25,13 @@ FILES = {"bash": "reo.bash", "zsh": "_reo", "fish": "reo.fish"}
 PATIENCE = 30.0
 """Seconds that an answer of a shell may take on a machine that is busy."""
 
+ECHO = "\x14"
+"""Ctrl-T, bound to print the line as the shell has it: a screen also shows what it redraws."""
+TELL = {
+    "bash": 'bind -x \'"\\C-t": printf "<%s>" "$READLINE_LINE"\'',
+    "zsh": "tell() { print -r -- \"<$BUFFER>\" }; zle -N tell; bindkey '^T' tell",
+}
+
 
 def needs(shell: str) -> None:
     """Skip a test on a machine without its shell; `.ci/run` installs all three where it can."""
@@ -33,34 +40,17 @@ def needs(shell: str) -> None:
 
 
 @pytest.fixture
-def program(world: World) -> Path:
-    """A folder for PATH, with the commands `reo` and `reo-cli` of this source tree."""
+def environ(world: World) -> dict[str, str]:
+    """An environment in which `reo` and `reo-cli` are the commands of this source tree."""
     folder = world.home / "bin"
     folder.mkdir()
     for name in ("reo", "reo-cli"):
-        command = folder / name
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reo_cli "$@"\n')
-        command.chmod(0o755)
-    return folder
-
-
-def environ(world: World, program: Path, **more: str) -> dict[str, str]:
-    path = f"{program}:{os.environ['PATH']}"
-    return world.environ({"PATH": path, "TERM": "dumb", "PS1": "READY> ", **more})
-
-
-def run(world: World, program: Path, *command: str) -> str:
-    done = subprocess.run(
-        command,
-        env=environ(world, program),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE * 2,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.stderr == ""
-    return done.stdout
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reo_cli "$@"\n')
+        (folder / name).chmod(0o755)
+    (world.folder / "usage.csv").touch()
+    path = f"{folder}:{os.environ['PATH']}"
+    more = {"TERM": "xterm", "COLUMNS": "200", "PS1": "READY> ", "ZDOTDIR": str(world.home)}
+    return world.environ({"PATH": path, **more})
 
 
 class Terminal:
@@ -84,17 +74,80 @@ class Terminal:
 
 
 @contextmanager
-def terminal(env: dict[str, str], folder: Path, *command: str) -> Iterator[Terminal]:
+def terminal(env: dict[str, str], folder: Path, command: str, setup: str) -> Iterator[Terminal]:
+    """Start a shell that tells its line at Ctrl-T, when it has done what sets it up."""
+    words = command.split()
+    needs(words[0])
     child, descriptor = pty.fork()
     if not child:
         os.chdir(folder)
-        os.execvpe(command[0], command, env)
+        os.execvpe(words[0], words, env)
     try:
-        yield Terminal(descriptor)
+        shell = Terminal(descriptor)
+        shell.type(f"{setup}; {TELL[words[0]]}; echo rea''dy\n")
+        shell.wait_for("ready\r\n")
+        yield shell
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(descriptor)
+
+
+ZSH = "autoload -Uz compinit; compinit -u -D"
+SETUPS = {
+    "bash --norc -i": f"source {FOLDER}/reo.bash",
+    # From `fpath`, where the first call of the function comes from its own loading.
+    "zsh -f -i": f"fpath=({FOLDER} $fpath); {ZSH}",
+}
+LINES = {
+    "reo vali\t": "reo validate ",
+    "reo-cli vali\t": "reo-cli validate ",
+    "reo config get ledger_\t": "reo config get ledger_keep_days ",
+    "reo send --event-i\t": "reo send --event-id ",
+    "reo validate --map dom\tCompany": "reo validate --map domain=Company",
+    "reo validate --map=dom\tCompany": "reo validate --map=domain=Company",
+    "reo validate --map=domain=x --extra=ig\t": "reo validate --map=domain=x --extra=ignore ",
+    "reo validate us\t": "reo validate usage.csv ",
+    "~/bin/reo vali\t": "~/bin/reo validate ",
+}
+
+
+@pytest.mark.parametrize("command", SETUPS, ids=lambda command: command[:4])
+def test_a_line_is_completed_from_the_first_tab_on(
+    world: World, environ: dict[str, str], command: str
+) -> None:
+    with terminal(environ, world.folder, command, SETUPS[command]) as shell:
+        for keys, expected in LINES.items():
+            shell.type(f"{keys}{ECHO}")
+            shell.wait_for(f"<{expected}>")
+            shell.type("\x15")  # Ctrl-U clears the line
+
+
+def test_zsh_says_what_it_offers(world: World, environ: dict[str, str]) -> None:
+    setup = f"{ZSH}; source {FOLDER}/_reo"
+    with terminal(environ, world.folder, "zsh -f -i", setup) as shell:
+        shell.type("reo sen\t\t")
+        shell.wait_for("Send the events of files or a pipe.")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("reo-cli sen", ["send", "send-file"]),
+        ("reo send --event-id 7 --event", ["--event-at"]),
+        ("reo validate --extra=i", ["--extra=ignore"]),
+        ("reo send-file --id-from domain,event_", ["domain,event_id", "domain,event_at"]),
+        ("reo validate us", ["usage.csv"]),
+    ],
+)
+def test_fish_offers(world: World, environ: dict[str, str], line: str, expected: list[str]) -> None:
+    needs("fish")
+    script = f"source {FOLDER}/reo.fish; complete -C '{line}'"
+    command = ["fish", "--no-config", "-c", script]
+    out = subprocess.run(command, env=environ, cwd=world.folder, capture_output=True, text=True)
+    assert (sorted(each.split("\t")[0] for each in out.stdout.splitlines()), out.stderr) == (
+        *(sorted(expected), ""),
+    )
 
 
 @pytest.mark.parametrize("shell", FILES)
@@ -102,165 +155,57 @@ def test_the_program_prints_the_script(reo: Reo, shell: str) -> None:
     shown = reo("--show-completion", shell)
     assert (shown.code, shown.stderr) == (0, "")
     assert (FOLDER / FILES[shell]).read_text() == shown.stdout
+    assert len(list(FOLDER.iterdir())) == len(FILES)
 
 
-def test_no_other_file_stands_beside_the_scripts() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(FILES.values())
-
-
-CASES = [
-    ("reo sen", {"send", "send-file"}),
-    ("reo-cli val", {"validate"}),
-    ("reo config ", {"list", "get", "set", "unset", "path", "init", "doctor"}),
-    ("reo config get ledger", {"ledger", "ledger_keep_days"}),
-    ("reo send --event", {"--event-id", "--event-at"}),
-    ("reo send --event-id 7 --event", {"--event-at"}),
-    ("reo validate --map c", {"count="}),
-    ("reo validate --map count=n --m", {"--map", "--max-issues"}),
-    ("reo send-file -o ", {"table", "json", "ndjson", "github"}),
-    ("reo send-file --id-from domain,event_", {"domain,event_id", "domain,event_at"}),
-    ("reo validate my.csv --extra i", {"ignore"}),
-]
-
-
-@pytest.mark.parametrize(("line", "expected"), CASES)
-def test_bash(world: World, program: Path, line: str, expected: set[str]) -> None:
-    needs("bash")
-    script = (
-        f"source {FOLDER}/reo.bash; COMP_LINE=$1 COMP_POINT=${{#1}}; _reo_completion ${{1%% *}}; "
-        "printf '%s\\n' \"${COMPREPLY[@]}\""
-    )
-    out = run(world, program, "bash", "--norc", "-c", script, "bash", line)
-    assert set(out.split()) == expected
-
-
-def test_bash_takes_an_equals_sign_for_a_word_of_its_own(world: World, program: Path) -> None:
-    needs("bash")
-    with terminal(environ(world, program), world.folder, "bash", "--norc", "-i") as shell:
-        shell.type(f"source {FOLDER}/reo.bash; echo so''urced\n")
-        shell.wait_for("sourced\r\n")
-        shell.type("reo validate --map=dom\t")
-        shell.wait_for("--map=domain=")
-        shell.type("Company --extra=ig\t")
-        shell.wait_for("--map=domain=Company --extra=ignore ")
-
-
-def test_bash_offers_files_where_there_is_nothing_to_list(world: World, program: Path) -> None:
-    needs("bash")
-    (world.folder / "usage.csv").touch()
-    with terminal(environ(world, program), world.folder, "bash", "--norc", "-i") as shell:
-        shell.type(f"source {FOLDER}/reo.bash; echo so''urced\n")
-        shell.wait_for("sourced\r\n")
-        shell.type("reo validate us\t")
-        shell.wait_for("reo validate usage.csv ")
-
-
-@pytest.mark.parametrize(("line", "expected"), CASES)
-def test_fish(world: World, program: Path, line: str, expected: set[str]) -> None:
-    needs("fish")
-    script = f"source {FOLDER}/reo.fish; complete -C '{line}'"
-    out = run(world, program, "fish", "--no-config", "-c", script)
-    assert {each.split("\t")[0] for each in out.splitlines()} == expected
-
-
-def test_fish_offers_files_where_there_is_nothing_to_list(world: World, program: Path) -> None:
-    needs("fish")
-    (world.folder / "usage.csv").touch()
-    script = f"source {FOLDER}/reo.fish; complete -C 'reo validate us'"
-    assert "usage.csv" in run(world, program, "fish", "--no-config", "-c", script)
-
-
-ECHO = "\x14"
-"""Ctrl-T, bound to print the line as the shell has it: a screen also shows what it redraws."""
-
-ZSH_SETUP = "tell() { print -r -- \"<$BUFFER>\" }; zle -N tell; bindkey '^T' tell; echo rea''dy\n"
-
-ZSH_LINES = [
-    ("reo vali\t", "reo validate "),
-    ("reo-cli vali\t", "reo-cli validate "),
-    ("reo config get ledger_\t", "reo config get ledger_keep_days "),
-    ("reo send --event-i\t", "reo send --event-id "),
-    ("reo validate --map dom\tCompany", "reo validate --map domain=Company"),
-    ("reo validate --map=dom\tCompany", "reo validate --map=domain=Company"),
-    ("reo validate us\t", "reo validate usage.csv "),
-    ("~/bin/reo vali\t", "~/bin/reo validate "),
-]
-
-
-@pytest.mark.parametrize(("keys", "expected"), ZSH_LINES)
-def test_zsh_completes_at_the_first_tab(
-    world: World, program: Path, keys: str, expected: str
-) -> None:
-    """From `fpath`, where the first call of the function comes from its own loading."""
-    needs("zsh")
-    (world.folder / "usage.csv").touch()
-    env = environ(world, program, TERM="xterm", COLUMNS="200", ZDOTDIR=str(world.home))
-    with terminal(env, world.folder, "zsh", "-f", "-i") as shell:
-        shell.type(f"fpath=({FOLDER} $fpath); autoload -Uz compinit; compinit -u -D; {ZSH_SETUP}")
-        shell.wait_for("ready\r\n")
-        shell.type(keys + ECHO)
-        shell.wait_for(f"<{expected}>")
-
-
-def test_zsh_says_what_it_offers(world: World, program: Path) -> None:
-    needs("zsh")
-    env = environ(world, program, TERM="xterm", COLUMNS="200", ZDOTDIR=str(world.home))
-    with terminal(env, world.folder, "zsh", "-f", "-i") as shell:
-        shell.type(f"autoload -Uz compinit; compinit -u -D; source {FOLDER}/_reo; {ZSH_SETUP}")
-        shell.wait_for("ready\r\n")
-        shell.type("reo sen\t\t")
-        shell.wait_for("Send the events of files or a pipe.")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", TELL)
 def test_installed_completion_works_in_a_new_shell(
-    world: World, program: Path, reo: Reo, shell: str
+    world: World, environ: dict[str, str], reo: Reo, shell: str
 ) -> None:
-    needs(shell)
     start = world.home / f".{shell}rc"
     start.write_text("alias ll='ls -l'")
     before = reo("--install-completion", shell)
-    assert (before.code, before.stdout) == (0, "")
-    assert str(start) in before.stderr
+    assert (before.code, before.stdout, str(start) in before.stderr) == (0, "", True)
     text = start.read_text()
     assert text.startswith("alias ll='ls -l'\n")
     assert reo("--install-completion", shell).code == 0
     assert start.read_text() == text, "a second time adds nothing"
-    env = environ(world, program, TERM="xterm", COLUMNS="200")
-    with terminal(env, world.folder, shell, "-i") as screen:
-        screen.type(ZSH_SETUP if shell == "zsh" else "echo rea''dy\n")
-        screen.wait_for("ready\r\n")
-        screen.type("reo vali\t" + (ECHO if shell == "zsh" else ""))
-        screen.wait_for("<reo validate >" if shell == "zsh" else "reo validate ")
+    with terminal(environ, world.folder, f"{shell} -i", "true") as screen:
+        screen.type(f"reo vali\t{ECHO}")
+        screen.wait_for("<reo validate >")
 
 
-def test_installed_completion_works_in_fish(world: World, program: Path, reo: Reo) -> None:
+def test_installed_completion_works_in_fish(environ: dict[str, str], reo: Reo) -> None:
     needs("fish")
     assert reo("--install-completion", "fish").code == 0
     for name in ("reo", "reo-cli"):
-        out = run(world, program, "fish", "-c", f"complete -C '{name} vali'")
+        command = ["fish", "-c", f"complete -C '{name} vali'"]
+        out = subprocess.run(command, env=environ, capture_output=True, text=True).stdout
         assert out.startswith("validate\t")
 
 
-def test_the_running_shell_is_found(world: World, program: Path) -> None:
-    needs("bash")
-    if not Path("/proc/self/stat").exists():
+def test_the_running_shell_is_found(environ: dict[str, str]) -> None:
+    if not Path("/proc/self/comm").exists():
         pytest.skip("this system has no /proc to look the running shell up in")
-    out = run(world, program, "bash", "--norc", "-c", "reo --show-completion; exit $?")
+    command = ["bash", "--norc", "-c", "reo --show-completion; exit $?"]
+    out = subprocess.run(command, env=environ, capture_output=True, text=True).stdout
     assert out == (FOLDER / "reo.bash").read_text()
 
 
-def test_an_unknown_shell_is_a_usage_error(reo: Reo) -> None:
+def test_a_shell_or_a_file_that_will_not_do_is_an_error(world: World, reo: Reo) -> None:
     run = reo("--show-completion", "tcsh")
-    assert (run.code, run.stdout) == (2, "")
-    assert "bash, zsh, fish" in run.stderr
-
-
-def test_a_start_up_file_that_cannot_be_written_is_an_error(world: World, reo: Reo) -> None:
+    assert (run.code, run.stdout, "bash, zsh, fish" in run.stderr) == (2, "", True)
     (world.home / ".bashrc").mkdir()
     run = reo("--install-completion", "bash")
-    assert run.code == 74
-    assert "reo --show-completion bash" in run.stderr
+    assert (run.code, "reo --show-completion bash" in run.stderr) == (74, True)
+
+
+def offers(world: World, line: str, **env: str) -> dict[str, str]:
+    """Return what is offered behind a line, with its words."""
+    run = world.run(env={"_REO_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": line, **env})
+    assert (run.code, run.stderr) == (0, "")
+    rows = (each.partition("\t") for each in run.stdout.splitlines())
+    return {value: words for value, _, words in rows}
 
 
 PROFILES = '[profiles.eu]\nproduct_id = "a"\n[profiles.us]\nproduct_id = "b"\n'
@@ -269,22 +214,8 @@ PROFILES = '[profiles.eu]\nproduct_id = "a"\n[profiles.us]\nproduct_id = "b"\n'
 @pytest.mark.parametrize(("text", "expected"), [(PROFILES, ["eu", "us"]), ("[broken", [])])
 def test_profiles_of_the_config_file(world: World, text: str, expected: list[str]) -> None:
     (world.home / "config.toml").write_text(text)
-    env = {
-        "REO_CONFIG": str(world.home / "config.toml"),
-        "_REO_COMPLETE": "complete_fish",
-        "_TYPER_COMPLETE_ARGS": "reo send --profile ",
-    }
-    run = world.run(env=env)
-    assert (run.code, run.stdout.split(), run.stderr) == (0, expected, "")
-
-
-def offers(world: World, line: str) -> dict[str, str]:
-    """Return what is offered behind a line, with its words."""
-    env = {"_REO_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": line}
-    run = world.run(env=env)
-    assert (run.code, run.stderr) == (0, "")
-    rows = (each.partition("\t") for each in run.stdout.splitlines() if each)
-    return {value: words for value, _, words in rows}
+    found = offers(world, "reo send --profile ", REO_CONFIG=str(world.home / "config.toml"))
+    assert list(found) == expected
 
 
 @pytest.mark.parametrize(
@@ -292,6 +223,7 @@ def offers(world: World, line: str) -> dict[str, str]:
     [
         ("reo unknown ", []),
         ("reo send ", []),
+        ("reo config ", ["list", "get", "set", "unset", "path", "init", "doctor"]),
         ("reo config set timeout 10 ", []),
         ("reo send --mode ", ["DOMAIN", "USER"]),
         ("reo send --mode=U", ["USER"]),
@@ -299,8 +231,13 @@ def offers(world: World, line: str) -> dict[str, str]:
         ("reo send --count ", []),
         ("reo send-file -- --", []),
         ("reo send-file -q --qu", []),
+        ("reo send-file -o ", ["table", "json", "ndjson", "github"]),
+        ("reo validate --map c", ["count="]),
+        ("reo validate --map count=n --m", ["--map", "--max-issues"]),
         ("reo validate --set mode=", []),
         ("reo --ver", ["--version"]),
+        ("reo --version ", list(tables.COMMANDS)),
+        ("reo help exit", ["exit-codes"]),
         ("reo ledger merge ", []),
         ("reo send -d 'a b' -a 'x --e", []),
         ("reo send -d 'a b' --event-i", ["--event-id"]),
