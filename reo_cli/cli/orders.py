@@ -60,31 +60,20 @@ def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, R
         columns=options.map | domain,
     )
     require_good(rules)
-    return (
-        ReadOptions(
-            format=options.format,
-            delimiter=options.delimiter,
-            encoding=options.encoding,
-            mapped=rules.columns,
-            extra=options.extra,
-            ignored=tuple(options.ignore),
-            only=options.only,
-            skip=options.skip,
-            values={"domain": company_in} if domain else {},
-            null=frozenset(options.null),
-            records=options.records or "",
-            header=options.columns or (),
-            skip_lines=options.skip_lines or 0,
-            sheet=options.sheet,
-            given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
-            sql=options.sql,
-            sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or ReadOptions().sql_memory,
-            command=CommandLine(("reo", *sys.argv[1:]), options.files),
-            needs=needs_under(rules),
-        ),
-        rules,
-        _roll_up(options, rules.now),
+    alike = {name: getattr(options, name, None) for name in ReadOptions._fields}
+    read_options = ReadOptions(**{name: each for name, each in alike.items() if each is not None})
+    read_options = read_options._replace(
+        mapped=rules.columns,
+        ignored=tuple(options.ignore),
+        values={"domain": company_in} if domain else {},
+        null=frozenset(options.null),
+        header=options.columns or (),
+        given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
+        sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or read_options.sql_memory,
+        command=CommandLine(("reo", *sys.argv[1:]), options.files),
+        needs=needs_under(rules),
     )
+    return read_options, rules, _roll_up(options, rules.now)
 
 
 def _roll_up(options: opt.Reading, now: int) -> "Plan | None":
