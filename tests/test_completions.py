@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from reo_cli.cli.app import COMMANDS
 from tests import tables
 from tests.conftest import Run, World
 
@@ -236,7 +237,7 @@ def test_profiles_of_the_config_file(world: World, text: str, expected: list[str
         ("reo validate --map count=n --m", ["--map", "--max-issues"]),
         ("reo validate --set mode=", []),
         ("reo --ver", ["--version"]),
-        ("reo --version ", list(tables.COMMANDS)),
+        ("reo --version ", list(COMMANDS)),
         ("reo help exit", ["exit-codes"]),
         ("reo ledger merge ", []),
         ("reo send -d 'a b' -a 'x --e", []),

@@ -3,7 +3,6 @@
 import email
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,7 +15,7 @@ import pytest
 
 from reo_cli import __version__
 from tests.conftest import World
-from tests.test_completions import ECHO, ZSH_SETUP, needs, terminal
+from tests.test_completions import ECHO, ZSH, needs, terminal
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "tests" / "cases" / "valid" / "usage.csv"
@@ -160,26 +159,16 @@ def test_tab_works_from_the_installed_wheel(world: World, installed: Path) -> No
     path = f"{installed}/bin:{os.environ['PATH']}"
     env = world.environ({"PATH": path, "TERM": "xterm", "COLUMNS": "200", "PS1": "READY> "})
     setups = {
-        "bash": (
-            f"source {share}/bash-completion/completions/reo; echo rea''dy\n",
-            "bash --norc -i",
-        ),
-        "zsh": (
-            f"fpath=({share}/zsh/site-functions $fpath); autoload -Uz compinit; "
-            f"compinit -u -D; {ZSH_SETUP}",
-            "zsh -f -i",
-        ),
+        "bash --norc -i": f"source {share}/bash-completion/completions/reo",
+        "zsh -f -i": f"fpath=({share}/zsh/site-functions $fpath); {ZSH}",
     }
-    for shell, (setup, command) in setups.items():
-        needs(shell)
-        with terminal(env, world.folder, *command.split()) as screen:
-            screen.type(setup)
-            screen.wait_for("ready\r\n")
-            screen.type("reo vali\t" + (ECHO if shell == "zsh" else ""))
-            screen.wait_for("<reo validate >" if shell == "zsh" else "reo validate ")
+    for command, setup in setups.items():
+        with terminal(env, world.folder, command, setup) as screen:
+            screen.type(f"reo vali\t{ECHO}")
+            screen.wait_for("<reo validate >")
     needs("fish")
     done = subprocess.run(
-        [str(shutil.which("fish")), "-c", "complete -C 'reo vali'"],
+        ["fish", "-c", "complete -C 'reo vali'"],
         env={**env, "XDG_DATA_DIRS": str(share)},
         capture_output=True,
         text=True,
