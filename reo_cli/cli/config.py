@@ -121,7 +121,6 @@ def _unset(options: Key) -> None:
 
 @command("path", Options, "Print the path of the config file, whether it exists or not.")
 def _path(options: Options) -> None:
-
     streams, _ = options.open()
     path, _ = Target().place()
     streams.out.lines(streams.out.clean(str(path)))
