@@ -44,7 +44,7 @@ def _plain(value: object) -> str:
 
 def picked(value: object, names: str) -> Shape:
     """The attributes of `value` that are named, as a part of its JSON; null where there is none."""
-    return {name: getattr(value, name, None) for name in names.split()}
+    return {name: None if value is None else getattr(value, name) for name in names.split()}
 
 
 def name_of(file: str) -> str:

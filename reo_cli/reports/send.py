@@ -31,7 +31,7 @@ class SendReport(Report[SendResult]):
         return View(
             result.status,
             result.exit_code,
-            {
+            shape={
                 "event_id": result.event_id,
                 "payload": None if result.payload is None else Json(encode(result.payload)),
                 **picked(result, "http_status response attempts elapsed_ms"),
@@ -39,9 +39,9 @@ class SendReport(Report[SendResult]):
                 "endpoint": result.endpoint or None,
                 "endpoint_source": result.endpoint_source or None,
             },
-            _blocks(result, screen),
-            result.issues,
-            (errors, len(result.issues) - errors),
+            blocks=_blocks(result, screen),
+            issues=result.issues,
+            found=(errors, len(result.issues) - errors),
             errors=[result.error if errors else error],  # issues say what is wrong
             done="the event was delivered" if delivered else "nothing was delivered",
         )

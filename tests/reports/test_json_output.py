@@ -32,24 +32,6 @@ from tests.reports.samples import (
     validation,
 )
 
-SEND_KEYS = (
-    "schema status exit_code started_at event_id payload http_status response attempts elapsed_ms"
-    " error endpoint endpoint_source"
-).split()
-COUNT_KEYS = "read delivered already_delivered invalid rejected errored unsent".split()
-SEND_FILE_KEYS = [
-    *("schema", "status", "exit_code", "started_at"),
-    *COUNT_KEYS,
-    *("skipped", "rolled_up", "left_out", "attempts", "elapsed_s", "events_per_s"),
-    *("inputs", "ledger", "issues", "error", "endpoint", "endpoint_source"),
-]
-VALIDATE_KEYS = (
-    "schema status exit_code started_at read valid invalid warnings skipped rolled_up left_out"
-    " issues totals files error"
-).split()
-ISSUE_KEYS = "file line record field severity message hint code".split()
-SETTLED_KEYS = "file line record status event_id http_status attempts reason".split()
-
 
 def line_of(result: Any) -> Any:
     seen = piped(report(result, "json"))
@@ -57,11 +39,9 @@ def line_of(result: Any) -> Any:
     return json.loads(seen.out)
 
 
-@pytest.mark.parametrize("output", ["json", "ndjson"])
-def test_send_has_the_keys_of_the_contract_in_their_order(output: str) -> None:
-    seen = piped(report(delivered(), output))
+def test_the_one_line_of_send_is_its_ndjson_too() -> None:
+    seen = piped(report(delivered(), "ndjson"))
     line = json.loads(seen.out)
-    assert list(line) == SEND_KEYS
     assert (line["schema"], line["error"]) == ("reo.send/1", None)
     assert line["response"] == {"status": "success"}
     assert (seen.err, seen.code) == ("", 0)
@@ -77,34 +57,27 @@ def test_an_invalid_event_names_its_first_issue() -> None:
     }
 
 
-def test_send_file_has_the_keys_of_the_contract_in_their_order() -> None:
+def test_the_line_of_send_file() -> None:
     line = line_of(summary())
-    assert list(line) == SEND_FILE_KEYS
     assert (line["status"], line["exit_code"], line["elapsed_s"]) == ("partial", 1, 12.346)
-    assert line["read"] == sum(line[key] for key in COUNT_KEYS[1:]) == 10_000
-    assert [list(each) for each in line["inputs"]] == 2 * [["file", *COUNT_KEYS, "rejects_file"]]
+    ends = "delivered already_delivered invalid rejected errored unsent".split()
+    assert line["read"] == sum(line[end] for end in ends) == 10_000
     assert [each["rejects_file"] for each in line["inputs"]] == ["usage.csv.reo-rejects", None]
     assert line["ledger"] == {"path": "/var/ledger.sqlite3", "created": True, "events": 8993}
-    assert list(line["issues"][0]) == ISSUE_KEYS
+    issue = "file line record field severity message hint code"
+    assert list(line["issues"][0]) == issue.split()
     assert line["error"]["message"] == "not every event was delivered: 7 invalid"
     assert line["error"]["hint"].endswith("`reo send-file usage.csv.reo-rejects`")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["started_at"])
 
 
-def test_validate_has_the_keys_of_the_contract_in_their_order() -> None:
+def test_the_line_of_validate() -> None:
     line = line_of(validation())
-    assert list(line) == VALIDATE_KEYS
     assert (line["read"], line["valid"], line["invalid"], line["warnings"]) == (10003, 9995, 8, 2)
     assert line["issues"][2]["file"] == EVIL
-    assert line["totals"] == {
-        "count": 1_234_567,
-        "domains": 12_345,
-        "domains_estimated": True,
-        "ips": 34,
-        "ips_estimated": False,
-        "first_event_at": 1_793_491_200,
-        "last_event_at": 1_793_750_400,
-    }
+    totals = line["totals"]
+    assert (totals["domains"], totals["domains_estimated"]) == (12_345, True)
+    assert (totals["ips"], totals["ips_estimated"]) == (34, False)
 
 
 def test_ndjson_is_a_line_a_record_and_then_the_summary() -> None:
@@ -112,15 +85,16 @@ def test_ndjson_is_a_line_a_record_and_then_the_summary() -> None:
     dry = settled("unsent", body='{"payload":{"count":1}}')
     seen = piped(report(one_input(), "ndjson", [settled(), rejected, dry]))
     *records, last = [json.loads(line) for line in seen.out.splitlines()]
-    assert [list(line) for line in records] == [*[SETTLED_KEYS] * 2, [*SETTLED_KEYS, "payload"]]
+    keys = "file line record status event_id http_status attempts reason".split()
+    assert [list(line) for line in records] == [keys, keys, [*keys, "payload"]]
     assert (records[1]["reason"], records[2]["payload"]) == ("HTTP 400", {"count": 1})
-    assert {name: list(value) for name, value in last.items()} == {"summary": SEND_FILE_KEYS}
+    assert {name: value["schema"] for name, value in last.items()} == {"summary": "reo.send-file/1"}
 
 
 def test_validate_ndjson_is_a_line_an_issue_and_then_the_summary() -> None:
     *issues, last = map(json.loads, piped(report(validation(), "ndjson")).out.splitlines())
     assert [issue["line"] for issue in issues] == [20, 17, 3]
-    assert list(last["summary"]) == VALIDATE_KEYS
+    assert last["summary"]["schema"] == "reo.validate/1"
 
 
 @pytest.mark.parametrize("output", ["json", "ndjson"])
@@ -129,22 +103,22 @@ def test_a_terminal_gets_the_same_line_as_a_pipe(output: str) -> None:
     assert on_screen(act, columns=40, environ={"TERM": "xterm"}) == piped(act).out
 
 
-REPORTS: list[tuple[type[Report[Any]], list[str]]] = [
-    (SendReport, SEND_KEYS),
-    (SendFileReport, SEND_FILE_KEYS),
-    (ValidateReport, VALIDATE_KEYS),
+REPORTS: list[tuple[type[Report[Any]], Any]] = [
+    (SendReport, delivered()),
+    (SendFileReport, summary()),
+    (ValidateReport, validation()),
 ]
 
 
 @pytest.mark.parametrize("output", ["json", "ndjson"])
-@pytest.mark.parametrize(("kind", "keys"), REPORTS)
-def test_a_failure_before_any_event_is_one_whole_line(
-    kind: type[Report[Any]], keys: list[str], output: Any
+@pytest.mark.parametrize(("kind", "whole"), REPORTS)
+def test_a_failure_before_any_event_is_one_line_with_every_key(
+    kind: type[Report[Any]], whole: Any, output: Any
 ) -> None:
     seen = piped(lambda s, t: kind(output, s, t).failed(KEY_REFUSED), quiet=True)
     line = json.loads(seen.out)
     line = line.get("summary", line)
-    assert list(line) == keys
+    assert list(line) == list(line_of(whole))
     assert (line["exit_code"], line["error"]["reason"]) == (77, "key_refused")
     assert line.get("read", 0) == 0
     assert (seen.err, seen.code) == ("error: the API refused the key\nhint: get one\n", 77)
