@@ -21,7 +21,7 @@ VALUES_NAMED = 3
 _TONES: dict[str, Tone] = {"warning": "warn", "error": "bad"}
 _QUOTED = re.compile(r'"([^"]+)"|`([^`]+)`')
 _VARYING = re.compile(r'"[^"]*"|\d[\d.,:]*|\S+\.\S+')
-"""What differs between issues of one kind: values, numbers, domains."""
+"""What differs between the hints of one kind: values, numbers, domains."""
 
 
 def more_issues(unshown: int, printed: int) -> str:
@@ -125,10 +125,9 @@ class Kind:
 
 
 def kind_of(issue: Issue) -> tuple[str, ...]:
-    """What issues of one kind agree in; without a code, in the shape of their message too."""
-    what = issue.code or _VARYING.sub("", issue.message)
-    hint = " ".join({name for name, _ in issue.options}) or _VARYING.sub("", issue.hint)
-    return (issue.file, issue.severity, issue.field, what, hint)
+    """What issues of one kind agree in: the options that mend them, or the shape of their hint."""
+    hint = " ".join(sorted({name for name, _ in issue.options})) or _VARYING.sub("", issue.hint)
+    return (issue.file, issue.severity, issue.field, issue.code, hint)
 
 
 class IssueEntries(IssueLines):

@@ -156,9 +156,8 @@ def test_lines_are_named_in_order_whatever_the_order_of_answers() -> None:
     assert "lines 2, 3, 4, 5, 6 … 9" in screen([thousands(n) for n in (4, 2, 9, 6, 3, 5)])
 
 
-def test_without_a_code_the_words_make_the_kind() -> None:
-    found = [Issue("a.csv", n, n, "domain", "error", f'"x{n}" is a URL', f"write x{n}.com")
-             for n in (1, 2)]  # fmt: skip
+def test_the_values_in_a_hint_make_no_kind() -> None:
+    found = [thousands(n, message=f'"x{n}" is a URL', hint=f"write x{n}.com") for n in (1, 2)]
     assert "2 times: lines 1, 2" in screen(found)
 
 
