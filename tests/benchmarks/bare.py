@@ -10,9 +10,9 @@ import csv
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
 
 import requests
 
@@ -43,19 +43,12 @@ def work(url: str, queue: "SimpleQueue[bytes]") -> None:
         assert session.send(request, timeout=10).json()["status"] == "success"
 
 
-def main() -> None:
-    """Print the rate."""
+if __name__ == "__main__":
     url, path, number = sys.argv[1:]
     queue = bodies(path)
     events = queue.qsize()
-    threads = [Thread(target=work, args=(url, queue)) for _ in range(int(number))]
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(int(number)) as pool:
+        done = [pool.submit(work, url, queue) for _ in range(int(number))]
+    assert not [each for each in done if each.exception()]
     print(events / (time.perf_counter() - began))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,43 +1,67 @@
-"""Timing two commands side by side: A B A B …, so that a machine that slows down slows both."""
+"""What commands cost, in turns: A B A B …, so that a machine that slows down slows both."""
 
 import os
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+REO = str(Path(sys.executable).with_name("reo"))
+KEY = "benchmark-key-1234"
 
 Command = Sequence[str]
 
 
-def seconds(command: Command, env: Mapping[str, str] | None = None) -> float:
-    """Run a command to its end, its output thrown away, and return wall seconds.
+class Cost(NamedTuple):
+    """What a command took: seconds by the clock and of the CPU, and MB at most."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:7.1f} s, CPU {self.cpu:6.1f} s, {self.peak:5.0f} MB"
+
+
+def cost(command: Command, env: Mapping[str, str] | None = None) -> Cost:
+    """Run a command to its end, its output thrown away.
 
     Raises CalledProcessError when it fails: a failed run must not count as a fast one.
     """
     began = time.perf_counter()
-    subprocess.run(
-        list(command),
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **(env or {})},
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, stdin=nothing, stdout=nothing, stderr=nothing, env={**os.environ, **(env or {})}
     )
-    return time.perf_counter() - began
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(status, command)
+    wall = time.perf_counter() - began
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def compare(
-    name: str, a: Command, b: Command, at_most: float, *, runs: int = 15, warm_up: int = 2
-) -> float:
-    """Time two commands in turns; print and return the median of the ratios a / b."""
-    for _ in range(warm_up):
-        seconds(a), seconds(b)
-    times = [(seconds(a), seconds(b)) for _ in range(runs)]
-    ratio = statistics.median(x / y for x, y in times)
-    ours = statistics.median(x for x, _ in times) * 1000
-    theirs = statistics.median(y for _, y in times) * 1000
-    verdict = "ok" if ratio <= at_most else "MISSED"
-    print(
-        f"{name:44} {ours:7.1f} ms / {theirs:7.1f} ms = {ratio:.2f} (at most {at_most}) {verdict}"
-    )
-    return ratio
+    name: str,
+    ours: Callable[[], float],
+    theirs: Callable[[], float],
+    limit: float,
+    *,
+    runs: int,
+    is_rate: bool = False,
+) -> None:
+    """Measure both in turns, print the median of the ratios: at most `limit`, of rates at least."""
+    pairs = [(ours(), theirs()) for _ in range(runs)]
+    ratio = statistics.median(a / b for a, b in pairs)
+    a, b = (statistics.median(values) for values in zip(*pairs, strict=True))
+    verdict = "ok" if (ratio >= limit if is_rate else ratio <= limit) else "MISSED"
+    asked = f"(at {'least' if is_rate else 'most'} {limit}) {verdict}"
+    print(f"{name:44} {a:9,.1f} / {b:9,.1f} = {ratio:.2f} {asked}", flush=True)
+
+
+def compare_commands(name: str, a: Command, b: Command, at_most: float, *, runs: int = 15) -> None:
+    """Compare the milliseconds by the clock that two commands take, each once warmed up."""
+    cost(a), cost(b)
+    compare(name, lambda: cost(a).wall * 1000, lambda: cost(b).wall * 1000, at_most, runs=runs)
