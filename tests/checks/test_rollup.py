@@ -13,14 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reo_cli.checks.checker import Checker
 from reo_cli.checks.rollup import Plan, RollUp, Unit
 from reo_cli.errors import ReoError
 from reo_cli.events import Event, Rules
 from reo_cli.records import Record
+from tests.checks.test_checker import event_of
 
 NOW = 1_790_000_000  # 2026-09-21 14:13:20 UTC, a Monday
-BASE = {"activity_type": "login", "count": 1, "domain": "acme.com", "product_id": "app"}
 
 
 def at(text: str) -> int:
@@ -28,10 +27,8 @@ def at(text: str) -> int:
 
 
 def event(number: int = 1, **fields: Any) -> Event:
-    record = Record("x", number, number, {**BASE, "event_at": NOW, **fields}, {}, "")
-    found, issues = Checker(Rules(now=NOW, absent={"count": "1"})).check(record)
-    assert found is not None, issues
-    return found
+    made = event_of({"count": 1, "event_at": NOW, **fields}, Rules(NOW))
+    return made._replace(record=Record("x", number, number, None, {}, ""))
 
 
 def rolled(events: list[Event], plan: Plan | None = None) -> list[Event]:
@@ -127,18 +124,12 @@ def test_the_sums_are_pythons_own_in_any_order(
     for each in raw:
         wanted[each["domain"], each["user_agent"], plan.start_of(each["event_at"])] += each["count"]
     first = rolled([event(**each) for each in raw], plan)
-    found = {
-        (e.payload["domain"], e.payload.get("user_agent"), e.payload["event_at"]): e.payload[
-            "count"
-        ]
-        for e in first
-    }
-    assert found == dict(wanted)
-    assert len(found) == len(first)
+    sums = [each.payload for each in first]
+    found = {(e["domain"], e.get("user_agent"), e["event_at"]): e["count"] for e in sums}
+    assert (found, len(found)) == (dict(wanted), len(first))
     chance.shuffle(raw)
-    assert [e.content for e in rolled([event(**each) for each in raw], plan)] == [
-        e.content for e in first
-    ]
+    again = rolled([event(**each) for each in raw], plan)
+    assert [e.content for e in again] == [e.content for e in first]
 
 
 @given(events_of_a_week)

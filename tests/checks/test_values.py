@@ -1,7 +1,7 @@
 """Single values: what is sent for them, and the code and hint of what is wrong with them."""
 
+import itertools
 import json
-import random
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -100,131 +100,85 @@ WARNED: dict[str, list[tuple[Any, Any, str]]] = {
     "source": [("PRODUCT_CLOUD", "PRODUCT_CLOUD", "product-data")],
 }
 
+
+def coded(code: str, *rows: tuple[Any, str]) -> list[tuple[Any, str, str]]:
+    return [(raw, code, hint) for raw, hint in rows]
+
+
 WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "count": [
-        ("1,250", "thousands-separator", "remove the comma, the thousands separator: 1250, or add"),
-        ("1.000", "thousands-separator", "add --thousands ."),
-        ("1.250.000", "thousands-separator", "1250000"),
-        ("1'250", "thousands-separator", "add --thousands"),
-        ("1\u202f250", "thousands-separator", "add --thousands space"),
-        ("1_000", "thousands-separator", "remove the underscore"),
-        ("1,25,000", "thousands-separator", "125000"),
-        ("1,250.00", "thousands-separator", "round it: 1250"),
-        ("1.250,75", "thousands-separator", "1251"),
-        ("+1,250", "thousands-separator", "1250"),
-        ("012,345", "decimals", "round it"),
-        ("0.125", "decimals", "for instance to 0"),
-        ("0,500", "decimals", "for instance to 1"),
-        ("12.5", "decimals", "for instance to 13"),
-        (1.5, "decimals", "for instance to 2"),
-        ("1" * 400 + ".5", "decimals", "round it"),
-        *(("+5", "not-a-number", "write 5"), (" 007 ", "not-a-number", "write 7")),
-        *(("١٢", "not-a-number", "digits 0 to 9: 12"), ("0x1f", "not-a-number", "digits only")),
-        *(
-            ("true", "not-a-number", "digits only"),
-            (True, "wrong-type", ""),
-            ([], "wrong-type", ""),
+        *coded(
+            "thousands-separator",
+            ("1,250", "remove the comma, the thousands separator: 1250, or add --thousands ,"),
+            *(("1.000", "add --thousands ."), ("1.250.000", "1250000"), ("1,25,000", "125000")),
+            *(("1\u202f250", "add --thousands space"), ("1'250", "add"), ("1_000", "underscore")),
+            *(("1,250.00", "round it: 1250"), ("1.250,75", "1251"), ("+1,250", "1250")),
         ),
+        *coded("decimals", ("012,345", "round it"), ("0.125", "to 0"), ("0,500", "to 1")),
+        *coded("decimals", ("12.5", "to 13"), (1.5, "to 2"), ("1" * 400 + ".5", "round it")),
+        *coded("not-a-number", ("+5", "write 5"), (" 007 ", "write 7"), ("١٢", "0 to 9: 12")),
+        *coded("not-a-number", ("0x1f", "only"), ("true", "digits only"), ("#N/A", "--null")),
         *((each, "negative", "zero or more") for each in ("-5", " -12.5", "\u22125", -1, -1.5)),
-        ("1" * 5000, "too-large", "no count"),
         *((each, "spreadsheet-number", "a spreadsheet") for each in ("1.2E+05", "1,79E+09")),
+        *(("1" * 5000, "too-large", "no count"), (True, "wrong-type", ""), ([], "wrong-type", "")),
     ],
     "ip_addr": [
         *(("010.2.3.4", "leading-zeros", "10.2.3.4"), ("256.1.1.1", "not-an-ip", "0 to 255")),
-        *(
-            ("1.2.3.4:80", "ip-port", "write 1.2.3.4"),
-            ("[2a00::1]:443", "ip-port", "write 2a00::1"),
-        ),
-        ("[10.0.0.1]:80", "ip-port", "send the public"),
-        ("8.8.8.0/24", "ip-network", "one address of it, such as 8.8.8.0"),
-        *(("10.0.0.0/8", "ip-network", "send the public"), ("8.8.8.8/32", "ip-network", "write 8")),
-        *(
-            ("fe80::1%eth0", "ip-network", "public"),
-            ("2a00::1%eth0", "ip-network", "write 2a00::1"),
-        ),
-        ("10.0.0.1, 8.8.8.8", "several-ips", "such as 8.8.8.8"),
-        *(("1.2.3", "not-an-ip", "such as"), ("reo.dev", "not-an-ip", "`domain`")),
-        *(("N/A", "not-an-ip", "--null"), ("8.8.8.8\0", "not-an-ip", ""), (5, "wrong-type", "")),
+        *(("1.2.3.4:80", "ip-port", "write 1.2.3.4"), ("[2a00::1]:443", "ip-port", "2a00::1")),
+        *(("[10.0.0.1]:80", "ip-port", "public"), ("8.8.8.8/32", "ip-network", "write 8")),
+        *((each, "ip-network", "send the public") for each in ("10.0.0.0/8", "fe80::1%eth0")),
+        *(("8.8.8.0/24", "ip-network", "such as 8.8.8.0"), ("2a00::1%e", "ip-network", "2a00::1")),
+        *(("10.0.0.1, 8.8.8.8", "several-ips", "as 8.8.8.8"), ("1.2.3", "not-an-ip", "such as")),
+        *(("reo.dev", "not-an-ip", "`domain`"), ("N/A", "not-an-ip", "--null")),
+        *(("8.8.8.8\0", "not-an-ip", ""), (5, "wrong-type", "")),
     ],
     "domain": [
         ("https://www.reo.dev/docs", "url", "write reo.dev, or add --domain-of domain"),
-        *(
-            (each, "url", "write reo.dev")
-            for each in ("http://reo.dev:8080", "reo.dev/x", "//reo.dev")
-        ),
-        *(
-            ("HTTPS://acme.com", "url", "acme.com"),
-            ("mailto:ann@acme.com", "mail-address", "acme.com"),
-        ),
+        *((each, "url", "reo.dev") for each in ("http://reo.dev:80", "reo.dev/x", "//REO.dev")),
         ("acme.com/login?next=https://globex.com/x", "url", "write acme.com"),
         ("acme.com/https://www.globex.com", "url", "write acme.com"),
         ("ann@acme.com", "mail-address", "write acme.com, or add --domain-of domain"),
-        ("Ann <ann@acme.com>", "mail-address", "write acme.com"),
+        *((each, "mail-address", "acme.com") for each in ("mailto:a@acme.com", "Al <a@acme.com>")),
         ("ann@gmail.com", "mail-address", "gmail.com is a mailbox provider: leave it out"),
-        *(
-            ("acme.com, x.com", "several-domains", "acme.com"),
-            ("a_b.com", "not-a-domain", "such as acme.com"),
-        ),
-        ("http://1.2.3.4/x", "url", "belongs in `ip_addr`: 1.2.3.4"),
-        *(("8.8.8.8", "ip-as-domain", "`ip_addr`"), ("::1", "ip-as-domain", "`ip_addr`")),
-        *(("N/A", "not-a-domain", "--null"), ("(not set)", "not-a-domain", "--null")),
-        *(("Acme Inc.", "not-a-domain", "acme.com"), ("localhost", "not-a-domain", "a dot")),
+        *(("a.com, x.com", "several-domains", "a.com"), ("5.6.7.8", "ip-as-domain", "ip_addr")),
+        *(("http://1.2.3.4/x", "url", "`ip_addr`: 1.2.3.4"), ("::1", "ip-as-domain", "ip_addr")),
+        *((each, "not-a-domain", "--null") for each in ("N/A", "(not set)", "#REF!")),
+        *((each, "not-a-domain", "such as acme") for each in ("Acme Inc.", "localhost", "a_b.com")),
         *((each, "not-a-domain", "") for each in ("ä..de", "ä.123", "-ä.de", "ä-.de", "acme.123")),
-        *(
-            (each, "not-a-domain", "")
-            for each in ("a" * 64 + ".com", "\ud800.com", "a." * 130 + "co")
-        ),
+        *((each, "not-a-domain", "") for each in ("a" * 64 + ".de", "\ud800.c", "a." * 130 + "co")),
         *((each, "not-a-domain", "write acme.com") for each in ("acme.com:443", "*.acme.com")),
-        ("acme.com\u200b", "not-a-domain", "write acme.com"),
-        (5, "wrong-type", ""),
+        *(("acme.com\u200b", "not-a-domain", "write acme.com"), (5, "wrong-type", "")),
     ],
     "event_at": [
         ("1790000000000", "epoch-unit", "add --date-format ms to read it as 1790000000"),
-        (1790000000000, "epoch-unit", "--date-format ms"),
-        ("1790000000000000", "epoch-unit", "--date-format us to read it as 1790000000"),
+        *((1790000000000, "epoch-unit", "ms"), ("1790000000000000", "epoch-unit", "us to")),
         ("1790000000000000000", "epoch-unit", "--date-format ns to read it as 1790000000"),
         ("2026090110", "date-format", "--date-format %Y%m%d%H, which is 2026-09-01T10:00:00Z"),
-        (2026090110, "date-format", "--date-format %Y%m%d%H"),
-        ("20260131", "date-format", "--date-format %Y%m%d, which is 2026-01-31"),
-        ("20240501120000", "date-format", "--date-format %Y%m%d%H%M%S"),
-        ("2026-08", "date-format", "--date-format %Y-%m, which is 2026-08-01"),
+        *((2026090110, "date-format", "%Y%m%d%H"), ("20260131", "date-format", "is 2026-01-31")),
+        *(("20240501120000", "date-format", "%Y%m%d%H%M%S"), ("2026-08", "date-format", "%Y-%m, ")),
         *(("45992", "epoch-too-small", "day number: 2025-12-01"), ("0", "epoch-too-small", "1970")),
-        ("45992.5", "epoch-too-small", "day number: 2025-12-01"),
-        ("1.79E+09", "spreadsheet-number", "a spreadsheet shortened it"),
-        ("13.02.2026", "date-order", "add --date-format day-first"),
-        ("01/31/2026", "date-order", "add --date-format month-first"),
+        *(("45992.5", "epoch-too-small", "number"), ("1.7E+09", "spreadsheet-number", "digits")),
         ("01/02/2026", "date-order", "day-first or --date-format month-first"),
+        *(("13.02.2026", "date-order", "day-first"), ("01/31/2026", "date-order", "month-first")),
         ("31.12.24 08:00", "date-order", "--date-format '%d.%m.%y %H:%M'"),
-        ("5/15/24 8:05 PM", "date-order", "'%m/%d/%y %I:%M %p'"),
+        *(("5/15/24 8:05 PM", "date-order", "y %I:%M %p'"), ("1/2/26", "date-order", "or --date")),
         ("5/15/24, 8:05:09.5", "date-order", "'%m/%d/%y, %H:%M:%S.%f'"),
-        ("1/2/26", "date-order", "%d/%m/%y or --date-format %m/%d/%y"),
         *(("01-May-24", "date-format", "%d-%b-%y"), ("2026/01/31", "date-format", "%Y/%m/%d")),
         *(("2026-1-5", "date-format", "%Y-%m-%d"), ("31 Jan 2026", "date-format", "'%d %b %Y'")),
         ("Wed May  1 12:00:00 2024", "date-format", "%a %b  %d %H:%M:%S %Y"),
         ("01/Sep/2026:10:00:00 +0000", "date-format", "%d/%b/%Y:%H:%M:%S %z"),
-        *(("0001790000000", "leading-zeros", ""), ("0790000000", "leading-zeros", "")),
+        *((each, "leading-zeros", "") for each in ("0001790000000", "0790000000")),
         *((each, "not-a-time", "seconds") for each in ("1,790,000,000", "+1790000000", "+1.5")),
-        *((each, "not-a-time", "seconds") for each in ("1790000000,5", "1.250,75")),
+        *((each, "not-a-time", "ISO 8601") for each in ("1790000000,5", "1.250,75", "yesterday")),
         *((each, "not-a-time", "12:30") for each in ("2026-05-02T12.5", "2026-05-02T12:30+01:60")),
-        *(
-            ("2026-02-30", "not-a-time", "2026-01-31"),
-            ("2026-01-31T25:00", "not-a-time", "2026-01-31"),
-        ),
-        *(("NOW", "not-a-time", "ISO 8601"), ("yesterday", "not-a-time", "ISO 8601")),
+        *((each, "not-a-time", "2026-01-31") for each in ("2026-02-30", "2026-01-31T25:00", "NOW")),
         *((each, "before-1970", "check the year") for each in ("1970-W01", "1969-12-31", -1)),
         *(("1" * 5000, "not-a-time", "1970"), (True, "wrong-type", ""), ({}, "wrong-type", "")),
     ],
     "activity_type": [(5, "wrong-type", '"5"'), (True, "wrong-type", ""), ([1], "wrong-type", "")],
     "event_id": [(7.5, "wrong-type", "integer"), (True, "wrong-type", ""), ({}, "wrong-type", "")],
-    "mode": [
-        ("domain", "unknown-value", "write DOMAIN"),
-        (1, "wrong-type", ""),
-        ([], "wrong-type", ""),
-    ],
-    "source": [
-        ("Telemetry", "unknown-value", "write TELEMETRY"),
-        ("google / cpc", "unknown-value", "add --set source=TELEMETRY"),
-    ],
+    "mode": [("domain", "unknown-value", "DOMAIN"), (1, "wrong-type", ""), ([], "wrong-type", "")],
+    "source": coded("unknown-value", ("Telemetry", "TELEMETRY"), ("cpc", "--set source=TELEMETRY")),
     "meta": [
         *((each, "not-json", "") for each in ("x", "{", "{} {}", '{"a":NaN}')),
         *(('{"a":1,"a":2}', "key-twice", ""), ('{"a":1e400}', "too-large", "")),
@@ -303,20 +257,15 @@ def test_thousands_stand_in_groups_of_three_or_not_at_all(
 @pytest.mark.parametrize(
     ("raw", "value"),
     [
-        *(
-            ("ann@acme.com", "acme.com"),
-            ("Ann <ann@acme.com>", "acme.com"),
-            ("acme.com", "acme.com"),
-        ),
-        *(("https://www.acme.com/x?y", "acme.com"), ("www.acme.com", "acme.com")),
-        *(("//shop.acme.com:80/", "shop.acme.com"), ("www.de", "www.de"), ("ann@münchen.de", None)),
-        *(("bob@gmail.com", None), ("gmail.com", None), ("", None), (None, None)),
+        *((each, "acme.com") for each in ("ann@acme.com", "Ann <ann@acme.com>", "acme.com")),
+        *((each, "acme.com") for each in ("https://www.acme.com/x?y", "www.acme.com")),
+        *(("//shop.acme.com:80/", "shop.acme.com"), ("www.de", "www.de")),
+        *(("ann@münchen.de", "xn--mnchen-3ya.de"), ("bob@gmail.com", None), ("gmail.com", None)),
+        *(("", None), (None, None)),
     ],
 )
 def test_the_domain_of_a_mail_address_or_url(raw: str | None, value: str | None) -> None:
-    sent, issues = parsers(Rules(NOW, domain_of=True))["domain"](raw)
-    assert sent == ("xn--mnchen-3ya.de" if raw == "ann@münchen.de" else value)
-    assert not issues
+    assert parsers(Rules(NOW, domain_of=True))["domain"](raw) == (value, ())
 
 
 @pytest.mark.parametrize("raw", ["nobody", "http://1.2.3.4/", "a@", "N/A", 5, "a@b@c", "::1"])
@@ -404,10 +353,9 @@ def test_an_address_is_what_the_standard_library_says(raw: str) -> None:
 
 
 def test_the_fast_look_at_an_address_agrees_with_the_slow_one() -> None:
-    chance = random.Random(1)
-    for first in range(256):
-        raw = f"{first}.{chance.randrange(256)}.{chance.randrange(256)}.7"
-        assert bool(PARSERS["ip_addr"](raw)[1]) is not ip_address(raw).is_global or first >= 224
+    for first, second in itertools.product(range(224), range(256)):
+        raw = f"{first}.{second}.2.7"
+        assert bool(PARSERS["ip_addr"](raw)[1]) is not ip_address(raw).is_global
 
 
 def test_values_are_told_apart_by_their_types() -> None:
