@@ -63,8 +63,7 @@ class Columns:
     `targets` has one entry a name: a field, `meta.KEY`, or None when it is left out. `joined` are
     the fields that `--map` makes of several names, or of a path into one. `unknown` are the names
     that are no field, `left_over` those of fields that `--map` reads from elsewhere, `unmapped` the
-    fields whose `--map` names nothing, `twice` fields with two names of theirs, `idle` what
-    `--ignore` names in vain.
+    fields whose `--map` names nothing, `twice` fields with two names of theirs.
     """
 
     said: Problem | None = None
@@ -73,34 +72,30 @@ class Columns:
     def __init__(self, names: Sequence[str], options: ReadOptions, *, header: bool) -> None:
         self.names = names
         self._header = header
+        self._fold: Callable[[str], str] = folded if header else str
         self._options = options
+        self._nothing: Container[Any] = tuple(options.null)
+        if header:
+            self._nothing = frozenset({"", "\\N", *options.null})
         self.joined: dict[str, list[str]] = {}
-        direct = self._mapped(options.mapped)
+        direct = self._mapped()
         found = {*direct.values(), *self.joined}
         self.unmapped = [field for field in options.mapped if header and field not in found]
         # Keys vary from record to record: what `--map` names may be absent in this one.
-        self._elsewhere = found if header else set(options.mapped)
+        self._elsewhere = found if header else {*options.mapped}
         parts = [part for several in self.joined.values() for part in several]
         self._consumed = {head for part in parts for head in heads(part, names)}
-        self._ignored = {self._fold(name) for name in options.ignored}
-        there = {self._fold(name) for name in names}
-        self.idle = [each for each in options.ignored if header and self._fold(each) not in there]
-        unknown: dict[str, None] = {}
-        left_over: dict[str, None] = {}
-        self.targets = [
-            direct.get(name) or self._target(name, unknown, left_over) for name in names
-        ]
-        self.unknown, self.left_over = list(unknown), list(left_over)
+        self._ignored = {*map(self._fold, options.ignored)}
+        odd: dict[str, str | None] = {}
+        self.targets = [direct.get(name) or self._target(name, odd) for name in names]
+        self.unknown = [name for name, own in odd.items() if own is None]
+        self.left_over = [name for name, own in odd.items() if own is not None]
         self.twice = self._repeated()
-        keys = [target[5:] if target and target[:5] == "meta." else "" for target in self.targets]
+        keys = [(target or "").partition("meta.")[2] for target in self.targets]
         self._meta = [(at, key) for at, key in enumerate(keys) if key]
         self._fields = [
-            "" if key or target is None else target
-            for key, target in zip(keys, self.targets, strict=True)
+            "" if key else target or "" for key, target in zip(keys, self.targets, strict=True)
         ]
-        self._nothing: Container[Any] = (
-            frozenset({"", "\\N", *options.null}) if header else tuple(options.null)
-        )
         self.is_plain = not (header or options.null or self._meta) and self._fields == list(names)
 
     @property
@@ -113,10 +108,10 @@ class Columns:
         """Whether each name stands for something, and each field for one thing."""
         return not (self.unknown or self.left_over or self.unmapped or self.twice)
 
-    def _mapped(self, mapped: Mapping[str, str]) -> dict[str, str]:
+    def _mapped(self) -> dict[str, str]:
         """Return the field of each name that `--map` mentions; note what is joined or a path."""
         direct: dict[str, str] = {}
-        for field, column in mapped.items():
+        for field, column in self._options.mapped.items():
             if (name := self.find(column)) is not None:
                 direct[name] = field
                 continue
@@ -136,23 +131,18 @@ class Columns:
         near = [name for name in self.names if self._fold(name) == self._fold(column)]
         return near[0] if len(near) == 1 else None
 
-    def _fold(self, name: str) -> str:
-        return folded(name) if self._header else name
-
-    def _target(
-        self, name: str, unknown: dict[str, None], left_over: dict[str, None]
-    ) -> str | None:
+    def _target(self, name: str, odd: dict[str, str | None]) -> str | None:
         """Return what a name stands for that no `--map` mentions by itself; note an odd one."""
         extra = self._options.extra
         if self._fold(name) in self._ignored or (self._header and not name.strip()):
             return None
-        own = header_target(name) if self._header else exact_target(name)
+        own = header_target(name) if self._header else name if is_field(name) else None
         if own is not None and own not in self._elsewhere:
             return own
         if extra == "meta" and not (self._header and name in self._consumed):
             return f"meta.{name.strip() if self._header else name}"
         if extra == "error" and name not in self._consumed:
-            (unknown if own is None else left_over)[name] = None
+            odd[name] = own
         return None
 
     def _repeated(self) -> list[tuple[str, str, str]]:
@@ -187,21 +177,12 @@ class Columns:
         kept = [(key, values[at]) for at, key in self._meta if at < len(values)]
         return fields, {key: each for key, each in kept if each not in nothing}
 
-    def value(self, column: str, values: Sequence[Any]) -> Any:
-        """Return what a column, a path or a field holds, by one value a name; None for nothing."""
-        by_name = dict(zip(self.names, values, strict=False))
-        found = reach(by_name, self.find(column) or column)
-        if found is None:
-            fields, meta = self.split(values)
-            found = fields.get(column, meta.get(column.removeprefix("meta.")))
-        return None if found in self._nothing else found
-
     def leaves_out(self, values: Sequence[Any], *, whole: bool = True) -> bool:
         """Tell whether `--only` or `--skip` leaves a record out; a torn row for what it holds."""
         options = self._options
         for asked, wanted in ((options.only, True), (options.skip, False)):
             for column, allowed in asked.items():
-                text = as_text(self.value(column, values))
+                text = self._text(column, values)
                 if not whole and (wanted or not text):
                     continue
                 read: Callable[[str], str | None] = options.values.get(column, str)
@@ -209,10 +190,13 @@ class Columns:
                     return True
         return False
 
-
-def exact_target(name: str) -> str | None:
-    """Return the field that a JSON key names, or None."""
-    return name if is_field(name) else None
+    def _text(self, column: str, values: Sequence[Any]) -> str:
+        """Return what a column, a path or a field holds, by one value a name."""
+        found = reach(dict(zip(self.names, values, strict=False)), self.find(column) or column)
+        if found is None:
+            fields, meta = self.split(values)
+            found = fields.get(column, meta.get(column.removeprefix("meta.")))
+        return "" if found in self._nothing else as_text(found)
 
 
 def header_target(name: str) -> str | None:

@@ -3,6 +3,7 @@
 A regular file must stay as it was when it was opened; a pipe can be read only once.
 """
 
+import contextlib
 import itertools
 import os
 import stat
@@ -69,7 +70,7 @@ class Source:
             self.file.seek(0)
             self.taken = 0
         except OSError as fault:
-            raise read_error(self.name, fault) from fault
+            raise _read_error(self.name, fault) from fault
 
     def verify_unchanged(self) -> None:
         """Raise ReoError 74 when a regular file is not as it was when it was opened."""
@@ -93,7 +94,7 @@ class Source:
         try:
             data: bytes = self.file.read1(size)  # type: ignore[attr-defined]
         except OSError as fault:
-            raise read_error(self.name, fault) from fault
+            raise _read_error(self.name, fault) from fault
         if self.guarded:
             self.verify_unchanged()
         self.ended = not data
@@ -125,7 +126,9 @@ def open_source(name: str) -> Source:
         file = cast(BinaryIO, open(name, "rb"))  # noqa: PTH123, SIM115 - closed by the caller
         status = os.fstat(file.fileno())
     except (OSError, ValueError) as fault:
-        raise _open_error(name, fault) from fault
+        why = getattr(fault, "strerror", "") or str(fault)
+        message = f"cannot read `{name}`: {why.lower()}"
+        raise ReoError(ExitCode.NO_INPUT, "no_input", message, _way_out(name, fault)) from fault
     streamed = not stat.S_ISREG(status.st_mode)
     return Source(name, name, file, streamed, () if streamed else snapshot(status))
 
@@ -133,13 +136,14 @@ def open_source(name: str) -> Source:
 def _open_stdin(name: str) -> Source:
     try:
         file = cast(BinaryIO, os.fdopen(os.dup(0), "rb"))
-    except IsADirectoryError as fault:
-        raise ReoError(
-            ExitCode.NO_INPUT, "no_stdin", "standard input is a directory", "name the files in it"
-        ) from fault
     except OSError as fault:
-        hint = "`-` reads from a pipe: COMMAND | reo send-file -"
-        raise ReoError(ExitCode.NO_INPUT, "no_stdin", "standard input is closed", hint) from fault
+        message, hint = (
+            "standard input is closed",
+            "`-` reads from a pipe: COMMAND | reo send-file -",
+        )
+        if isinstance(fault, IsADirectoryError):
+            message, hint = "standard input is a directory", "name the files in it"
+        raise ReoError(ExitCode.NO_INPUT, "no_stdin", message, hint) from fault
     return Source(name, STDIN, file, streamed=True)
 
 
@@ -148,41 +152,27 @@ def snapshot(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _open_error(name: str, fault: OSError | ValueError) -> ReoError:
-    hint = f"check the path; the working folder is `{_working_folder()}`"
-    why = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+def _way_out(name: str, fault: Exception) -> str:
+    """Return what to do about an input that cannot be opened."""
     if isinstance(fault, IsADirectoryError):
-        hint = f"name the files in it, such as {name.rstrip('/')}/*.csv"
-    elif isinstance(fault, FileNotFoundError) and not name.strip():
-        hint = "a variable in the command is empty"
-    elif isinstance(fault, FileNotFoundError) and (near := _near(name)):
-        hint = f"did you mean `{near}`?"
-    elif isinstance(fault, PermissionError):
-        hint = "make it readable for the user that runs reo"
-    return ReoError(ExitCode.NO_INPUT, "no_input", f"cannot read `{name}`: {why.lower()}", hint)
-
-
-def _near(name: str) -> str | None:
-    """Return the file beside a missing one whose name is most like it."""
+        return f"name the files in it, such as {name.rstrip('/')}/*.csv"
+    if isinstance(fault, PermissionError):
+        return "make it readable for the user that runs reo"
+    if not name.strip():
+        return "a variable in the command is empty"
     import difflib
 
     path = Path(name)
-    try:
+    with contextlib.suppress(OSError, ValueError):
         others = [each.name for each in itertools.islice(path.parent.iterdir(), 1000)]
-    except (OSError, ValueError):
-        return None
-    found = difflib.get_close_matches(path.name, others, 1, 0.8)
-    return str(path.with_name(found[0])) if found else None
+        for near in difflib.get_close_matches(path.name, others, 1, 0.8):
+            return f"did you mean `{path.with_name(near)}`?"
+    with contextlib.suppress(OSError):  # the folder may have been removed
+        return f"check the path; the working folder is `{Path.cwd()}`"
+    return "check the path"
 
 
-def _working_folder() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 - a text for a message
-    except OSError:  # it has been removed
-        return "."
-
-
-def read_error(name: str, fault: OSError) -> ReoError:
+def _read_error(name: str, fault: OSError) -> ReoError:
     """Return the error for a read that failed on the way."""
     why = (fault.strerror or str(fault)).lower()
     hint = "run the same command again to resume"

@@ -16,7 +16,7 @@ from reo_cli.readers import by_content, by_suffix, empty_pipe
 from reo_cli.readers.csvfile import detect_delimiter
 from reo_cli.readers.options import ReadOptions
 from reo_cli.readers.source import BLOCK, Source, snapshot
-from reo_cli.readers.text import RECORD_LIMIT, Lines, Stream, Unreadable, unpacked
+from reo_cli.readers.text import Lines, Stream, Unreadable, unpacked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,11 +76,7 @@ def rows_of(query: str, parts: Sequence[Part], memory: str) -> IO[bytes]:
                 yield database
                 _require_one(database, query)
                 _define(database, parts)
-                try:
-                    _copy(database, query, _path_of(rows))
-                except _Unreadable:  # a column that is of another type further down
-                    _define(database, parts, ", sample_size = -1")
-                    _copy(database, query, _path_of(rows))
+                _copy(database, query, _path_of(rows))
 
         try:
             _apart(work())
@@ -101,8 +97,7 @@ def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
 
     def do() -> None:
         try:
-            for each in work:
-                connections.append(each)
+            connections.extend(work)
         except Exception as fault:  # noqa: BLE001 - raised again by who waits
             faults.append(fault)
 
@@ -137,13 +132,13 @@ def queried(sources: Sequence[Source], options: ReadOptions) -> tuple[Rows, Read
     Raises ReoError like `rows_of`, and 74 when an input changes meanwhile.
     """
     with ExitStack() as spools:
-        parts = []
-        for source in sources:
-            with ExitStack() as looked_at:
-                parts.append(_part(source, options, spools, looked_at))
+        parts = [_part(source, options, spools) for source in sources]
         rows = rows_of(options.sql or WHOLE, parts, options.sql_memory)
     for source in sources:
-        _verify_unchanged(source)
+        if not source.streamed:
+            source.rewind()
+            source.verify_unchanged()
+            source.close()
     file = cast(BinaryIO, rows)
     source = Rows(NAME, NAME, file, streamed=False, snapshot=snapshot(os.fstat(rows.fileno())))
     plain = options._replace(
@@ -176,52 +171,47 @@ def _path_of(file: IO[bytes]) -> str:
     return f"/dev/fd/{file.fileno()}"
 
 
-def _part(source: Source, options: ReadOptions, spools: ExitStack, looked_at: ExitStack) -> Part:
+def _part(source: Source, options: ReadOptions, spools: ExitStack) -> Part:
     """Look at an input's start: DuckDB is told what reo would take it for."""
-    if not source.streamed:
-        source.rewind()
-        looked_at.callback(source.close)
-    stream = Stream(source.read)
-    head, path = stream.peek(16), source.path
+    stream, path = Stream(source.read), source.path
     if source.streamed:
-        if not head:
+        if not stream.peek(1):
             raise empty_pipe(source.name)
         file = spools.enter_context(spooled(stream))
         file.seek(0)
         stream, path = Stream(file.read), _path_of(file)
-    kind = by_suffix(source.path) if options.format == "auto" else options.format
-    if kind is None and head.startswith(b"PAR1\x15"):
-        kind = "parquet"
-    if kind == "parquet":
-        return Part(source.name, path, kind)
-    lines = Lines(unpacked(stream), options.encoding)
-    try:
-        first, above = _first_line(lines, options)
-    except Unreadable as fault:
-        message = f"`{source.name}`: {fault.message}"
-        raise ReoError(ExitCode.INVALID, "unreadable", message, fault.hint) from fault
-    kind = kind or by_content(first)
-    delimiter = options.delimiter or ("\t" if kind == "tsv" else detect_delimiter(first, options))
-    encoding = None if lines.encoding.startswith("utf-8") else lines.encoding
-    gzipped = head.startswith(b"\x1f\x8b")
-    return Part(source.name, path, kind, delimiter, encoding, gzipped, above, options.header)
-
-
-def _verify_unchanged(source: Source) -> None:
-    if not source.streamed:
+    else:
         source.rewind()
-        source.verify_unchanged()
+    head = stream.peek(16)
+    kind = by_suffix(source.path) if options.format == "auto" else options.format
+    if kind == "parquet" or (kind is None and head.startswith(b"PAR1\x15")):
+        part = Part(source.name, path, "parquet")
+    else:
+        part = _text_part(source.name, path, kind, stream, options)
+    if not source.streamed:  # there may be more inputs than descriptors
         source.close()
+    return part
 
 
-def _first_line(lines: Lines, options: ReadOptions) -> tuple[str, int]:
-    """Return the first line that says something, and how many stand above it."""
+def _text_part(
+    name: str, path: str, kind: str | None, stream: Stream, options: ReadOptions
+) -> Part:
+    """Look at the first line that says something."""
+    gzipped = stream.peek(2).startswith(b"\x1f\x8b")
+    lines = Lines(unpacked(stream), options.encoding)
     above = 0
-    while (text := lines.read(RECORD_LIMIT)) and (
-        above < options.skip_lines or not text.strip(' \t\r\n,;|"\ufeff') or text[0] == "#"
-    ):
-        above += 1
-    return text, above
+    try:
+        while (text := lines.read()) and (
+            above < options.skip_lines or not text.strip(' \t\r\n,;|"\ufeff') or text[0] == "#"
+        ):
+            above += 1
+    except Unreadable as fault:
+        message = f"`{name}`: {fault.message}"
+        raise ReoError(ExitCode.INVALID, "unreadable", message, fault.hint) from fault
+    kind = kind or by_content(text)
+    delimiter = options.delimiter or ("\t" if kind == "tsv" else detect_delimiter(text, options))
+    encoding = None if lines.encoding.startswith("utf-8") else lines.encoding
+    return Part(name, path, kind, delimiter, encoding, gzipped, above, options.header)
 
 
 @contextmanager
@@ -271,47 +261,46 @@ def _usage(why: str, hint: str = "") -> ReoError:
     return ReoError(ExitCode.USAGE, "usage", f"--sql: {why}", hint)
 
 
-def _define(database: "DuckDBPyConnection", parts: Sequence[Part], more: str = "") -> None:
+def _define(database: "DuckDBPyConnection", parts: Sequence[Part]) -> None:
     """Make the view `input` of all files: those of one kind together, columns matched by name."""
     import duckdb
 
     kinds: dict[tuple[str, str], list[str]] = {}
     for each in parts:
-        function = _FUNCTIONS[each.format]
-        options = _options(each) + (more if function == "read_csv" else "")
-        kinds.setdefault((function, options), []).append(_quoted(_pattern(each.path)))
+        kind = (_FUNCTIONS[each.format], _options(each))
+        kinds.setdefault(kind, []).append(_quoted(_pattern(each.path)))
     tables = [
-        f"FROM {function}([{', '.join(paths)}]{options})"
+        f"FROM {function}([{', '.join(paths)}], {options})"
         for (function, options), paths in kinds.items()
     ]
     try:
-        database.execute(f"CREATE OR REPLACE VIEW input AS {' UNION ALL BY NAME '.join(tables)}")
+        database.execute(f"CREATE VIEW input AS {' UNION ALL BY NAME '.join(tables)}")
     except duckdb.Error as fault:
         names = ", ".join(f"`{each.name}`" for each in parts)
         hint = "`reo validate` without --sql names the lines that are wrong"
-        raise _Unreadable(f"--sql cannot read {names}: {_one_line(fault)}", hint) from fault
+        message = f"--sql cannot read {names}: {_one_line(fault)}"
+        raise ReoError(ExitCode.INVALID, "unreadable", message, hint) from fault
 
 
 def _options(part: Part) -> str:
     """Return how a kind of file is read.
 
-    All of JSON is looked at, or keys that come late would be lost. For CSV DuckDB guesses types
-    only: it takes what it cannot split for text, rather than say what is wrong.
+    All of a text is looked at, or keys that come late would be lost, and a column that is of
+    another type further down could not be read. For CSV DuckDB guesses types only: it takes what it
+    cannot split for text, rather than say what is wrong.
     """
     options = ["union_by_name = true"]
-    if part.format == "parquet":
-        return f", {options[0]}"
-    options.append(f"compression = '{'gzip' if part.gzipped else 'none'}'")
-    if part.format in ("json", "ndjson"):
-        return ", " + ", ".join([*options, "sample_size = -1"])
-    names = ", ".join(map(_quoted, part.names))
-    options += [f"header = false, names = [{names}]" if part.names else "header = true"]
-    options += ["strict_mode = true", f"skip = {part.skip}", "comment = ''"]
-    options += [r"nullstr = ['', '\N']", "quote = '\"'", "escape = '\"'"]
-    options.append(f"delim = {_quoted(part.delimiter)}")
-    if part.encoding:
-        options.append(f"encoding = {_quoted(part.encoding)}")
-    return ", " + ", ".join(options)
+    if part.format != "parquet":
+        options.append(f"compression = '{'gzip' if part.gzipped else 'none'}', sample_size = -1")
+    if part.format in ("csv", "tsv"):
+        names = ", ".join(map(_quoted, part.names))
+        options += [f"header = false, names = [{names}]" if part.names else "header = true"]
+        options += ["strict_mode = true", f"skip = {part.skip}", "comment = ''"]
+        options += [r"nullstr = ['', '\N']", "quote = '\"'", "escape = '\"'"]
+        options.append(f"delim = {_quoted(part.delimiter)}")
+        if part.encoding:
+            options.append(f"encoding = {_quoted(part.encoding)}")
+    return ", ".join(options)
 
 
 def _copy(database: "DuckDBPyConnection", query: str, path: str) -> None:
@@ -331,15 +320,9 @@ def _copy(database: "DuckDBPyConnection", query: str, path: str) -> None:
         more = f" and {len(described) - COLUMNS_TOLD} more" * (len(described) > COLUMNS_TOLD)
         hint = f"input has {columns}{more}"
         if re.search("CSV Error|Malformed JSON", str(fault)):
-            raise _Unreadable(f"--sql: {_one_line(fault)}", hint) from fault
+            message = f"--sql: {_one_line(fault)}"
+            raise ReoError(ExitCode.INVALID, "unreadable", message, hint) from fault
         raise _usage(_one_line(fault), hint) from fault
-
-
-class _Unreadable(ReoError):
-    """A file that DuckDB cannot read (65)."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(ExitCode.INVALID, "unreadable", message, hint)
 
 
 def _one_line(fault: Exception) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from reo_cli.events import folded
 from reo_cli.readers.columns import Columns, Maker, Problem, as_text, missing, with_fault
 from reo_cli.readers.options import ReadOptions
 from reo_cli.records import Issue, Record
@@ -52,9 +53,11 @@ class Table(Maker):
         )
         if problem:
             yield self.issue(self.line, "error", problem)
-        for name in self.columns.idle:
-            message = f"there is no column `{visible(name, 60)}`, which --ignore names"
-            yield self.issue(self.line, "warning", Problem("ignores-nothing", message))
+        there = {*map(folded, self.header)}
+        for name in self._options.ignored:
+            if folded(name) not in there:
+                message = f"there is no column `{visible(name, 60)}`, which --ignore names"
+                yield self.issue(self.line, "warning", Problem("ignores-nothing", message))
         if not problem:
             for line, row, text, wrong in chain(first, rows):
                 yield self._record(line, row, text, wrong)
@@ -144,18 +147,18 @@ class Table(Maker):
         return self._options.hint(self._file, "--skip", word)
 
     def _ragged(self, row: Row, text: str) -> Problem:
+        width = len(self.header)
         cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-        message = f"{cells} where the header has {len(self.header)}"
+        message = f"{cells} where the header has {width}"
         mark = {"\t": "tab", ",": "comma", ";": "semicolon"}.get(self._mark, self._mark)
         filled = [at for at, cell in enumerate(row) if as_text(cell)]
-        first = filled[0] if filled else 0
-        is_footer = len(filled) == 1 < len(self.header) or reads_as_total(row)
-        if is_footer and first < len(self.header):
-            hint = f"if it is not an event, {self._skip(row, first)}"
-        elif len(row) > len(self.header):
-            has_more = any(map(as_text, row[len(self.header) :]))
+        is_footer = len(filled) == 1 < width or reads_as_total(row)
+        if is_footer and filled[0] < width:
+            hint = f"if it is not an event, {self._skip(row, filled[0])}"
+        elif any(map(as_text, row[width:])):
             hint = f"put a cell that holds a {mark} in quotes"
-            hint = hint if has_more else f"remove the {mark} at its end"
+        elif len(row) > width:
+            hint = f"remove the {mark} at its end"
         elif text[-1:] in "\r\n":
             hint = "a column that is empty needs its delimiter too"
         else:
