@@ -13,7 +13,7 @@ from reo_cli.events import BY_NAME
 from reo_cli.readers.options import CommandLine, ReadOptions
 from reo_cli.readers.source import Source
 from reo_cli.readers.text import Lines, Stream, Unreadable, unpacked
-from reo_cli.records import STDIN, Issue, Record
+from reo_cli.records import STDIN, Issue, Record, Severity
 from reo_cli.text import visible
 
 __all__ = ["ReadOptions", "read"]
@@ -42,6 +42,15 @@ _FOREIGN = (
 """How files begin that are not read, what they are, and what to do or what unpacks them."""
 
 _MARKUP = ("<!doctype", "<?xml", "<html", "<head", "<body", "<!--")
+
+_EMPTY: dict[str | None, tuple[Severity, str, str]] = {
+    "ndjson": ("warning", "the file is empty", "there is nothing to send"),
+    "json": (
+        *("error", "the file is empty, which is not JSON"),
+        "no events are written as []; was it cut off?",
+    ),
+}
+"""No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
 
 _LOOKED_AT = 50
 """Records that show what else an input needs whose encoding is another."""
@@ -119,9 +128,9 @@ def _of_text(
     try:
         for _ in range(options.skip_lines):
             lines.read()
-        first = _first(lines)
-        if not first and kind in ("json", "ndjson"):
-            yield _no_json(source.name, kind)
+        first = next(filter(_says_something, iter(lines.read, "")), "")
+        if not first and kind in _EMPTY:
+            yield Issue(source.name, 1, 0, "", *_EMPTY[kind], code="empty")
             return
         lines.give_back([first] if first else [])
         _refuse_text(first, kind, options)
@@ -169,22 +178,8 @@ def _of_parquet(source: Source, stream: Stream, options: ReadOptions) -> Iterato
         yield from JSONFile(source.name, lines, options, by_line=True, looks_ahead=True).records()
 
 
-def _first(lines: Lines) -> str:
-    """Return the first line that is not blank, or its start."""
-    while line := lines.read():
-        if line.strip(" \t\r\n\ufeff\x1e"):
-            break
-    return line
-
-
-def _no_json(name: str, kind: str) -> Issue:
-    """No value at all is fine in a stream of values, but no JSON text (RFC 8259, 2)."""
-    place = (name, 1, 0, "")
-    if kind == "ndjson":
-        hint = "there is nothing to send"
-        return Issue(*place, "warning", "the file is empty", hint, "", "empty")
-    hint = "no events are written as []; was it cut off?"
-    return Issue(*place, "error", "the file is empty, which is not JSON", hint, "", "empty")
+def _says_something(line: str) -> bool:
+    return bool(line.strip(" \t\r\n\ufeff\x1e"))
 
 
 def _refuse_foreign(name: str, head: bytes, options: ReadOptions) -> None:

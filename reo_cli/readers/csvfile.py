@@ -177,10 +177,6 @@ class CSVFile:
         for mark in _OTHER_DELIMITERS if is_strange else ():
             if len(_fields(text.rstrip("\r\n").split(mark), options)) > 1:
                 raise _another_delimiter(f"{_named(mark)} separates the columns", mark)
-        only = names[0] if is_strange and len(names) == 1 else ""
-        if any(_names_fields(only.split(mark), options) for mark in _DELIMITERS):
-            hint = "remove the quotes at its ends"
-            raise Unreadable("misplaced-quote", "each line is in quotes as a whole", hint)
         below = self._below()
         if any(map(_DRAWN.match, (text, *below[:1]))):
             hint = "write it as CSV: psql --csv, mysql --batch, or the like"

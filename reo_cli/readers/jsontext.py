@@ -1,7 +1,7 @@
 """JSON text → values, one at a time from a bounded buffer; RFC 8259 decides.
 
 What Python lets through or refuses is found, and told in the same words: NaN, repeated keys,
-numbers out of range and 5,000-digit integers become `Unkept` instead of values.
+numbers out of range and 5,000-digit integers become a `Problem` instead of a value.
 """
 
 import json
@@ -49,43 +49,29 @@ class Broken(Exception):
         self.line = line
 
 
-class Unkept:
-    """Stands where a value was that JSON's grammar allows and nobody can keep."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        self.message = message
-
-
 class Decoder:
-    """Decodes one value at a time; `has_unkept` says that there are `Unkept`s in it."""
+    """Decodes one value at a time; `has_unkept` says that there are `Problem`s in it.
+
+    They stand where JSON's grammar allows a value that nobody can keep.
+    """
 
     def __init__(self) -> None:
         self.has_unkept = False
-        self._plain = self._decoder(int)
-        self._careful = self._decoder(self._integer)
-
-    def _decoder(self, integer: Any) -> json.JSONDecoder:
-        return json.JSONDecoder(
+        self._decode = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_float=self._float,
-            parse_int=integer,
+            parse_int=self._integer,
             parse_constant=self._constant,
-        )
+        ).raw_decode
 
     def decode(self, text: str, start: int) -> tuple[Any, int]:
         """Return the value at `start` and its end; JSONDecodeError and RecursionError else."""
         self.has_unkept = False
-        try:
-            return self._plain.raw_decode(text, start)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # an integer that Python refuses
-            return self._careful.raw_decode(text, start)
+        return self._decode(text, start)
 
-    def _unkept(self, code: str, message: str) -> Unkept:
+    def _unkept(self, code: str, message: str) -> Problem:
         self.has_unkept = True
-        return Unkept(code, message)
+        return Problem(code, message)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
@@ -95,25 +81,25 @@ class Decoder:
             value[twice] = self._unkept("key-twice", message)
         return value
 
-    def _float(self, text: str) -> float | Unkept:
+    def _float(self, text: str) -> float | Problem:
         number = float(text)
         if math.isinf(number):
             message = f"the number {text[:40]} is too large for programs that read JSON"
             return self._unkept("too-large", message)
         return number
 
-    def _integer(self, text: str) -> int | Unkept:
+    def _integer(self, text: str) -> int | Problem:
         if len(text) > _DIGITS_LIMIT:
             return self._unkept("too-large", "an integer has over 4,300 digits")
         return int(text)
 
-    def _constant(self, name: str) -> Unkept:
+    def _constant(self, name: str) -> Problem:
         return self._unkept("not-json", f"{name} is not JSON: leave the field out or write null")
 
 
-def unkept(value: Any) -> Iterator[Unkept]:
+def unkept(value: Any) -> Iterator[Problem]:
     """Yield what stands in a value for what cannot be kept."""
-    if isinstance(value, Unkept):
+    if isinstance(value, Problem):
         yield value
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:

@@ -55,16 +55,15 @@ class Keys(Maker):
         return self._record(line, text, value)
 
     def unkept(self, line: int, text: str, value: Any) -> Record:
-        """Return the record of a value that follows JSON's grammar and holds `Unkept`s."""
+        """Return the record of a value that holds something that cannot be kept."""
         payload = value.get("payload", value) if isinstance(value, dict) else None
         fields = payload if isinstance(payload, dict) else {}
         found = [(name, each) for name, inner in fields.items() for each in unkept(inner)]
-        found = found or [("", each) for each in unkept(value)]
         record = self.record(line, text, None)
-        faults = (
-            with_fault(record, Problem(each.code, each.message)).faults[0]._replace(field=name)
-            for name, each in found
-        )
+        faults = [
+            with_fault(record, problem).faults[0]._replace(field=name)
+            for name, problem in found or [("", each) for each in unkept(value)]
+        ]
         return record._replace(faults=tuple(faults))
 
     def _record(self, line: int, text: str, value: dict[str, Any]) -> Record:

@@ -197,7 +197,6 @@ def test_a_line_that_names_no_delimiter(line: str) -> None:
     [
         ("Report for May\n\nactivity_type,count,domain\na,1,b.com\n", "seems to be in line 3"),
         ("activity_type:count:domain\na:1:b.com\n", "`:` separates the columns"),
-        ('"activity_type,count,domain"\n"a,1,b.com"\n', "in quotes as a whole"),
         ("a b c\n", "names no columns: `a b c`"),
         ('primary;"1,250";acme.com;2026-05-01\n', "holds values"),
     ],
