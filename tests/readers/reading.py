@@ -1,7 +1,6 @@
 """Bytes or text → what the readers make of them, without files."""
 
 import io
-from collections.abc import Iterable
 from typing import Any
 
 from reo_cli.readers import ReadOptions, read
@@ -13,6 +12,8 @@ ALL = ReadOptions(
     given=frozenset({"activity_type", "count", "domain", "event_at", "product_id"}),
 )
 """Options under which any header will do."""
+
+WHOLE = 1 << 18
 
 
 class Drip(io.BytesIO):
@@ -27,21 +28,30 @@ class Drip(io.BytesIO):
 
 
 def items(
-    data: bytes, options: ReadOptions | None = None, *, name: str = "x", drip: int = 1 << 18
+    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
 ) -> list[Record | Issue]:
     """Read bytes as if they were a file of that name."""
-    source = Source(name, name, Drip(data, drip), streamed=False)
-    return list(read(source, options or ALL))
+    data = data.encode() if isinstance(data, str) else data
+    return list(read(Source(name, name, Drip(data, drip), streamed=False), options))
 
 
-def fields(found: Iterable[Record | Issue]) -> list[Any]:
-    """Give what was read: fields of records, or the line and message of what is wrong."""
-    told: list[Any] = []
-    for each in found:
-        if isinstance(each, Issue):
-            told.append((each.line, each.message))
-        elif each.fields is None:
-            told += [(issue.line, issue.message) for issue in each.faults]
-        else:
-            told.append({**each.fields, **each.meta})
-    return told
+def told(
+    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
+) -> list[Any]:
+    """Give what was read: fields of records, or the line and code of what is wrong."""
+    found: list[Any] = []
+    for each in items(data, options, name=name, drip=drip):
+        issues = [each] if isinstance(each, Issue) else each.faults
+        found += [(issue.line, issue.code) for issue in issues]
+        if isinstance(each, Record) and each.fields is not None and not issues:
+            found.append({**each.fields, **each.meta})
+    return found
+
+
+def problem(
+    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
+) -> Issue:
+    """Give the one issue that is all there is to say of an input."""
+    (found,) = items(data, options, name=name, drip=drip)
+    assert isinstance(found, Issue), found
+    return found

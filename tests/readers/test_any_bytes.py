@@ -13,40 +13,18 @@ from reo_cli.checks.checker import Checker
 from reo_cli.delivery.identity import content_digest
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
-from reo_cli.readers import ReadOptions
+from reo_cli.readers import ReadOptions, read
+from reo_cli.readers.source import Source
 from reo_cli.records import Issue, Record
-from tests.readers.reading import ALL, items
+from tests.readers.reading import ALL, WHOLE, items
 
 FORMATS = ["auto", "json", "ndjson", "csv", "tsv"]
 ENCODINGS = [None, "utf-8", "utf-16", "cp1252", "shift_jis", "utf-7", "iso2022_jp"]
 STARTS = [
-    b"",
-    b"count,domain\n",
-    b'{"count": 1}\n',
-    b"[",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    b"\x1f\x8b\x08",
-    b"PK",
+    *(b"", b"count,domain\n", b'{"count": 1}\n', b"["),
+    *(b"\xff\xfe", b"\xef\xbb\xbf", b"\x1f\x8b\x08", b"PK"),
 ]
-PIECES = [
-    b'"',
-    b",",
-    b"\n",
-    b"\r",
-    b"\0",
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b":",
-    b"\\",
-    b"\xff",
-    b"\xc3",
-    b"1e9",
-    b'"count"',
-    b"null",
-]
+PIECES = [*(bytes([each]) for each in b'",\n\r\0{}[]:\\\xff\xc3'), b"1e9", b'"count"', b"null"]
 
 CHECKER = Checker(Rules(now=1795000000))
 
@@ -56,15 +34,14 @@ CHECKER = Checker(Rules(now=1795000000))
     st.lists(st.sampled_from(PIECES) | st.binary(max_size=4), max_size=30).map(b"".join),
     st.sampled_from(FORMATS),
     st.sampled_from(ENCODINGS),
-    st.sampled_from([1, 3, 1 << 18]),
+    st.sampled_from([1, 3, WHOLE]),
     st.sampled_from([ReadOptions(), ALL, ReadOptions(mapped={"count": "domain"}, extra="meta")]),
 )
 @example(b"", b"", "csv", None, 1, ALL)
 def test_any_bytes_become_records_or_issues(
     start: bytes, data: bytes, kind: str, encoding: str | None, drip: int, options: ReadOptions
 ) -> None:
-    options = options._replace(format=kind, encoding=encoding)
-    found = items(start + data, options, drip=drip)
+    found = items(start + data, options._replace(format=kind, encoding=encoding), drip=drip)
     for each in found:
         assert each.line >= 1
         if isinstance(each, Record):
@@ -73,15 +50,13 @@ def test_any_bytes_become_records_or_issues(
             str([str(issue) for issue in issues])
         else:
             assert each.message
+    if kind == "csv" and encoding is None:  # a decoder that gives up does so before its lines
+        assert [each.line for each in found] == sorted(each.line for each in found)
 
 
 def test_an_empty_pipe_is_no_success() -> None:
-    from reo_cli.readers import read
-    from reo_cli.readers.source import Source
-
-    source = Source("-", "-", io.BytesIO(b""), streamed=True)
     with pytest.raises(ReoError) as caught:
-        list(read(source, ReadOptions()))
+        list(read(Source("-", "-", io.BytesIO(b""), streamed=True), ReadOptions()))
     assert caught.value.exit_code is ExitCode.NO_INPUT
 
 

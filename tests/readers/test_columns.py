@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import given as given_any
@@ -16,98 +17,75 @@ from reo_cli.readers.suggest import candidates, suggestion
 from reo_cli.text import pasted
 
 
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [
-        ("count", "count"),
-        (" Count ", "count"),
-        ("EVENT-AT", "event_at"),
-        ("productId", "product_id"),
-        ("IP Addr", "ip_addr"),
-        ("meta", "meta"),
-        ("meta.plan", "meta.plan"),
-        ("Meta. a.b ", "meta.a.b"),
-        ("meta.", None),
-        ("ip", None),
-        ("counts", None),
-        ("", None),
-    ],
-)
-def test_headers_match_whatever_their_case(name: str, target: str | None) -> None:
-    assert header_target(name) == target
+def test_headers_match_whatever_their_case() -> None:
+    names = " Count |EVENT-AT|productId|IP Addr|meta|meta.plan|Meta. a.b |meta.|ip|counts|"
+    assert [header_target(name) for name in names.split("|")] == [
+        *("count", "event_at", "product_id", "ip_addr", "meta", "meta.plan", "meta.a.b"),
+        *([None] * 4),
+    ]
+
+
+MEANT = {
+    "domain": "Company Domain|Domian|user.company_domain|email-domain",
+    "event_at": "Date|event_date|event_a|event_ts|activityAt|eventat ",
+    "count": "Downloads|counts|total downloads",
+    "activity_type": "acitvity_type",
+    "product_id": "prodct",
+    "user_agent": "useragent",
+    "ip_addr": "client_ip",
+    None: "Country|county|account|request_time|host|model|state|x|company_id|" + "y" * 5000,
+}
+
+
+@pytest.mark.parametrize("field", MEANT)
+def test_suggestions(field: str | None) -> None:
+    names = MEANT[field].split("|")
+    assert {name: suggestion(name) for name in names} == dict.fromkeys(names, field)
+
+
+COUNTED = ReadOptions(mapped={"count": "Hits"})
+JOINED = ReadOptions(mapped={"event_at": "Day+time", "domain": "user.domain"})
+EXTRA = "count Country Plan "
 
 
 @pytest.mark.parametrize(
-    ("name", "target"),
+    ("names", "options", "wanted"),
     [
-        ("Company Domain", "domain"),
-        ("Date", "event_at"),
-        ("Downloads", "count"),
-        ("counts", "count"),
-        ("acitvity_type", "activity_type"),
-        ("prodct", "product_id"),
-        ("Domian", "domain"),
-        ("useragent", "user_agent"),
-        ("Country", None),
-        ("county", None),
-        ("account", None),
-        ("request_time", None),
-        ("host", None),
-        ("user.company_domain", "domain"),
-        ("model", None),
-        ("state", None),
-        ("x", None),
-        ("y" * 5000, None),
-        ("event_date", "event_at"),
-        ("event_a", "event_at"),
-        ("event_ts", "event_at"),
-        ("activityAt", "event_at"),
-        ("eventat ", "event_at"),
-        ("company_id", None),
-        ("total downloads", "count"),
-        ("client_ip", "ip_addr"),
-        ("email-domain", "domain"),
+        (EXTRA, ReadOptions(), {"unknown": ["Country", "Plan"]}),
+        (EXTRA, ReadOptions(extra="ignore"), {"targets": ["count", None, None, None]}),
+        (
+            *(EXTRA, ReadOptions(extra="meta", ignored=("plan",))),
+            {"targets": ["count", "meta.Country", None, None]},
+        ),
+        ("count Hits", COUNTED, {"targets": [None, "count"], "left_over": ["count"]}),
+        # A file without that column has it misspelt: its own column would be a guess.
+        ("count domain", COUNTED, {"targets": ["count", "domain"], "unmapped": ["count"]}),
+        ("domain", COUNTED, {"unmapped": ["count"]}),
+        ("day Time", JOINED, {"joined": {"event_at": ["day", "Time"]}, "unmapped": ["domain"]}),
     ],
 )
-def test_suggestions(name: str, target: str | None) -> None:
-    assert suggestion(name) == target
+def test_columns(names: str, options: ReadOptions, wanted: dict[str, Any]) -> None:
+    found = Columns(names.split(" "), options, header=True)
+    assert {name: getattr(found, name) for name in wanted} == wanted
 
 
-def test_json_keys_match_exactly() -> None:
-    assert Columns(["count", "meta.a"], ReadOptions(), header=False).targets == ["count", "meta.a"]
-    assert Columns(["Count"], ReadOptions(), header=False).unknown == ["Count"]
-
-
-def test_extra_and_ignored_columns() -> None:
-    names = ["count", "Country", "Plan", ""]
-    assert Columns(names, ReadOptions(), header=True).unknown == ["Country", "Plan"]
-    kept = Columns(names, ReadOptions(extra="meta", ignored=("plan",)), header=True)
-    assert kept.targets == ["count", "meta.Country", None, None]
-    found = Columns(names, ReadOptions(extra="ignore"), header=True)
-    assert found.targets == ["count", None, None, None]
-
-
-def test_a_mapped_field_leaves_its_own_column_over() -> None:
-    options = ReadOptions(mapped={"count": "Hits"})
-    found = Columns(["count", "Hits"], options, header=True)
-    assert found.targets == [None, "count"]
-    assert found.left_over == ["count"]
-    # A file without that column has it misspelt: its own column would be a guess.
-    found = Columns(["count", "domain"], options, header=True)
-    assert (found.targets, found.unmapped) == (["count", "domain"], ["count"])
-    assert Columns(["domain"], options, header=True).unmapped == ["count"]
-
-
-def test_columns_are_joined_and_paths_walked() -> None:
-    options = ReadOptions(mapped={"event_at": "Day+time", "domain": "user.domain"})
-    found = Columns(["day", "Time", "domain"], options, header=True)
-    assert found.joined == {"event_at": ["day", "Time"]}
-    assert found.unmapped == ["domain"]
-    found = Columns(["Day", "time", "user", "a"], options, header=False)
-    assert found.joined == {"event_at": ["Day", "time"], "domain": ["user.domain"]}
-    assert found.unknown == ["a"]
-    exact = Columns(["user.domain", "Day+time"], options, header=False)
-    assert exact.targets == ["domain", "event_at"]
+@pytest.mark.parametrize(
+    ("names", "options", "wanted"),
+    [
+        ("count meta.a", ReadOptions(), {"targets": ["count", "meta.a"], "is_plain": False}),
+        ("Count", ReadOptions(), {"unknown": ["Count"]}),
+        (
+            *("Day time user a", JOINED),
+            {"joined": {"event_at": ["Day", "time"], "domain": ["user.domain"]}, "unknown": ["a"]},
+        ),
+        ("user.domain Day+time", JOINED, {"targets": ["domain", "event_at"], "joined": {}}),
+    ],
+)
+def test_keys_match_exactly_and_paths_are_walked(
+    names: str, options: ReadOptions, wanted: dict[str, Any]
+) -> None:
+    found = Columns(names.split(" "), options, header=False)
+    assert {name: getattr(found, name) for name in wanted} == wanted
 
 
 def test_one_column_is_one_field() -> None:
@@ -142,7 +120,7 @@ def test_all_candidates_are_named_unless_their_values_rule_them_out(
 
 
 @pytest.mark.parametrize(
-    ("header", "given"),
+    ("header", "mapped"),
     [
         ("Company Domain,Date,Downloads,Country", {}),
         ("count,Count,domain,event_at", {}),
@@ -159,22 +137,20 @@ def test_all_candidates_are_named_unless_their_values_rule_them_out(
         ("domain,count,day,time", {}),
     ],
 )
-def test_the_command_to_paste_mends_the_header(header: str, given: dict[str, str]) -> None:
+def test_the_command_to_paste_mends_the_header(header: str, mapped: dict[str, str]) -> None:
     names = header.split(",")
-    words = [word for pair in given.items() for word in ("--map", "=".join(pair))]
+    words = [word for pair in mapped.items() for word in ("--map", "=".join(pair))]
     files = ("my file.csv", "other.csv")
-    options = ReadOptions(
-        mapped=given, command=CommandLine(("reo", "validate", *files, *words), files)
-    )
+    line = CommandLine(("reo", "validate", *files, *words), files)
+    options = ReadOptions(mapped=mapped, command=line)
     columns = Columns(names, options, header=True)
     assert not columns.is_good or missing(columns.fields, options.given)
     hint = header_problem(columns, options, "my file.csv", SAMPLES).hint
     words = as_in_a_shell(hint.partition("try: ")[2])
     assert words[:3] == ["reo", "validate", "my file.csv"]
     better = as_options(words[3:])
-    for blank in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN"):
-        names += [blank] if blank in hint else []
-    columns = Columns(names, better, header=True)
+    blanks = [each for each in ("TIME_COLUMN", "COUNT_COLUMN", "DOMAIN_COLUMN") if each in hint]
+    columns = Columns([*names, *blanks], better, header=True)
     assert columns.is_good
     assert not missing(columns.fields, better.given)
 
@@ -184,38 +160,27 @@ def as_in_a_shell(command: str) -> list[str]:
     script = f"printf '%s\\0' {command}"
     environ = {**os.environ, "LC_ALL": "C.UTF-8"}
     done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env=environ)
-    return done.stdout.decode().split("\0")[:-1]
+    return done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 
 def as_options(words: list[str]) -> ReadOptions:
     """Read the options that a suggestion may have."""
-    columns, ignored, extra, given = {}, set(), "error", set()
+    found: dict[str, list[str]] = {}
     for option, value in zip(words[::2], words[1::2], strict=True):
-        match option:
-            case "--map":
-                assert value.partition("=")[0] not in columns
-                columns[value.partition("=")[0]] = value.partition("=")[2]
-            case "--ignore":
-                ignored.add(value)
-            case "--extra":
-                extra = value
-            case "--default":
-                given.add(value.partition("=")[0])
-            case "-a" | "-p":
-                given.add({"-a": "activity_type", "-p": "product_id"}[option])
-            case _:
-                pytest.fail(option)
+        found.setdefault(option, []).append(value)
+    short = {"-a": "activity_type", "-p": "product_id"}
+    given = {short[option] for option in short if found.pop(option, ())}
+    given |= {value.partition("=")[0] for value in found.pop("--default", ())}
+    mapped = [value.partition("=") for value in found.pop("--map", ())]
+    assert len(mapped) == len({field for field, _, _ in mapped})
+    ignored, extra = found.pop("--ignore", []), found.pop("--extra", [])
+    assert not found
     return ReadOptions(
-        mapped=columns,
-        extra="ignore" if extra == "ignore" else "error",
+        mapped={field: column for field, _, column in mapped},
+        extra="ignore" if extra == ["ignore"] else "error",
         ignored=tuple(ignored),
         given=frozenset(given),
     )
-
-
-def test_options_go_before_the_names_that_follow_two_dashes() -> None:
-    line = CommandLine(("reo", "validate", "--", "-x.csv", "y.csv"), ("-x.csv", "y.csv"))
-    assert str(line.of("-x.csv").plus("-p", "a b")) == "reo validate -p 'a b' -- -x.csv"
 
 
 @given_any(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
@@ -226,23 +191,30 @@ def test_pasted_words_are_the_same(word: str) -> None:
 
 
 def test_a_name_of_bytes_that_are_no_text_is_pasted() -> None:
-    script = f"printf %s {pasted(chr(0xDCFF) + 'a')}"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
-    assert done.stdout == b"\xffa"
+    assert as_in_a_shell(pasted("\udcffa")) == ["\udcffa"]
 
 
 def test_the_value_of_an_option_may_be_called_like_an_input() -> None:
     for words in ("-p prod u.csv prod", "prod u.csv -p prod", "u.csv -p prod -- prod"):
         line = CommandLine(("reo", "validate", *words.split()), ("u.csv", "prod"))
-        assert "-p prod" in str(line.of("u.csv"))
         assert str(line.of("u.csv")).count("prod") == 1
+        assert "-p prod" in str(line.of("u.csv"))
         assert "-p prod" in line.piped("u.csv", "zstdcat")
 
 
-def test_an_input_is_piped_through_another_program() -> None:
-    line = CommandLine(("reo", "validate", "a b.xz", "c"), ("a b.xz", "c"))
-    assert line.piped("a b.xz", "xzcat") == "xzcat 'a b.xz' | reo validate -"
-    line = CommandLine(("reo", "validate", "--", "-w.xz"), ("-w.xz",))
-    assert line.piped("-w.xz", "xzcat") == "xzcat ./-w.xz | reo validate -- -"
-    line = CommandLine(("reo", "validate", "-"), ("-",))
-    assert line.piped("-", "xzcat") == "… | xzcat | reo validate -"
+def test_options_go_before_the_names_that_follow_two_dashes() -> None:
+    line = CommandLine(("reo", "validate", "--", "-x.csv", "y.csv"), ("-x.csv", "y.csv"))
+    assert str(line.of("-x.csv").plus("-p", "a b")) == "reo validate -p 'a b' -- -x.csv"
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "piped"),
+    [
+        ("a.xz c", "a.xz", "xzcat a.xz | reo validate -"),
+        ("-- -w.xz", "-w.xz", "xzcat ./-w.xz | reo validate -- -"),
+        ("-", "-", "… | xzcat | reo validate -"),
+    ],
+)
+def test_an_input_is_piped_through_another_program(words: str, file: str, piped: str) -> None:
+    line = CommandLine(("reo", "validate", *words.split()), (*{file, words.split()[-1]},))
+    assert line.piped(file, "xzcat") == piped

@@ -12,8 +12,9 @@ from reo_cli.readers import ReadOptions
 from reo_cli.readers.csvfile import detect_delimiter
 from reo_cli.readers.text import RECORD_LIMIT
 from reo_cli.records import Record
-from tests.readers.reading import ALL, fields, items
+from tests.readers.reading import ALL, items, problem, told
 
+CSV = ALL._replace(format="csv")
 CELL = st.text(
     st.sampled_from('ab ,;"\r\n\té|')
     | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
@@ -22,40 +23,26 @@ CELL = st.text(
 NAMES = ("activity_type", "environment", "user_agent")
 
 
-def table(data: str, **options: Any) -> list[Any]:
-    return fields(items(data.encode(), ALL._replace(format="csv", **options)))
-
-
 @given(
     st.lists(st.tuples(CELL, CELL, CELL), max_size=6),
     st.sampled_from(",;\t|"),
     st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     st.integers(1, 50),
 )
 def test_what_is_written_by_the_rules_is_read_exactly(
-    rows: list[tuple[str, str, str]], delimiter: str, end: str, drip: int
+    rows: list[tuple[str, str, str]], delimiter: str, end: str, quoting: Any, drip: int
 ) -> None:
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([NAMES, *rows])
-    read = items(out.getvalue().encode(), ALL._replace(format="csv"), drip=drip)
+    read = items(out.getvalue(), CSV, drip=drip)
     wanted = [row for row in rows if any(cell.strip() for cell in row)]
-    assert fields(read) == [
+    assert [isinstance(each, Record) and each.fields for each in read] == [
         {name: cell for name, cell in zip(NAMES, row, strict=True) if cell} for row in wanted
     ]
-    assert [each.number for each in read if isinstance(each, Record)] == list(
-        range(1, len(wanted) + 1)
-    )
-
-
-@given(st.text(st.sampled_from('a,"\n\r '), max_size=60))
-def test_any_text_becomes_rows_or_issues(text: str) -> None:
-    read = items(("count,domain\n" + text).encode(), ALL._replace(format="csv"))
-    lines = [each.line for each in read]
-    assert lines == sorted(lines)
-    for each in read:
-        assert isinstance(each, Record)
-        assert each.fields is not None or len(each.faults) == 1
+    numbers = [each.number for each in read if isinstance(each, Record)]
+    assert numbers == list(range(1, len(wanted) + 1))
 
 
 @pytest.mark.parametrize(
@@ -76,131 +63,100 @@ def test_the_delimiter_is_decided_from_the_header(line: str, delimiter: str) -> 
     assert detect_delimiter(line, ReadOptions()) == delimiter
 
 
-def test_an_open_quote_gives_back_the_rows_that_it_swallowed() -> None:
-    rows = "c,2\n" * (RECORD_LIMIT // 2)
-    found = table(f'domain,count\n"b,1\n{rows}')
-    assert found[0] == (2, "a quote is opened and not closed")
-    assert len(found) == 1 + RECORD_LIMIT // 2
-
-
-def test_an_open_quote_before_what_is_no_row_takes_the_rest() -> None:
-    found = table('domain,count\nb,1\n"' + "x\n" * RECORD_LIMIT + "c,2\n")
-    assert found == [{"domain": "b", "count": "1"}, (3, "a quote is opened and not closed")]
+LONG = RECORD_LIMIT // 8
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "code"),
     [
-        ('a"b,1', "a quote stands inside"),
-        ('"a"b,1', "a quote stands inside"),
-        ('a, "1"', "a quote stands inside"),
-        ("a", "1 cell where the header has 2"),
-        ("a,1,x", "3 cells where the header has 2"),
-        ("a,1,", "3 cells where the header has 2"),
-        ("a\0,1", "NUL"),
-        ("domain,count", "the header stands here again"),
-        ("\ufeffdomain,count", "the header stands here again"),
-        ('"a,1', "a quote is opened and not closed"),
-        ("x" * (RECORD_LIMIT + 1) + ",1", "longer than 1 MiB"),
-        ('"' + "x\n" * (RECORD_LIMIT // 2 + 1) + '",1', "longer than 1 MiB"),
-        ('"' + "x\nx\nd,3\nx" * (RECORD_LIMIT // 8) + '",1', "longer than 1 MiB"),
+        ('a"b,1', "misplaced-quote"),
+        ('"a"b,1', "misplaced-quote"),
+        ('a, "1"', "misplaced-quote"),
+        ("a", "ragged-row"),
+        ("a,1,x", "ragged-row"),
+        ("a,1,", "ragged-row"),
+        ("a\0,1", "nul-byte"),
+        ("domain,count", "header-again"),
+        ("\ufeffdomain,count", "header-again"),
+        ('"a,1', "unclosed-quote"),
+        ('"a\nb\nc",1,x', "ragged-row"),
+        ("x" * (RECORD_LIMIT + 1) + ",1", "too-long"),
+        ('"' + "x\n" * (LONG * 4 + 1) + '",1', "too-long"),
+        ('"' + "x\nx\nd,3\nx" * LONG + '",1', "too-long"),
     ],
+    ids=range(14),
 )
-def test_a_bad_row_costs_one_row(row: str, words: str) -> None:
-    found = table(f"domain,count\nb,1\n{row}\nc,2\nd,3\n")
-    assert found[0] == {"domain": "b", "count": "1"}
-    assert found[1][0] == 3
-    assert words in found[1][1]
-    assert found[-2:] == [{"domain": "c", "count": "2"}, {"domain": "d", "count": "3"}]
+def test_a_bad_row_costs_one_row(row: str, code: str) -> None:
+    good = [{"domain": name, "count": count} for name, count in ("b1", "c2", "d3")]
+    assert told(f"domain,count\nb,1\n{row}\nc,2\nd,3\n", CSV) == [good[0], (3, code), *good[1:]]
 
 
-def test_a_bad_row_of_several_lines_is_one_issue() -> None:
-    found = table('domain,count\n"a\nb\nc",1,x\nd,2\n')
-    assert found == [(2, "3 cells where the header has 2"), {"domain": "d", "count": "2"}]
+UNCLOSED = (2, "unclosed-quote")
 
 
-def test_a_swallowing_quote_that_ends_well_still_costs_one_row() -> None:
-    found = table('domain,count\n"a,1\nb,2\nc,"3"\nd,4\n')
-    assert found[0] == (2, "a quote is opened and not closed")
-    assert found[1:] == [{"domain": each, "count": n} for each, n in ("b2", "c3", "d4")]
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # An open quote gives back the rows that it has swallowed, even if it ends well.
+        ('domain,count\n"b,1\n' + "c,2\n" * 4 * LONG, [UNCLOSED] + [("c", "2")] * 4 * LONG),
+        ('domain,count\n"a,1\nb,2\nc,"3"\nd,4\n', [UNCLOSED, ("b", "2"), ("c", "3"), ("d", "4")]),
+        ('count,domain\n"1,u\n2,"two\nlines"\n3,c\n', [UNCLOSED, ("2", "two\nlines"), ("3", "c")]),
+        ('domain,count\n"' + "x\n" * 8 * LONG + "c,2\n", [UNCLOSED]),
+        # Blank rows and unnamed empty columns are skipped.
+        ("\n,,\ndomain,,count,\n\n,,,\n a ,,1,\n   \n,  ,,\n", [(" a ", "1")]),
+        ("sep=|\ndomain|count\na|1\n", [("a", "1")]),
+        ('sep=,\r\n"count","domain"\r\n1,a.com\r\n', [("1", "a.com")]),
+        ("# a\n#b\ndomain,count\na,1\n", [("a", "1")]),
+        ('"Company, its\nDomain";count;domain\r\nx.com;1;a.com\n', [("1", "a.com")]),
+        ('"\nx",count\n1,2\n', [("2",)]),
+    ],
+    ids=range(10),
+)
+def test_tables(text: str, found: list[Any]) -> None:
+    read = [tuple(each.values()) if isinstance(each, dict) else each for each in told(text, CSV)]
+    assert read == found
 
 
-def test_blank_rows_and_unnamed_columns_are_skipped() -> None:
-    found = table("\n,,\ndomain,,count,\n\n,,,\n a ,,1,\n   \n,  ,,\n")
-    assert found == [{"domain": " a ", "count": "1"}]
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "empty"),
+        ("\n\n", "empty"),
+        (",,\n", "empty"),
+        ('a,"b\n1,2\n', "unclosed-quote"),
+        ('a"b,c\n1,2\n', "unclosed-quote"),
+        ("a\0,b\n1,2\n", "nul-byte"),
+        ("x" * (RECORD_LIMIT + 1) + "1,2\n", "too-long"),
+        ("a b c\n1\n", "no-header"),
+        ('primary;"1,250";acme.com;2026-05-01\n', "no-header"),
+        ("Report for May\n\nactivity_type,count,domain\na,1,b.com\n", "header-below"),
+        (" domain | count\n--------+-------\n a.com  |     3\n", "drawn-table"),
+        ("activity_type:count:domain\na:1:b.com\n", "wrong-delimiter"),
+        ('sep="\r\n"count","domain"\r\n', "unclosed-quote"),
+        ('{"count": 1}\n', "not-csv"),
+    ],
+    ids=range(14),
+)
+def test_a_header_that_is_none_is_one_issue(text: str, code: str) -> None:
+    issue = problem(text, ReadOptions(format="csv"))
+    assert (issue.line, issue.code) == (1, code)
+
+
+def test_a_delimiter_that_is_given() -> None:
+    given = CSV._replace(delimiter=";")
+    issue = problem('"a;b",count,domain\n1,2,3\n', given)
+    assert (issue.code, issue.hint.endswith("--delimiter ,")) == ("wrong-delimiter", True)
+    assert told("sep=|\ndomain;count\na;1\n", given) == [{"domain": "a", "count": "1"}]
+    assert told('"Domain, of company"\nx.com\n', name="x.tsv") == [{}]
 
 
 def test_the_line_is_where_the_record_starts() -> None:
-    data = b'domain,count,meta.x\r\n"a\r\nb","1\n",c\rd,2,e\n'
-    first, second = items(data, ALL._replace(format="csv"))
+    first, second = items(b'domain,count,meta.x\r\n"a\r\nb","1\n",c\rd,2,e\n', CSV)
     assert isinstance(first, Record)
-    assert (first.line, second.line) == (2, 5)
-    assert first.excerpt == '"a'
+    assert (first.line, second.line, first.excerpt) == (2, 5, '"a')
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", ",,\n"])
-def test_an_empty_file_has_no_header(text: str) -> None:
-    ((_, message),) = table(text)
-    assert "not even a header" in message
-
-
-@pytest.mark.parametrize("header", ['a,"b\n', 'a"b,c\n', "a\0,b\n", "x" * (RECORD_LIMIT + 1)])
-def test_a_header_that_is_no_csv_is_one_issue(header: str) -> None:
-    ((line, message),) = table(f"{header}1,2\n")
-    assert line == 1
-    assert "header" in message
-
-
-def test_a_line_that_names_the_delimiter() -> None:
-    assert table("sep=|\ndomain|count\na|1\n") == [{"domain": "a", "count": "1"}]
-    assert table("sep=|\ndomain;count\na;1\n", delimiter=";") == [{"domain": "a", "count": "1"}]
-
-
-def test_names_may_hold_line_breaks_and_delimiters() -> None:
-    text = '"Company, its\nDomain";count;domain\r\nx.com;1;a.com\n'
-    for delimiter in (None, ";"):
-        options = ALL._replace(delimiter=delimiter)
-        (record,) = items(text.encode(), options)
-        assert isinstance(record, Record)
-        assert (record.fields, record.line) == ({"count": "1", "domain": "a.com"}, 3)
-    text = '"\nx",count\n1,2\n'
-    assert fields(items(text.encode())) == [{"count": "2"}]
-    text = '"Domain, of company"\nx.com\n'
-    assert fields(items(text.encode(), name="x.tsv")) == [{}]
-
-
-def test_a_delimiter_that_is_not_there_is_said() -> None:
-    options = ALL._replace(delimiter=";")
-    ((_, message),) = fields(items(b'"a;b",count,domain\n1,2,3\n', options))
-    assert "`;` does not separate" in message
-
-
-def test_a_swallowed_row_is_given_back_though_it_goes_on_in_the_next_line() -> None:
-    text = 'count,domain,user_agent\n"1,a.com,u\n2,b.com,"two\nlines"\n3,c.com,\n'
-    (line, message), *rows = fields(items(text.encode()))
-    assert (line, "not closed" in message) == (2, True)
-    assert [row["count"] for row in rows] == ["2", "3"]
-
-
-@pytest.mark.parametrize("line", ["sep=\r\n", 'sep="\r\n', "sep=,\r\n"])
-def test_a_line_that_names_no_delimiter(line: str) -> None:
-    options = ReadOptions(given=ALL.given)
-    found = fields(items(f'{line}"count","domain"\r\n1,a.com\r\n'.encode(), options))
-    if line == "sep=,\r\n":
-        assert found == [{"count": "1", "domain": "a.com"}]
-    else:
-        assert "header" in found[0][1]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Report for May\n\nactivity_type,count,domain\na,1,b.com\n", "seems to be in line 3"),
-        ("activity_type:count:domain\na:1:b.com\n", "`:` separates the columns"),
-        ("a b c\n", "names no columns: `a b c`"),
-        ('primary;"1,250";acme.com;2026-05-01\n', "holds values"),
-    ],
-)
-def test_a_header_that_is_none(text: str, words: str) -> None:
-    ((line, message),) = fields(items(text.encode(), ReadOptions()))
-    assert (line, words in message) == (1, True), message
+def test_a_hint_names_the_line_of_the_header_and_what_to_skip() -> None:
+    text = "x\nReport for May\n\nactivity_type,count,domain\na,1,b.com\n"
+    issue = problem(text, ReadOptions(skip_lines=1))
+    assert (issue.line, issue.hint.endswith("--skip-lines 3")) == (2, True)
