@@ -177,21 +177,21 @@ class CSVFile:
         for mark in _OTHER_DELIMITERS if is_strange else ():
             if len(_fields(text.rstrip("\r\n").split(mark), options)) > 1:
                 raise _another_delimiter(f"{_named(mark)} separates the columns", mark)
-        below = self._below()
+        below = self._below(_HEADER_WITHIN if is_strange else 1)
         if any(map(_DRAWN.match, (text, *below[:1]))):
             hint = "write it as CSV: psql --csv, mysql --batch, or the like"
             message = "the table is drawn to be looked at, as psql does"
             raise Unreadable("drawn-table", message, hint)
-        for skipped, line in enumerate(below if is_strange else (), self._lines.line - 1):
-            if is_header(line, options):
+        for skipped, line in enumerate(below, self._lines.line - 1):
+            if is_strange and is_header(line, options):
                 message = f"the header seems to be in line {skipped + 1}"
                 raise Unreadable("header-below", message, "", ("--skip-lines", str(skipped)))
 
-    def _below(self) -> list[str]:
+    def _below(self, most: int) -> list[str]:
         """Return the next lines without taking them."""
         lines: list[str] = []
         try:
-            while len(lines) < _HEADER_WITHIN and (line := self._lines.read()):
+            while len(lines) < most and (line := self._lines.read()):
                 lines.append(line)
         except Unreadable:  # it is said when it is read
             pass

@@ -97,7 +97,8 @@ def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
 
     def do() -> None:
         try:
-            connections.extend(work)
+            for each in work:
+                connections.append(each)
         except Exception as fault:  # noqa: BLE001 - raised again by who waits
             faults.append(fault)
 
