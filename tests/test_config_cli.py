@@ -114,17 +114,11 @@ def test_list_as_json_is_one_line(run: Reo, config: Path) -> None:
     content = run("list", "-o", "json", **NEW).json
     assert (content["schema"], content["error"]) == ("reo.config/1", None)
     assert content["config_file"] == str(config)
-    settings = {row["key"]: row for row in content["settings"]}
-    assert settings["retries"] == {
-        "key": "retries",
-        "value": 2,
-        "source": str(config),
-        "file": str(config),
-        "used": True,
-    }
-    values = {key: row["value"] for key, row in settings.items()}
-    assert (values["api_key"], values["ledger"]) == ("********abcd", "/l.db")
-    assert (values["account"], values["timeout"]) == (None, 10)
+    settings = {row["key"]: tuple(row.values()) for row in content["settings"]}
+    assert list(content["settings"][0]) == ["key", "value", "source", "file", "used"]
+    assert settings["retries"] == ("retries", 2, str(config), str(config), True)
+    assert (settings["api_key"][1], settings["ledger"][1]) == ("********abcd", "/l.db")
+    assert (settings["account"][1], settings["timeout"][1]) == (None, 10)
 
 
 def test_a_setting_with_the_text_of_the_key_does_not_show_it(run: Reo) -> None:
@@ -177,18 +171,15 @@ def test_get_prints_one_value(run: Reo) -> None:
     ("args", "code", "said"),
     [
         (["get", "timeot"], 2, "did you mean `timeout`?"),
-        (["set", "timeot", "3"], 2, "did you mean `timeout`?"),
         (["unset", "timeot"], 2, "did you mean `timeout`?"),
-        (["set", "concurrency", "500"], 2, '"500" is outside 1 to 256'),
+        (["set", KEY], 2, "there is no setting of that name"),
         (["set", "concurrency"], 2, "`concurrency` needs a value"),
-        (["set", "endpoint", "http://evil.example"], 78, "not https"),
         (["set", "retries", "1", "--profile", " "], 2, "--profile"),
         (["list", "--profile", ""], 2, "--profile"),
         (["set", "api_key", KEY], 2, "command line"),
         (["set", f"api_key={KEY}"], 2, "command line"),
         (["set", "api_key", KEY, "-x"], 2, ""),
         (["set", "api_key"], 2, "there is no terminal"),
-        (["init"], 2, "there is no terminal"),
     ],
 )
 def test_what_is_refused(run: Reo, config: Path, args: list[str], code: int, said: str) -> None:
@@ -196,16 +187,6 @@ def test_what_is_refused(run: Reo, config: Path, args: list[str], code: int, sai
     assert (result.code, result.stdout) == (code, "")
     assert said in result.stderr
     assert not config.exists()
-
-
-def test_set_and_unset_keep_comments(run: Reo, config: Path) -> None:
-    written(config, "# ours\nretries = 1 # few\n")
-    assert run("set", "timeout", "2.5").code == 0
-    assert config.read_text() == "# ours\nretries = 1 # few\ntimeout = 2.5\n"
-    assert run("unset", "timeout").code == 0
-    assert config.read_text() == "# ours\nretries = 1 # few\n"
-    again = run("unset", "timeout")
-    assert (again.code, "was not set" in again.stderr) == (0, True)
 
 
 def test_set_writes_into_the_profile_of_the_variable(run: Reo, config: Path) -> None:
@@ -216,6 +197,7 @@ def test_set_writes_into_the_profile_of_the_variable(run: Reo, config: Path) -> 
 
 def test_a_key_from_stdin(run: Reo, config: Path) -> None:
     assert run("set", "api_key", "-", stdin=f"{KEY}\n".encode()).code == 0
+    assert run("path").stdout == f"{config}\n"
     assert config.read_text() == f'api_key = "{KEY}"\n'
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
 
@@ -226,13 +208,6 @@ def test_5_6_a_bad_key_from_stdin(run: Reo, config: Path, key: bytes) -> None:
     assert result.code == 78
     assert result.stderr.startswith("error: ")
     assert not config.exists()
-
-
-def test_path(run: Reo, reo: Reo, config: Path) -> None:
-    assert run("path").stdout == f"{config}\n"
-    default = reo("config", "path").stdout
-    assert default.endswith("/reo/config.toml\n")
-    assert Path(default).is_absolute()
 
 
 def test_a_broken_file_stops_everything_and_stays(run: Reo, config: Path) -> None:

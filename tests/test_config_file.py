@@ -31,6 +31,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def set_one(path: Path, name: str, text: str, profile: str | None = None) -> None:
+    require_known(name, profile)
     set_values(path, profile, {name: text}, path.parent)
 
 
@@ -190,32 +191,21 @@ def test_a_value_is_set_and_removed_and_comments_stay(
         ("extra", "a", "no", 2, "`extra` is unknown"),
         ("map.domian", "a", "x", 2, "`map.domian` names the unknown field"),
         ("id_from", "a", "domain,x", 2, "`id_from` names the unknown field `x`"),
+        ("timeot", None, "1", 2, "`timeot` is not a setting"),
+        ("map.domain", None, "x", 2, "`map` belongs in a profile"),
+        ("extra", None, "meta", 2, "`extra` belongs in a profile"),
+        ("map", "a", "x", 2, "no setting of that name"),
+        (KEY, None, "x", 2, "no setting of that name"),
     ],
 )
-def test_a_value_is_checked_before_it_is_written(
+def test_name_and_value_are_checked_before_anything_is_written(
     path: Path, name: str, profile: str | None, text: str, code: int, problem: str
 ) -> None:
     with pytest.raises(ReoError, match=problem) as caught:
         set_one(path, name, text, profile)
     assert caught.value.exit_code == code
-    assert not path.parent.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "profile", "problem"),
-    [
-        ("timeot", None, "`timeot` is not a setting"),
-        ("map.domain", None, "`map` belongs in a profile"),
-        ("extra", None, "`extra` belongs in a profile"),
-        ("map", "a", "no setting of that name"),
-        (KEY, None, "no setting of that name"),
-    ],
-)
-def test_unknown_names_are_wrong_usage(name: str, profile: str | None, problem: str) -> None:
-    with pytest.raises(ReoError, match=problem) as caught:
-        require_known(name, profile)
-    assert caught.value.exit_code is ExitCode.USAGE
     assert KEY not in f"{caught.value.message} {caught.value.hint}"
+    assert not path.parent.exists()
 
 
 def test_a_path_is_written_in_full(path: Path, tmp_path: Path) -> None:
