@@ -21,12 +21,10 @@ def test_good_keys_pass_unchanged(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("", "the key is empty"),
         (" \r\n", "the key is empty"),
         ("1234567", "the key has 7 characters; a key has 8 to 512"),
         ("x" * 513, "the key has 513 characters; a key has 8 to 512"),
         (f"{KEY}\r\nX-Other: 1", "character 26 is a line break"),
-        (f"{KEY}\n{KEY}", "character 26 is a line break"),
         (f"\0{KEY}", "character 1 is a NUL byte"),
         (f"{KEY}\x7f", "character 26 is a control character"),
         (f"\ufeff{KEY}", "character 1 is a byte order mark"),
@@ -128,36 +126,21 @@ def test_5_2_tricky_endpoints_are_refused(url: str) -> None:
     assert "hunter2" not in repr(caught.value)
 
 
+def test_plain_http_says_what_to_do() -> None:
+    with pytest.raises(ReoError, match=r"`http://reo\.dev` is not https") as caught:
+        check_endpoint("http://reo.dev/api")
+    assert "use https" in caught.value.hint
+
+
 @pytest.mark.parametrize(
-    ("url", "said", "hint"),
+    ("hosts", "expected"),
     [
-        ("http://reo.dev/api", "`http://reo.dev` is not https", "use https"),
-        ("", "is empty", "https://ingest.reo.dev"),
-        ("https://bücher.example/", "xn--", ""),
-        ("https://a b/", "blanks", ""),
-        ("https://me:x@reo.dev/", "`@`", ""),
-        ("reo.dev", "does not begin with", ""),
-        ("https://reo.dev/#a", "`#`", ""),
-        ("https://reo.dev/<a>", "not a URL of the form", ""),
-        ("https://127.1/", "`127.1` in the endpoint is not a host name", ""),
-        ("https://reo.dev:0/", "no usable port (0)", ""),
+        (("localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1"), True),
+        (("::", "127.0.0.1.nip.io", "128.0.0.1", "localhost.", "127.\0"), False),
     ],
 )
-def test_what_is_wrong_with_an_endpoint_is_said(url: str, said: str, hint: str) -> None:
-    with pytest.raises(ReoError) as caught:
-        check_endpoint(url)
-    assert said in caught.value.message
-    assert hint in caught.value.hint
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1"])
-def test_loopback(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["::", "127.0.0.1.nip.io", "128.0.0.1", "localhost.", "127.\0"])
-def test_loopback_is_literal(host: str) -> None:
-    assert not is_loopback(host)
+def test_loopback_is_literal(hosts: tuple[str, ...], expected: bool) -> None:
+    assert {is_loopback(host) for host in hosts} == {expected}
 
 
 @given(st.text() | st.from_regex(r"https?://[a-z0-9.:@\[\]/?#%-]{0,40}", fullmatch=True))

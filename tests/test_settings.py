@@ -337,39 +337,31 @@ def test_5_6_key_syntax(files: Files, key: str, source: str) -> None:
 # Profiles
 
 
-def test_an_unknown_profile_lists_the_known_ones(files: Files) -> None:
-    error = files.refused(toml="[profiles.prod]\n[profiles.staging]\n", profile="x")
-    assert error.hint == "the profiles there are `prod`, `staging`"
+def test_the_flag_chooses_the_profile_before_the_variable(files: Files) -> None:
+    toml = "[profiles.b]\nretries = 2\n[profiles.a]\nretries = 1\n"
+    settings = files.resolve(toml=toml, REO_PROFILE="a", profile="b")
+    assert (settings.retries, settings.profile) == (2, "b")
+    assert files.refused(profile="x").hint == "the profiles there are `a`, `b`"
     assert files.refused(toml="retries = 1\n", profile="x").hint == "it has no profiles"
     files.config.unlink()
     assert "does not exist" in files.refused(REO_PROFILE="x").hint
 
 
-def test_the_flag_chooses_the_profile_before_the_variable(files: Files) -> None:
-    toml = "[profiles.a]\nretries = 1\n[profiles.b]\nretries = 2\n"
-    settings = files.resolve(toml=toml, REO_PROFILE="a", profile="b")
-    assert (settings.retries, settings.profile) == (2, "b")
-
-
 def test_a_profile_says_how_files_are_read(files: Files) -> None:
     toml = """
-        [profiles.downloads]
-        extra = "ignore"
+        [profiles.p]
         id_from = ["domain", "event_at"]
         date_format = "day-first"
         skip_lines = 2
         map = { domain = "Company Domain", meta.plan = "Plan" }
-        set.activity_type = "DOWNLOAD"
         default.count = 1
         """
-    settings = files.resolve(toml=toml, profile="downloads")
+    settings = files.resolve(toml=toml, profile="p")
     assert settings.reading == {
-        "extra": "ignore",
         "id_from": ("domain", "event_at"),
         "date_format": "day-first",
         "skip_lines": "2",
         "map": {"domain": "Company Domain", "meta.plan": "Plan"},
-        "set": {"activity_type": "DOWNLOAD"},
         "default": {"count": "1"},
     }
     shown = {value.key: value.value for value in settings.shown()}
