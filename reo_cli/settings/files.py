@@ -157,12 +157,12 @@ def read(path: Path) -> str | None:
         reason = "config_closed" if isinstance(error, PermissionError) else "config_file"
         raise ReoError(ExitCode.CONFIG, reason, message) from None
     if len(raw) > FILE_LIMIT:
-        raise _broken(path, "is larger than 1 MiB")
+        raise _broken(str(path), "is larger than 1 MiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _broken(path, f"is not UTF-8 (at line {line})") from None
+        raise _broken(f"{path}:{line}", "is not UTF-8") from None
 
 
 def parsed(path: Path, text: str) -> dict[str, Any]:
@@ -172,11 +172,13 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=str)  # `nan` meets the same parser as in a flag
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _broken(path, f"is not valid TOML: {error}") from None
+        line = re.search(r"(?<=line )[0-9]+", str(error))
+        place = f"{path}:{line[0]}" if line else str(path)
+        raise _broken(place, f"is not valid TOML: {error}") from None
 
 
-def _broken(path: Path, problem: str) -> ReoError:
-    message = f"`{path}`: the config file {problem}"
+def _broken(place: str, problem: str) -> ReoError:
+    message = f"{place}: the config file {problem}"
     return ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand; reo changes nothing")
 
 
