@@ -215,7 +215,7 @@ def test_a_broken_file_stops_everything_and_stays(run: Reo, config: Path) -> Non
     for args in (("list",), ("get", "timeout"), ("set", "timeout", "4"), ("unset", "timeout")):
         result = run(*args)
         assert result.code == 78
-        assert re.search(f"{config}.*at line 2,", result.stderr)
+        assert re.search(f"{config}:2: ", result.stderr)
     assert config.read_text() == "timeout = 3\nretries = \n"
 
 
