@@ -9,6 +9,7 @@ import fcntl
 import os
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
@@ -56,11 +57,11 @@ def lock(
     inputs: Sequence[Path],
     *,
     folder: Path,
-    clock: Callable[[], float],
-    sleep: Callable[[float], object],
     name: str | None = None,
-    share: str | None = None,
+    share: object = None,
     wait: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[None]:
     """Hold the locks of `inputs`, and the one called `name`, for the time of the `with` block.
 
@@ -89,7 +90,7 @@ def lock(
         yield
 
 
-def _targets(inputs: Sequence[Path], name: str | None, share: str | None) -> list[_Target]:
+def _targets(inputs: Sequence[Path], name: str | None, share: object) -> list[_Target]:
     """Return what is to be locked, each file once, however often and by whatever name it is given.
 
     Inputs come in the order of their inodes, so that two runs cannot wait for each other.

@@ -5,7 +5,6 @@ Inputs, rejects files, locks and the ledger: an `ExitStack` closes them at the e
 
 import os
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -143,8 +142,7 @@ def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[R
     lines = stack.enter_context(closing(seen()))
     if order.rejects is not None:
         files = [Rejects(order.rejects, lines, explicit=True)] * len(sources)
-        taken = [Path(each.path) for each in sources if not each.streamed]
-        files[0].check([*taken, *files_of(order.ledger)])
+        files[0].check([*_files(sources), *files_of(order.ledger)])
     elif order.keeps_rejects:
         for each in sources:
             is_input = not each.streamed and is_rejects_file(Path(each.path))
@@ -157,16 +155,13 @@ def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[R
 
 def lock_all(order: Order, sources: Sequence[Source], left: float, stack: ExitStack) -> None:
     """Lock all inputs or none, waiting `left` seconds at most; raises ReoError 75."""
-    context = lock(
-        [Path(each.path) for each in sources if not each.streamed],
-        folder=order.state,
-        clock=time.monotonic,
-        sleep=time.sleep,
-        name=order.lock_name,
-        share=str(order.identity.shard) if order.identity.shard else None,
-        wait=min(order.wait, left),
-    )
-    stack.enter_context(context)
+    name, share, wait = order.lock_name, order.identity.shard, min(order.wait, left)
+    held = lock(_files(sources), folder=order.state, name=name, share=share, wait=wait)
+    stack.enter_context(held)
+
+
+def _files(sources: Sequence[Source]) -> list[Path]:
+    return [Path(each.path) for each in sources if not each.streamed]
 
 
 def ledger(order: Order, stack: ExitStack) -> Ledger | None:

@@ -62,6 +62,8 @@ FLAGS = {
 }
 """What to do about a required field that is missing."""
 
+CHANGE_IT = "change the data: the API will refuse it again"
+
 
 def send(order: SingleOrder) -> SendResult:
     """Send one event; what goes wrong is in the result, never raised. Only bugs raise."""
@@ -116,11 +118,7 @@ class _Single:
         if outcome.verdict is Verdict.DELIVERED:
             return self._end("delivered", self._unrecorded())
         if outcome.verdict is Verdict.REJECTED:
-            status, code, hint = (
-                "rejected",
-                ExitCode.DATA,
-                "change the data: the API will refuse it again",
-            )
+            status, code, hint = "rejected", ExitCode.DATA, CHANGE_IT
         elif outcome.verdict is Verdict.TRANSIENT:
             status, code, hint = "errored", ExitCode.UNAVAILABLE, self._again()
         else:
