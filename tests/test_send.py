@@ -12,26 +12,11 @@ import pytest
 from tests import faults
 from tests.conftest import CANARY, Run, World
 from tests.delivery.harness import wait_until
+from tests.delivery.test_identity import SAMPLE
 from tests.faults import Action, FaultServer, success
 
 EVENT = ("-a", "CALL HOME", "-n", "12", "-d", "acme.com", "-p", "app")
 KEY = {"REO_API_KEY": CANARY}
-SAMPLE = {
-    "payload": {
-        "mode": "DOMAIN",
-        "activity_type": "secondary23",
-        "source": "TELEMETRY",
-        "environment": "PRODUCTION",
-        "event_id": 1231231232,
-        "event_at": 639303296,
-        "count": 1250,
-        "ip_addr": "156.59.87.83",
-        "domain": "",
-        "product_id": "reoWebApp",
-        "user_agent": "Mozilla/5.0 (Macintosh, Intel Mac OS X 10_15_7)",
-        "meta": {"property1": "value1", "property2": "value2"},
-    }
-}
 Send = Callable[..., Run]
 
 
@@ -100,12 +85,12 @@ def test_the_time_is_now_and_the_id_a_new_one_by_default(
 def test_the_documented_sample_goes_out(
     world: World, server: FaultServer, send: Send, given: str
 ) -> None:
-    text = json.dumps(SAMPLE)
+    text = json.dumps({"payload": SAMPLE})
     (world.folder / "sample.json").write_text(text)
     flags = ("-n", "7", "--meta", "property1=x") if given == "-" else ()
     run = send("--json", given or text, "--no-env-file", *flags, input=text)
     assert run.code == 0, run.stderr
-    wanted: dict[str, Any] = {k: v for k, v in SAMPLE["payload"].items() if k != "domain"}
+    wanted: dict[str, Any] = {k: v for k, v in SAMPLE.items() if k != "domain"}
     if flags:  # they override the JSON
         wanted |= {"count": 7, "meta": {"property1": "x", "property2": "value2"}}
     assert server.requests[0].json["payload"] == wanted
@@ -145,11 +130,8 @@ def test_stdin_is_read_only_when_asked(world: World, server: FaultServer) -> Non
     ("flags", "field"),
     [
         (("-n", "1,250"), "count"),
-        (("-n", "-1"), "count"),
         (("-d", "https://acme.com/x"), "domain"),
-        (("-i", "1.2.3.4:80"), "ip_addr"),
         (("--event-at", "45992"), "event_at"),
-        (("--mode", "DOMIAN"), "mode"),
         (("-a", " "), "activity_type"),
     ],
 )
@@ -160,13 +142,6 @@ def test_a_bad_value_is_65_and_nothing_is_sent(
     assert (run.code, run.json["status"], server.requests) == (65, "invalid", [])
     assert field in run.json["error"]["message"]
     assert f"{field}: " in run.stderr
-
-
-@pytest.mark.parametrize("flags", [("--bogus",), ("--meta", "novalue"), ("--timeout", "1_0")])
-def test_wrong_usage_is_2(send: Send, flags: tuple[str, ...]) -> None:
-    run = send(*EVENT, *flags)
-    assert (run.code, run.stdout) == (2, "")
-    assert run.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize(
@@ -254,26 +229,13 @@ def test_dry_run_and_sandbox_need_no_key(world: World) -> None:
     assert (run.code, run.json["http_status"]) == (0, 200)
 
 
-def test_no_key_names_the_ways_to_give_one(world: World) -> None:
-    run = world.run("send", *EVENT, "-o", "json")
-    assert (run.code, run.json["error"]["reason"]) == (78, "no_key")
-    for way in ("REO_API_KEY", "--api-key-file", ".env", "config set api_key", "Settings"):
-        assert way in run.json["error"]["message"]
-
-
-def test_quiet_prints_errors_only(server: FaultServer, send: Send) -> None:
-    server.script = [success(), faults.failure(400, "Bad")]
-    good, bad = send(*EVENT, "-q"), send(*EVENT, "-q")
+def test_quiet_prints_errors_only_and_verbose_each_attempt(server: FaultServer, send: Send) -> None:
+    server.script = [success(), faults.failure(400, "Bad"), faults.failure(503), success()]
+    good, bad, retried = send(*EVENT, "-q"), send(*EVENT, "-q"), send(*EVENT, "-v")
     assert (good.code, good.stdout, good.stderr) == (0, "", "")
-    assert bad.code == 1
-    assert bad.stderr.startswith("error: ")
-
-
-def test_verbose_shows_each_attempt(server: FaultServer, send: Send) -> None:
-    server.script = [faults.failure(503), success()]
-    run = send(*EVENT, "-v")
-    assert "attempt 1: transient, HTTP 503" in run.stderr
-    assert "attempt 2: delivered, HTTP 200" in run.stderr
+    assert (bad.code, bad.stdout, bad.stderr.startswith("error: ")) == (1, "", True)
+    assert "attempt 1: transient, HTTP 503" in retried.stderr
+    assert "attempt 2: delivered, HTTP 200" in retried.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

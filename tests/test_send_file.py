@@ -4,7 +4,6 @@ What it remembers, survives and obeys is under `tests/delivery`.
 """
 
 import html
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,18 +72,6 @@ def test_an_error_in_the_last_row_sends_nothing(world: World, server: FaultServe
     assert not (world.folder / "x.csv.reo-rejects").exists()
 
 
-def test_skip_invalid_sends_the_rest_and_keeps_the_bad(world: World, server: FaultServer) -> None:
-    name = write(world, rows(1, "x", 3))
-    run, again = (upload(world, server, name, "--skip-invalid", "-o", "json") for _ in range(2))
-    assert run.code == again.code == 1
-    assert (run.json["delivered"], run.json["invalid"], run.json["status"]) == (2, 1, "partial")
-    assert (again.json["already_delivered"], again.json["invalid"]) == (2, 1)
-    assert run.json["inputs"][0]["rejects_file"] == "x.csv.reo-rejects"
-    (line,) = (world.folder / "x.csv.reo-rejects").read_text().splitlines()
-    assert json.loads(line)["payload"]["count"] == "x"
-    assert json.loads(line)["error"]["line"] == 3
-
-
 def test_a_mended_reject_needs_no_options(world: World, server: FaultServer) -> None:
     name = write(world, "count,domain,event_at\n5,https://a.com/,21.09.2026\n")
     flags = ("-a", "primary", "-p", "app", "--date-format", "day-first", "--set", "meta.n=1")
@@ -128,24 +115,17 @@ def test_plain_text_in_a_pipe_and_under_quiet(world: World, server: FaultServer)
     assert "rejected" in quiet.stderr
 
 
-@pytest.mark.parametrize("limit", ["0", "2"])
-def test_max_issues_bounds_what_is_shown_never_what_is_counted(world: World, limit: str) -> None:
+def test_max_issues_bounds_what_is_shown_never_what_is_counted(world: World) -> None:
     name = write(world, rows("a", "b", "c"))
-    run = world.run("send-file", name, "--dry-run", "--max-issues", limit, "-o", "json")
-    assert run.code == 65
-    assert len(run.json["issues"]) == int(limit)
-    assert run.json["invalid"] == 3
+    run = world.run("send-file", name, "--dry-run", "--max-issues", "2", "-o", "json")
+    assert (run.code, len(run.json["issues"]), run.json["invalid"]) == (65, 2, 3)
 
 
-def test_dry_run_shows_the_exact_bodies_and_needs_no_key(world: World, server: FaultServer) -> None:
-    name = write(world, rows(1, *range(3, 9)))
-    dry = world.run("send-file", name, "--dry-run")
-    assert dry.code == 0
-    bodies = [line for line in dry.stdout.splitlines() if line.startswith('{"payload":')]
-    assert len(bodies) == 5
+def test_a_dry_run_shows_five_bodies_and_needs_no_key(world: World) -> None:
+    run = world.run("send-file", write(world, rows(*range(1, 8))), "--dry-run")
+    assert run.code == 0
+    assert sum(line.startswith('{"payload":') for line in run.stdout.splitlines()) == 5
     assert not list(world.home.rglob("*.db"))
-    assert upload(world, server, name, "--concurrency", "1").code == 0
-    assert [request.body.decode() for request in server.requests[:5]] == bodies
 
 
 def test_standard_input(world: World, server: FaultServer) -> None:

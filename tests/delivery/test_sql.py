@@ -85,7 +85,7 @@ def test_issues_name_the_row_of_the_query(desk: Desk) -> None:
     second = "CASE WHEN row_number() OVER () = 2 THEN -1 ELSE 1 END"
     query = ("--sql", f"SELECT domain, event_at, {second} AS count FROM input")
     run = desk.send(file, *query)
-    checked = desk.world.run("validate", str(file), *OPTIONS, *query, "-o", "json")
+    checked = desk.run("validate", file, *OPTIONS, *query, "-o", "json")
     assert checked.json["issues"] == run.json["issues"]
     assert (run.code, checked.code, checked.json["read"]) == (65, 65, 3)
     assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("query", 2)]
@@ -113,7 +113,7 @@ def test_rows_of_a_pipe_that_were_not_delivered_are_kept(desk: Desk) -> None:
     ],
 )
 def test_a_query_that_fails(desk: Desk, query: str, message: str) -> None:
-    run = desk.world.run("send-file", str(desk.csv(raw(1))), "--sql", query, "--dry-run")
+    run = desk.run("send-file", str(desk.csv(raw(1))), "--sql", query, "--dry-run")
     assert run.code == 2
     assert message in run.stderr
 
@@ -123,10 +123,10 @@ def test_without_the_extra_one_line_says_how_to_get_it(desk: Desk) -> None:
     (folder / "sitecustomize.py").write_text("import sys; sys.modules['duckdb'] = None\n")
     env = {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}"}
     file = desk.csv(raw(1))
-    run = desk.world.run("send-file", str(file), "--sql", DAILY, "--dry-run", env=env)
+    run = desk.run("send-file", file, "--sql", DAILY, "--dry-run", env=env)
     assert (run.code, run.stderr.count("\n")) == (78, 2)
     assert "pip install 'reo-cli[sql]'" in run.stderr
-    run = desk.world.run("validate", str(parquet(file)), *OPTIONS, env=env)
+    run = desk.run("validate", str(parquet(file)), *OPTIONS, env=env)
     assert run.code == 65
     assert "pip install 'reo-cli[sql]'" in run.stdout
 
@@ -155,7 +155,7 @@ def log(world: World) -> str:
 
 
 def test_access_logs_are_one_command_away_from_sums(desk: Desk, log: str) -> None:
-    first = desk.world.run("validate", log, "-o", "json")
+    first = desk.run("validate", log, "-o", "json")
     assert "-a ACTIVITY_TYPE --roll-up day -p PRODUCT_ID" in first.json["issues"][0]["hint"]
     (desk.world.folder / "access.log.2.gz").write_bytes(gzip.compress(LOG.encode()))
     run = desk.send(log, "access.log.2.gz", *SUMMED)
@@ -169,10 +169,10 @@ def test_access_logs_are_one_command_away_from_sums(desk: Desk, log: str) -> Non
 
 
 def test_a_profile_keeps_how_logs_are_summed(desk: Desk, log: str) -> None:
-    saved = desk.world.run("validate", log, *OPTIONS, *SUMMED, "--save-profile", "logs")
+    saved = desk.run("validate", log, *OPTIONS, *SUMMED, "--save-profile", "logs")
     assert saved.code == 0, saved.stderr
     command = ("send-file", log, "--profile", "logs", "-o", "json")
-    run = desk.world.run(*command, env=desk.environ())
+    run = desk.run(*command)
     assert (run.code, run.json["rolled_up"], run.json["skipped"]) == (0, 1, 1)
 
 
