@@ -84,15 +84,19 @@ class Connection:
         try:
             return self._exchange(request)
         except Failed:
-            self._line.close()
             if not self.seen.was_left():
                 raise
-        return self._exchange(request)
+            return self._exchange(request)
 
     def _exchange(self, request: PreparedRequest) -> Answer:
         seen = self.seen
         seen.unsent = None
-        raw: Any = self._session.send(request, stream=True, allow_redirects=False, proxies={}).raw
+        given: Any = {"stream": True, "allow_redirects": False, "proxies": {}}
+        try:
+            raw: Any = self._session.send(request, **given).raw
+        except Failed:
+            self._line.close()  # the next request finds no half of this one
+            raise
         body, problem = self._read(raw)
         if seen.unsent is not None:
             problem = TOO_EARLY
