@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reo_cli.checks.rollup import Plan
+from reo_cli.checks.scratch import scratch
 from reo_cli.client import Target
 from reo_cli.delivery.decide import Identity, Input
 from reo_cli.delivery.dispatch import Policy
@@ -18,7 +19,7 @@ from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.intake import Feed
 from reo_cli.delivery.ledger import Account, Ledger, files_of
 from reo_cli.delivery.locks import lock
-from reo_cli.delivery.rejects import Rejects, default_path, is_rejects_file, seen
+from reo_cli.delivery.rejects import SEEN, Rejects, default_path, is_rejects_file
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions, read
@@ -139,7 +140,7 @@ def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[R
     files: list[Rejects] = []
     if order.target is None:
         return files
-    lines = stack.enter_context(closing(seen()))
+    lines = stack.enter_context(closing(scratch(SEEN)))
     if order.rejects is not None:
         files = [Rejects(order.rejects, lines, explicit=True)] * len(sources)
         files[0].check([*_files(sources), *files_of(order.ledger)])

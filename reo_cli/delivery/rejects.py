@@ -14,16 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from sqlite3 import Connection
+from typing import Any
 
-from reo_cli.checks.scratch import on_disk, scratch
+from reo_cli.checks.scratch import on_disk
 from reo_cli.delivery.folders import make_folder, open_private
 from reo_cli.delivery.identity import is_place_id
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import STDIN, Record
-
-if TYPE_CHECKING:
-    import sqlite3
 
 SUFFIX = ".reo-rejects"
 
@@ -113,20 +111,14 @@ def _can_append(path: Path) -> bool:
     return os.access(path.parent, os.W_OK | os.X_OK)
 
 
-_SEEN = "CREATE TABLE reject (key BLOB PRIMARY KEY, found INTEGER, met INTEGER) WITHOUT ROWID"
+SEEN = "CREATE TABLE reject (key BLOB PRIMARY KEY, found INTEGER, met INTEGER) WITHOUT ROWID"
+"""The scratch table that the rejects files of a run share: lines found in them, and met again."""
+
 _FOUND = "INSERT INTO reject VALUES (?, 1, 0) ON CONFLICT (key) DO UPDATE SET found = found + 1"
 _MET = (
     "INSERT INTO reject VALUES (?, 0, 1) ON CONFLICT (key) DO UPDATE SET met = met + 1"
     " RETURNING found, met"
 )
-
-
-def seen() -> "sqlite3.Connection":
-    """Return what the rejects files of a run share: what stands in them, found and met again.
-
-    A scratch database, so memory does not grow.
-    """
-    return scratch(_SEEN)
 
 
 class Rejects:
@@ -140,7 +132,7 @@ class Rejects:
     def __init__(
         self,
         path: Path,
-        seen: "sqlite3.Connection",
+        seen: Connection,
         *,
         explicit: bool = False,
         is_input: bool = False,

@@ -14,6 +14,7 @@ from typing import Any
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
+from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
@@ -21,7 +22,7 @@ from reo_cli.delivery.decide import Decider, Identity, Input, Job
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.intake import Feed, Intake
 from reo_cli.delivery.ledger import Account
-from reo_cli.delivery.rejects import Rejects, seen
+from reo_cli.delivery.rejects import SEEN, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
 from reo_cli.records import Issue, Progress, Record
@@ -165,7 +166,7 @@ class Simulation:
             IssueLog(100),
             self.ears,
             accounts=[self.account] if self.account else [],
-            rejects=[] if self.rejects is None else [Rejects(self.rejects, seen())],
+            rejects=[] if self.rejects is None else [Rejects(self.rejects, scratch(SEEN))],
             streams={0} if self.feed else (),
             checked={0: self.earlier} if self.earlier else None,
             clock=lambda: NOW + self.transport.time,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reo_cli.delivery.rejects import Reject, Rejects, default_path, seen
+from reo_cli.checks.scratch import scratch
+from reo_cli.delivery.rejects import SEEN, Reject, Rejects, default_path
 from reo_cli.errors import ReoError
 from tests.conftest import World
 
@@ -30,7 +31,7 @@ def of_text(payload: str) -> Reject:
 
 def run(path: Path, *rejects: Reject, explicit: bool = False) -> int:
     """Write as one run does, all in one group; returns the lines written."""
-    file = Rejects(path, seen(), explicit=explicit)
+    file = Rejects(path, scratch(SEEN), explicit=explicit)
     try:
         return file.add(rejects)
     finally:
@@ -42,7 +43,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def named(path: Path) -> Rejects:
-    return Rejects(path, seen(), explicit=True)
+    return Rejects(path, scratch(SEEN), explicit=True)
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_two_runs_may_append_to_one_file(path: Path) -> None:
 
 
 def test_nothing_is_made_before_the_first_reject(path: Path) -> None:
-    for rejects in (Rejects(path, seen()), named(path)):
+    for rejects in (Rejects(path, scratch(SEEN)), named(path)):
         rejects.check()
         assert rejects.add([]) == 0
         rejects.close()
@@ -253,12 +254,13 @@ def test_a_full_disk_is_a_clear_error() -> None:
 ADDING = """
 import resource, sys
 from pathlib import Path
-from reo_cli.delivery.rejects import Reject, Rejects, seen
+from reo_cli.checks.scratch import scratch
+from reo_cli.delivery.rejects import SEEN, Reject, Rejects
 from reo_cli.errors import ReoError
 
 limit, number = map(int, sys.argv[2:])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-rejects = Rejects(Path(sys.argv[1]), seen())
+rejects = Rejects(Path(sys.argv[1]), scratch(SEEN))
 events = [Reject("u", 1, 1, 400, "no", '{"event_id":"e%d"}' % each) for each in range(number)]
 try:
     for start in range(0, number, 30):

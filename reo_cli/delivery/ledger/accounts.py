@@ -101,8 +101,7 @@ class Account:
 
     def is_only_elsewhere(self) -> bool:
         """Tell whether other keys without a name have had events delivered, and this one none."""
-        own, others = self._holds("event", self.scopes), self._holds("event", self._others)
-        return not self._name and others and not own
+        return not self._name and self._holds(self._others) and not self._holds(self.scopes)
 
     def record(self, acknowledged: Iterable[Acknowledged]) -> None:
         """Record acknowledged events in one transaction, which is committed on return.
@@ -164,8 +163,8 @@ class Account:
         made = connection.execute("INSERT INTO account VALUES (NULL, ?, ?, ?, ?) RETURNING id", row)
         return int(made.fetchone()[0])
 
-    def _holds(self, table: str, scopes: Sequence[int]) -> bool:
-        asked = f"SELECT 1 FROM {table} WHERE scope = ? LIMIT 1"  # noqa: S608
+    def _holds(self, scopes: Sequence[int]) -> bool:
+        asked = "SELECT 1 FROM event WHERE scope = ? LIMIT 1"
         with self.reading() as connection:
             return any(connection.execute(asked, (scope,)).fetchone() for scope in scopes)
 

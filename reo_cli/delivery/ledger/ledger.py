@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,14 +86,16 @@ _FAULTS = {
         "cannot be read or written: I/O error, no space left, or a limit on the size of files",
         "check the disk and the room on it",
     ),
+    11: ("ledger_damaged", "is damaged", _WAY_OUT),
     13: ("ledger_full", "cannot be written: no space left on the disk", "make room on the disk"),
     14: (
         "ledger_not_opened",
         "cannot be opened: its folder cannot be written, or too many files are open",
         f"{_ANOTHER}; `ulimit -n` shows how many files may be open",
     ),
+    26: ("not_a_ledger", "cannot be read: the file is not a ledger, or is damaged", _WAY_OUT),
 }
-"""By SQLite's result codes READONLY, IOERR, FULL and CANTOPEN."""
+"""By SQLite's result codes READONLY, IOERR, CORRUPT, FULL, CANTOPEN and NOTADB."""
 
 
 def files_of(path: Path | None) -> list[Path]:
@@ -102,7 +104,7 @@ def files_of(path: Path | None) -> list[Path]:
     return [path.with_name(path.name + end) for end in ends] if path is not None else []
 
 
-class Ledger:
+class Ledger(AbstractContextManager["Ledger"]):
     """An open ledger file, for one thread.
 
     A process opens a ledger once: POSIX drops all its locks on a file when it closes any of them.
@@ -163,10 +165,7 @@ class Ledger:
         """Read it as a whole; raises ReoError 73 when it is damaged."""
         with self.reading() as connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise _damaged(self.path)
-
-    def __enter__(self) -> Self:
-        return self
+                raise _refused("ledger_damaged", f"the ledger `{self.path}` is damaged", _WAY_OUT)
 
     def __exit__(self, *exc: object) -> None:
         self.close()
@@ -200,10 +199,6 @@ class Ledger:
 
 def _refused(reason: str, message: str, hint: str = _ANOTHER) -> ReoError:
     return ReoError(ExitCode.CANT_CREATE, reason, message, hint)
-
-
-def _damaged(path: Path) -> ReoError:
-    return _refused("ledger_damaged", f"the ledger `{path}` is damaged", _WAY_OUT)
 
 
 def _require_file(path: Path, *, make: bool) -> None:
@@ -304,16 +299,13 @@ def _explained(path: Path, *, opening: bool = False) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
-        if code == sqlite3.SQLITE_NOTADB:
-            message = f"`{path}` is not a ledger, or is damaged"
-            raise _refused("not_a_ledger", message, _WAY_OUT) from None
-        if code == sqlite3.SQLITE_CORRUPT:
-            raise _damaged(path) from None
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             message = f"other processes kept the ledger `{path}` busy for {BUSY_SECONDS:.0f} s"
             hint = "run it again when they are done"
             raise ReoError(ExitCode.TRY_LATER, "ledger_busy", message, hint) from None
         reason, what, hint = _FAULTS.get(code, ("ledger_failed", f"failed: {error}", _ANOTHER))
-        again = "" if opening else "; then run it again: what it holds is not sent twice"
-        exit_code = ExitCode.CANT_CREATE if opening else ExitCode.IO
-        raise ReoError(exit_code, reason, f"the ledger `{path}` {what}", hint + again) from None
+        message = f"the ledger `{path}` {what}"
+        if opening or hint is _WAY_OUT:
+            raise _refused(reason, message, hint) from None
+        hint += "; then run it again: what it holds is not sent twice"
+        raise ReoError(ExitCode.IO, reason, message, hint) from None
