@@ -72,7 +72,7 @@ class Dispatcher:
         intake: Intake,
         book: Book,
         started: float,
-        watch: "Callable[[Dispatcher], None]",
+        watch: "Callable[[Dispatcher], object]",
         clock: Callable[[], float] = time.monotonic,
         random: Random = random.random,
     ) -> None:

@@ -9,12 +9,10 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from reo_cli.checks.checker import Checker
 from reo_cli.checks.issues import IssueLog
-from reo_cli.checks.scratch import scratch
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.workers import Ended
 from reo_cli.delivery.book import Book
@@ -22,7 +20,6 @@ from reo_cli.delivery.decide import Decider, Identity, Input, Job
 from reo_cli.delivery.dispatch import Dispatcher, Policy
 from reo_cli.delivery.intake import Feed, Intake
 from reo_cli.delivery.ledger import Account
-from reo_cli.delivery.rejects import SEEN, Rejects
 from reo_cli.delivery.summary import Counts, InputSummary, Settled
 from reo_cli.events import Rules
 from reo_cli.records import Issue, Progress, Record
@@ -153,7 +150,6 @@ class Simulation:
     at: Mapping[float, int | None] = field(default_factory=dict)
     account: Account | None = None
     feed: Feed | None = None
-    rejects: Path | None = None
     earlier: Counts | None = None
     watch: Callable[[Dispatcher], object] = lambda _: None
 
@@ -166,7 +162,6 @@ class Simulation:
             IssueLog(100),
             self.ears,
             accounts=[self.account] if self.account else [],
-            rejects=[] if self.rejects is None else [Rejects(self.rejects, scratch(SEEN))],
             streams={0} if self.feed else (),
             checked={0: self.earlier} if self.earlier else None,
             clock=lambda: NOW + self.transport.time,
@@ -181,7 +176,7 @@ class Simulation:
             intake,
             book,
             0.0,
-            self._watch,
+            self.watch,
             lambda: self.transport.time,
             random.Random(1).random,
         )
@@ -190,9 +185,6 @@ class Simulation:
         decider.close()
         self.counts = summary.counts
         return self
-
-    def _watch(self, dispatcher: Dispatcher) -> None:
-        self.watch(dispatcher)
 
     @property
     def requests(self) -> int:

@@ -65,12 +65,6 @@ def test_a_wrong_key_or_url_costs_one_request(answer: Outcome, code: ExitCode) -
     assert done.counts == Counts(unsent=1 + done.at_hand)
 
 
-def test_a_portal_after_a_delivery_is_a_passing_fault() -> None:
-    done = run(lambda each: (0.1, PORTAL if each.number == 5 else DELIVERED), 20)
-    assert done.counts == Counts(delivered=20)
-    assert done.requests == 21
-
-
 def test_a_revoked_key_ends_the_run_and_leaves_the_answers_under_way_to_come() -> None:
     """N10 in virtual time: at most what is under way is asked after the key was refused."""
     done = run(
@@ -183,15 +177,6 @@ def test_ten_minutes_of_outage_cost_few_requests_and_end_by_themselves() -> None
     assert done.seconds < end + 35 + 30, "the old speed is soon reached again"
 
 
-def test_a_short_outage_is_over_soon_whatever_was_under_way() -> None:
-    """The failures of what was under way when it began do not count as probes."""
-    done = run(
-        lambda each: (0.05, REFUSED if 2 <= each.at < 4 else DELIVERED), 12_000, concurrency=256
-    )
-    after = next(each for each in done.transport.attempts if each.at >= 4)
-    assert after.at - 4 <= 8
-
-
 @pytest.mark.parametrize("answer", [REFUSED, ERROR, BUSY])
 def test_a_run_gives_up_when_nothing_was_delivered_for_long(answer: Outcome) -> None:
     done = run(lambda each: (0.1, DELIVERED if each.at < 3 else answer), 5000, give_up_after=40)
@@ -239,16 +224,6 @@ def test_a_wait_of_no_time_is_no_reason_to_hurry() -> None:
     done = run(always(come_back_after(0.0), 0.01), 20, give_up_after=60)
     assert done.stopped_by == (69, "gave_up")
     assert done.requests < 60, "an outage like any other, met with backoff"
-
-
-def test_waits_that_the_api_asks_for_again_and_again_do_not_count_as_no_progress() -> None:
-    done = run(
-        lambda each: (0.1, come_back_after(60) if 2 < each.at < 600 else DELIVERED),
-        500,
-        concurrency=4,
-        give_up_after=5,
-    )
-    assert done.counts == Counts(delivered=500)
 
 
 def test_a_wait_that_is_asked_for_counts_in_no_way_whatever_else_arrives_meanwhile() -> None:
@@ -375,12 +350,6 @@ def test_what_was_read_ahead_of_a_stopped_run_is_unsent() -> None:
     assert done.stopped_by == (143, "interrupted")
     assert done.counts == Counts(delivered=3, unsent=2)
     assert [each.event_id for each in done.ears.ends] == ["1", "2", "3", "4", "5"]
-
-
-def test_records_of_a_pipe_are_sent_as_they_come() -> None:
-    done = pipe_run(SlowPipe(7), always(DELIVERED), Policy(), {})
-    starts = [each.at for each in done.transport.attempts]
-    assert starts == pytest.approx([7 * n for n in range(1, 11)], abs=0.1)
 
 
 # Ends before the end

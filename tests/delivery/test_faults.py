@@ -7,7 +7,7 @@ test_dispatch.py and test_pace.py, in virtual time.
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -98,22 +98,6 @@ def test_n2_the_attempt_after_the_faults_delivers_the_same_bytes(desk: Desk, fau
     assert requests[-1].action == "success"
 
 
-def test_n2_each_of_many_events_fails_at_first(desk: Desk) -> None:
-    bodies: dict[str, list[bytes]] = {}
-    kinds = [faults.failure(500), faults.cut_head(), faults.cut_json(), faults.reset()]
-
-    def script(_: int, request: Request) -> Action:
-        seen = bodies.setdefault(request.event_id, [])
-        seen.append(request.body)
-        return kinds[len(bodies) % 4] if len(seen) == 1 else faults.success()
-
-    events = rows(40, identical=1 / 4)
-    desk.server.script = script
-    assert desk.send(desk.csv(events), "--concurrency", "4").code == 0
-    assert_complete(desk.server, events)
-    assert {len(set(each)) for each in bodies.values()} == {1}
-
-
 def test_n2_what_fails_for_ever_is_errored_and_the_rest_is_delivered(desk: Desk) -> None:
     def script(_: int, request: Request) -> Action:
         fails = request.json["payload"]["count"] == 8
@@ -126,14 +110,6 @@ def test_n2_what_fails_for_ever_is_errored_and_the_rest_is_delivered(desk: Desk)
     assert len(desk.server.requests) == 61
     desk.server.script = faults.success()
     assert counts(desk.send(file)) == {"already_delivered": 59, "delivered": 1}
-
-
-def test_n2_without_retries_nothing_is_tried_twice(desk: Desk) -> None:
-    desk.server.script = faults.failure(500)
-    run = desk.send(desk.csv(rows(5)), "--retries", "0", "--give-up-after", "60")
-    assert (run.code, counts(run)) == (69, {"errored": 5})
-    tried = Counter(request.event_id for request in desk.server.requests)
-    assert sorted(tried.values()) == [1] * 5
 
 
 # N3: ten minutes are in test_dispatch.py
@@ -203,16 +179,6 @@ def test_n4_a_server_that_allows_100_a_second(desk: Desk) -> None:
     on_its_way = 0.15  # what had been sent before the refusal was read
     for at in refused:
         assert not [each for each in times if at + on_its_way < each < at + 1.0]
-
-
-def test_n4_a_wait_above_the_cap_ends_the_run_and_tells_the_time(desk: Desk) -> None:
-    desk.server.script = [faults.success(), faults.throttled(4000)]
-    run = desk.send(desk.csv(rows(20)), "--concurrency", "1")
-    assert (run.code, counts(run)) == (75, {"delivered": 1, "unsent": 19})
-    assert len(desk.server.requests) == 2
-    assert "UTC" in run.json["error"]["hint"]
-    desk.server.script = faults.throttled(4000)
-    assert desk.send(desk.csv(rows(20)), "--allow-failure").code == 0
 
 
 # N6
@@ -301,14 +267,6 @@ def test_n10_a_key_that_is_revoked_on_the_way(desk: Desk, way_on: list[str]) -> 
     assert counts(desk.send(file)) == {"already_delivered": 2 * number}
 
 
-def test_n10_another_account_gets_its_own_deliveries(desk: Desk) -> None:
-    file = desk.csv(rows(10))
-    assert desk.send(file).code == 0
-    run = desk.send(file, "--account", "second", env={"REO_API_KEY": OTHER_KEY})
-    assert (run.code, counts(run)) == (0, {"delivered": 10})
-    assert set(Counter(request.event_id for request in desk.server.requests).values()) == {2}
-
-
 # N12
 
 
@@ -321,16 +279,6 @@ def test_n12_when_every_row_is_rejected_the_run_stops(desk: Desk) -> None:
     assert run.json["unsent"] == 1000 - run.json["rejected"]
     assert "unknown product_id" in run.json["error"]["message"]
     assert "--max-rejects" in run.json["error"]["hint"]
-
-
-def test_n12_the_number_can_be_set_and_turned_off(desk: Desk) -> None:
-    desk.server.script = faults.failure(400)
-    file = desk.csv(rows(150))
-    few = desk.send(file, "--max-rejects", "7", "--concurrency", "2")
-    assert few.code == 65
-    assert 7 <= few.json["rejected"] <= 8
-    all_of_them = desk.send(file, "--max-rejects", "0")
-    assert (all_of_them.code, counts(all_of_them)) == (1, {"rejected": 150})
 
 
 def test_n12_a_file_that_was_delivered_in_part_before_is_not_all_wrong(desk: Desk) -> None:

@@ -25,7 +25,6 @@ from tests.delivery.harness import (
     row,
     rows,
     stopped,
-    wait_until,
 )
 from tests.faults import FaultServer, endless, late, silence, success
 
@@ -236,17 +235,6 @@ def test_r7_a_pipe_that_says_nothing_holds_up_no_signal(desk: Desk) -> None:
     assert len(rejects.read_text().splitlines()) == run.json["unsent"] > 0
     assert desk.send(rejects).code == 0
     assert assert_complete(desk.server, rows(100)).repeats == 0
-
-
-def test_r7_a_fifo_too(desk: Desk) -> None:
-    fifo = desk.world.folder / "events.fifo"
-    os.mkfifo(fifo)
-    process = desk.start(fifo, "--format", "ndjson")
-    with fifo.open("wb") as file:
-        file.write(ndjson(rows(5)).encode())
-        file.flush()
-        assert wait_until(lambda: len(desk.server.requests) == 5, process)
-        assert stopped(process, signal.SIGTERM).code == 143
 
 
 def test_r7_a_signal_at_the_end_of_a_run_takes_no_result_away(desk: Desk) -> None:
