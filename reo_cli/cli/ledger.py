@@ -22,7 +22,8 @@ class Shared(opt.Ledger, opt.Plain, opt.Where):
         """Open the report of a command, and resolve the settings."""
         from reo_cli.reports.ledger import LedgerReport
 
-        report = self.reported(LedgerReport, action=action)
+        report = self.reported(LedgerReport)
+        report.action = action
         return self.settings(report.talk, offline=True), report
 
 

@@ -1,18 +1,14 @@
 """What `reo ledger` found and did, for programs and for people."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
 from reo_cli.errors import ReoError
 from reo_cli.reports.json_output import error_shape, picked
-from reo_cli.reports.report import Output, Report
+from reo_cli.reports.report import Report
 from reo_cli.reports.view import Block, Column, Fact, Grid, Line, Shape, View
 from reo_cli.reports.words import count_of, instant
-
-if TYPE_CHECKING:
-    from reo_cli.reports.streams import Streams
-    from reo_cli.reports.talk import Talk
 
 Action = Literal["info", "prune", "merge"]
 
@@ -21,19 +17,14 @@ _DEEDS = {"info": "", "prune": "removed dry_run", "merge": "read taken"}
 
 
 class LedgerReport(Report[LedgerResult]):
-    """The report of one of the `reo ledger` commands."""
+    """The report of the `reo ledger` command that `action` names."""
 
     name = "ledger"
-
-    def __init__(
-        self, output: Output | None, streams: "Streams", talk: "Talk", *, action: Action
-    ) -> None:
-        super().__init__(output, streams, talk)
-        self._action = action
+    action: Action = "info"
 
     def blank(self, error: ReoError) -> LedgerResult:
         """The result of a command that could not begin."""
-        return LedgerResult(self._action, error=error)
+        return LedgerResult(self.action, error=error)
 
     def view(self, result: LedgerResult, *, screen: bool) -> View:
         """What was done, what the ledger is, and what it holds for whom."""

@@ -16,9 +16,6 @@ from reo_cli.reports.words import duration
 if TYPE_CHECKING:
     from reo_cli.records import Progress
 
-Clock = Callable[[], float]
-"""Seconds that only ever grow (`time.monotonic`)."""
-
 LINE_EVERY = 10.0
 """Seconds between two plain lines, and before the first."""
 DRAW_EVERY = 0.1
@@ -31,7 +28,7 @@ SHORTEST_BAR = 8
 class Meter:
     """Shows progress as often as it sees fit; `failures` is the word for them, e.g. `failed`."""
 
-    def __init__(self, talk: Talk, clock: Clock, failures: str) -> None:
+    def __init__(self, talk: Talk, clock: Callable[[], float], failures: str) -> None:
         self._talk = talk
         self._clock = clock
         self._failures = failures

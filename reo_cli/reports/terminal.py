@@ -25,11 +25,9 @@ _MENTION = 3
 
 def view_lines(view: View, stream: Stream) -> Iterator[str]:
     """A result for a screen, its blocks set apart by an empty line."""
-    gap = False
-    for block in view.blocks:
-        if gap and block:
+    for number, block in enumerate([each for each in view.blocks if each]):
+        if number:
             yield ""
-        gap = gap or bool(block)
         if isinstance(block, Grid):
             yield from table_lines(block, stream)
             continue
