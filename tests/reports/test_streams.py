@@ -10,7 +10,7 @@ import pytest
 
 from reo_cli.errors import ExitCode
 from reo_cli.reports.streams import Streams
-from tests.reports.samples import KEY, on_screen, piped
+from tests.reports.samples import on_screen
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,11 +67,6 @@ def test_a_stream_that_cannot_show_our_glyphs_gets_others(tmp_path: Path) -> Non
     assert (tmp_path / "out").read_bytes() == b"~ 3 =... Zo\\xeb\n"
 
 
-def test_lines_are_masked_and_inert() -> None:
-    seen = piped(lambda s, _: s.out.lines(f"a {KEY} b", "::error::x"))
-    assert seen.out == "a **** b\n\\x3a:error::x\n"
-
-
 @pytest.mark.parametrize(
     ("environ", "colour"),
     [
@@ -86,11 +81,6 @@ def test_lines_are_masked_and_inert() -> None:
 def test_colour_on_a_terminal(environ: dict[str, str], colour: bool) -> None:
     shown = on_screen(lambda s, _: s.out.lines(s.out.paint("text", "bad")), environ=environ)
     assert ("\x1b[" in shown) is colour
-
-
-def test_nothing_forces_colour_into_a_file() -> None:
-    environ = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"}
-    assert piped(lambda s, _: (s.out.colour, s.out.can_overwrite), environ).code == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -144,11 +134,8 @@ def test_a_reader_of_one_line_changes_nothing(output: str) -> None:
         (">/dev/full 2>/dev/full", 74),
     ],
 )
-@pytest.mark.parametrize("output", ["text", "json"])
-def test_closed_and_full_streams_end_with_the_right_code(
-    redirect: str, code: int, output: str
-) -> None:
-    answer = run(f"validate {output}", redirect)
+def test_closed_and_full_streams_end_with_the_right_code(redirect: str, code: int) -> None:
+    answer = run("validate text", redirect)
     assert answer.returncode == code
     assert "Exception" not in answer.stderr
     assert "Traceback" not in answer.stderr
