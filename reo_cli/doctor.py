@@ -248,15 +248,11 @@ def _versions() -> Check:
     """Name what is installed, for a report of a fault."""
     import platform
     import ssl
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
     from reo_cli import __version__
 
     parts = [f"reo {__version__}", f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            parts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            parts.append(f"{package} not installed")
+    parts += [f"{package} {version(package)}" for package in PACKAGES]
     parts += [ssl.OPENSSL_VERSION, f"{platform.system()} {platform.release()}"]
     return ok("versions", ", ".join(parts))

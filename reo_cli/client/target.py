@@ -5,7 +5,6 @@ requests reads it. The key is in the request and nowhere else; no `repr` shows i
 """
 
 import os
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +26,6 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 """Where other tools look for CA certificates, in this order, when no setting names any."""
 
 _USUAL_PORTS = {"http": 80, "https": 443}
-_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
-"""The name by which OpenSSL looks for a certificate in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ def _tls_context(path: Path, origin: str) -> "SSLContext":
     try:
         if path.is_dir():
             context.load_verify_locations(capath=path)
-            found = any(_HASHED.fullmatch(each.name) for each in path.iterdir())
+            found = any(path.glob("????????.[0-9]*"))  # the names that OpenSSL looks for
         else:
             context.load_verify_locations(cafile=path)
             found = context.cert_store_stats()["x509"] > 0
