@@ -7,13 +7,28 @@ import threading
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import trustme
 
 
+def written(authority: trustme.CA, path: Path) -> Path:
+    """Write the certificate of an authority to a file; gives its path."""
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+FOLDER = TemporaryDirectory()
+AUTHORITY = trustme.CA(organization_name="Test Authority")
+BUNDLE = written(AUTHORITY, Path(FOLDER.name, "private ca.pem"))
+STRANGER = written(trustme.CA(), Path(FOLDER.name, "stranger.pem"))
+"""A CA that has signed nothing here."""
+
+
 def server_context(
-    authority: trustme.CA, *names: str, since: float = -40, until: float = 90
+    *names: str, since: float = -40, until: float = 90, authority: trustme.CA = AUTHORITY
 ) -> ssl.SSLContext:
     """TLS for a server of these names, with a certificate that is valid between these days."""
     now = datetime.now(UTC)

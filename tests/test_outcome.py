@@ -18,15 +18,8 @@ DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TR
 NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
 
 
-def judge(
-    status: int,
-    body: bytes | dict[str, Any] = b"",
-    headers: dict[str, str] | None = None,
-    *,
-    framed: bool = True,
-) -> Outcome:
+def judge(status: int, body: Any = b"", headers: Any = None, problem: str = "") -> Outcome:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    problem = "" if framed else "the answer was cut off"
     return classify(Answer(status, headers or {}, content, problem, URL))
 
 
@@ -34,18 +27,7 @@ def failing(code: object, text: str = "No") -> dict[str, Any]:
     return {"response_code": code, "response": text, "status": "failure"}
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 206, 299])
-def test_a_framed_success_is_delivered(status: int) -> None:
-    outcome = judge(status, SUCCESS)
-    assert outcome.verdict is DELIVERED
-    assert outcome.response == json.loads(SUCCESS)
-    assert (outcome.http_status, outcome.throttled, outcome.unreachable) == (status, False, False)
-
-
-@pytest.mark.parametrize("status", [100, 101, 199, 300, 304, 400, 401, 404, 429, 500, 503, 600])
-def test_success_words_outside_2xx_deliver_nothing(status: int) -> None:
-    assert judge(status, SUCCESS).verdict is not DELIVERED
-
+CUT = "the answer was cut off"
 
 NO_SUCCESS = {
     "empty": b"",
@@ -75,59 +57,41 @@ NO_SUCCESS = {
 @pytest.mark.parametrize("name", NO_SUCCESS)
 def test_a_2xx_without_a_json_success_is_unknown(name: str) -> None:
     outcome = judge(200, NO_SUCCESS[name])
-    assert outcome.verdict is TRANSIENT
-    assert outcome.after_delivery is None
+    assert (outcome.verdict, outcome.after_delivery) == (TRANSIENT, None)
     assert "HTTP 200" in outcome.reason
 
 
-def test_a_2xx_that_is_not_framed_is_unknown() -> None:
-    outcome = judge(200, SUCCESS, framed=False)
-    assert outcome.verdict is TRANSIENT
-    assert outcome.reason == "the answer was cut off (HTTP 200)"
+def test_only_a_whole_success_is_delivered() -> None:
+    for status in (200, 201, 202, 206, 299):
+        outcome = judge(status, SUCCESS)
+        assert outcome == Outcome(
+            DELIVERED, f"HTTP {status}", http_status=status, response=json.loads(SUCCESS)
+        )
+    assert judge(200, {"status": "success", "response": "Authentication Failure"})[0] is DELIVERED
+    cut = judge(200, SUCCESS, problem=CUT)
+    assert (cut.verdict, cut.reason) == (TRANSIENT, "the answer was cut off (HTTP 200)")
+    for word in ("Success", "SUCCESS", "ok", "success ", 1, True, ["success"], ""):
+        assert judge(200, {"status": word}).verdict is REJECTED, word
 
 
-@pytest.mark.parametrize("word", ["Success", "SUCCESS", "ok", "success ", 1, True, ["success"], ""])
-def test_any_other_status_word_is_a_rejection(word: object) -> None:
-    assert judge(200, {"status": word}).verdict is REJECTED
-
-
-@pytest.mark.parametrize(
-    ("code", "verdict", "throttled"),
-    [
-        ("400", REJECTED, False),
-        (400, REJECTED, False),
-        (422.0, REJECTED, False),
-        (" 413 ", REJECTED, False),
-        ("401", KEY_REFUSED, False),
-        (403, KEY_REFUSED, False),
-        (404, NOT_THE_API, False),
-        (407, CONFIG, False),
-        ("429", TRANSIENT, True),
-        (503, TRANSIENT, True),
-        (500, TRANSIENT, False),
-        (408, TRANSIENT, False),
-        ("200", REJECTED, False),
-        (204, REJECTED, False),
-        (None, REJECTED, False),
-        ("", REJECTED, False),
-        (True, REJECTED, False),
-        ("４００", REJECTED, False),
-        (1001, REJECTED, False),
-        (0, REJECTED, False),
-        (-500, REJECTED, False),
-        (500.5, REJECTED, False),
-        ("1e400", REJECTED, False),
-        ("9" * 5000, REJECTED, False),
-        ([500], REJECTED, False),
-        ({"x": 1}, REJECTED, False),
+CODES: dict[Verdict, list[object]] = {
+    KEY_REFUSED: ["401", 403],
+    NOT_THE_API: [404],
+    CONFIG: [407],
+    TRANSIENT: ["429", 503, 500, 408],
+    REJECTED: [
+        *("400", 400, 422.0, " 413 ", "200", 204, None, "", True, "４００", 1001, 0, -500, 500.5),
+        *("1e400", "9" * 5000, [500], {"x": 1}),
     ],
-)
-def test_a_failing_2xx_counts_as_its_response_code(
-    code: object, verdict: Verdict, throttled: bool
-) -> None:
-    outcome = judge(200, failing(code))
-    assert (outcome.verdict, outcome.throttled) == (verdict, throttled)
-    assert outcome.http_status == 200
+}
+
+
+@pytest.mark.parametrize("verdict", CODES)
+def test_a_failing_2xx_counts_as_its_response_code(verdict: Verdict) -> None:
+    for code in CODES[verdict]:
+        outcome = judge(200, failing(code))
+        assert (outcome.verdict, outcome.http_status) == (verdict, 200), code
+        assert outcome.throttled is (code in ("429", 503))
 
 
 BY_STATUS = {
@@ -139,42 +103,31 @@ BY_STATUS = {
 }
 
 
-@pytest.mark.parametrize("framed", [True, False])
 @pytest.mark.parametrize(
     ("status", "verdict"), [(each, key) for key, value in BY_STATUS.items() for each in value]
 )
-def test_other_statuses(status: int, verdict: Verdict, framed: bool) -> None:
-    for body in (b"", b"No", json.dumps(failing(status)).encode(), b"{"):
-        outcome = judge(status, body, framed=framed)
-        assert outcome.verdict is verdict
-        assert outcome.http_status == status
-        assert outcome.throttled == (status in (429, 503))
-        assert outcome.after_delivery == (TRANSIENT if verdict is NOT_THE_API else None)
+def test_other_statuses(status: int, verdict: Verdict) -> None:
+    for body in (b"", b"No", failing(status), b"{", SUCCESS):
+        for problem in ("", CUT):
+            outcome = judge(status, body, problem=problem)
+            assert (outcome.verdict, outcome.http_status) == (verdict, status)
+            assert outcome.throttled == (status in (429, 503))
+            assert outcome.after_delivery == (TRANSIENT if verdict is NOT_THE_API else None)
+        waits = judge(status, body, {"retry-after": "7"})
+        assert (waits.retry_after, waits.throttled) == (7.0, True)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422, 429, 500, 503])
-@pytest.mark.parametrize(
-    "body",
-    [
-        WRONG_KEY,
-        b"Authentication Failure",
-        b"error: AUTHENTICATION failure.\n",
-        b'"Authentication Failure"',
-        b'{"response": "authentication failure", "status": "failure"}',
-    ],
-)
-def test_authentication_failure_is_about_the_key(status: int, body: bytes) -> None:
-    outcome = judge(status, body)
-    assert outcome.verdict is KEY_REFUSED
-    assert "Settings" in outcome.hint
+def test_authentication_failure_is_about_the_key(status: int) -> None:
+    words = [WRONG_KEY, b"Authentication Failure", b"error: AUTHENTICATION failure.\n"]
+    for body in (*words, "Authentication Failure", failing(1, "authentication failure")):
+        outcome = judge(status, body)
+        assert outcome.verdict is KEY_REFUSED, body
+        assert "Settings" in outcome.hint
+    echoed = failing(400, 'unknown activity_type "Authentication Failure"')
+    assert (judge(status, echoed).verdict is KEY_REFUSED) is (status in (401, 403))
 
 
-def test_an_echoed_event_is_no_authentication_failure() -> None:
-    body = failing(400, 'unknown activity_type "Authentication Failure"')
-    assert judge(400, body).verdict is REJECTED
-
-
-@pytest.mark.parametrize("framed", [True, False])
 @pytest.mark.parametrize(
     ("status", "verdict", "after"),
     [
@@ -190,10 +143,11 @@ def test_an_echoed_event_is_no_authentication_failure() -> None:
         (502, TRANSIENT, None),
     ],
 )
-def test_web_pages(status: int, verdict: Verdict, after: Verdict | None, framed: bool) -> None:
+def test_web_pages(status: int, verdict: Verdict, after: Verdict | None) -> None:
     for body, headers in [(PAGE, HTML), (PAGE, {}), (b" \n<HTML>", {}), (b"<p>Hi", HTML)]:
-        outcome = judge(status, body, headers, framed=framed)
-        assert (outcome.verdict, outcome.after_delivery) == (verdict, after)
+        for problem in ("", CUT):
+            outcome = judge(status, body, headers, problem)
+            assert (outcome.verdict, outcome.after_delivery) == (verdict, after)
 
 
 def test_json_and_text_sent_as_html_are_no_web_pages() -> None:
@@ -204,51 +158,36 @@ def test_json_and_text_sent_as_html_are_no_web_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "shown"),
+    ("status", "body", "location", "reason"),
     [
-        ("https://portal.example/login?next=secret#top", "https://portal.example/login"),
-        ("https://user:hunter2@portal.example/", "https://portal.example/"),
-        ("/elsewhere", "/elsewhere"),
-        ("http://x/\x1b[31m\u202e", "http://x/\\x1b[31m\\u202e"),
-        ("", URL),
+        (200, {"status": "failure", "response": "Bad count"}, "", "HTTP 200: Bad count"),
+        (400, failing(400, "Unknown  product\n\x1b[2J"), "", "HTTP 400: Unknown product \\x1b[2J"),
+        (404, b"", "", f"HTTP 404 at {URL}"),
+        (422, {"message": "no count"}, "", "HTTP 422: no count"),
+        (500, b"upstream down", "", "HTTP 500: upstream down"),
+        (500, b"x" * 60_000, "", f"HTTP 500: {'x' * 199}…"),
+        (503, b"", "", "HTTP 503"),
+        (302, b"", "https://u:hunter2@p.x/in?a=b#c", "HTTP 302, a redirect to https://p.x/in"),
+        (302, b"", "/elsewhere", "HTTP 302, a redirect to /elsewhere"),
+        (302, b"", "http://x/\x1b\u202e", "HTTP 302, a redirect to http://x/\\x1b\\u202e"),
+        (302, b"", "", f"HTTP 302 at {URL}"),
     ],
 )
-def test_a_redirect_names_its_target_safely(location: str, shown: str) -> None:
-    outcome = judge(302, b"", {"location": location})
-    assert outcome.reason.endswith(shown)
-    assert "hunter2" not in outcome.reason
-    assert "secret" not in outcome.reason
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "reason"),
-    [
-        (200, {"status": "failure", "response": "Bad count"}, "HTTP 200: Bad count"),
-        (400, failing(400, "Unknown  product\n\x1b[2J"), "HTTP 400: Unknown product \\x1b[2J"),
-        (404, b"", f"HTTP 404 at {URL}"),
-        (422, {"message": "no count"}, "HTTP 422: no count"),
-        (500, b"upstream down", "HTTP 500: upstream down"),
-        (503, b"", "HTTP 503"),
-    ],
-)
-def test_the_servers_own_words_are_the_reason(status: int, body: Any, reason: str) -> None:
-    assert judge(status, body).reason == reason
-
-
-def test_text_answers_are_cut() -> None:
-    outcome = judge(500, b"x" * 60_000)
-    assert outcome.response == "x" * 500
-    assert len(outcome.reason) < 250
+def test_the_servers_own_words_are_the_reason(
+    status: int, body: Any, location: str, reason: str
+) -> None:
+    outcome = judge(status, body, {"location": location})
+    assert outcome.reason == reason
+    assert len(str(outcome.response)) <= 500
+    assert one_line("a\r\n\tb\u2028c\u200d\x9b") == "a b c\\u200d\\x9b"
 
 
 def test_odd_json_values_survive() -> None:
     body = b'{"status": "success", "a": 1e400, "b": %s, "c": "\\ud800x", "d": 1.5}' % (b"7" * 5000)
     outcome = judge(200, body)
     assert outcome.verdict is DELIVERED
-    assert outcome.response["a"] == "1e400"
-    assert outcome.response["b"] == "7" * 5000
-    assert outcome.response["c"] == "\ufffdx"
-    assert outcome.response["d"] == 1.5
+    odd = {"a": "1e400", "b": "7" * 5000, "c": "\ufffdx", "d": 1.5}
+    assert outcome.response == {"status": "success", **odd}
     json.dumps(outcome.response, allow_nan=False).encode()
 
 
@@ -260,69 +199,36 @@ def wait(asked: str, date: str | None = NOW, read_at: float = 0.0) -> float | No
     return retry_after(Answer(503, headers, b"", read_at=read_at))
 
 
-@pytest.mark.parametrize(
-    ("asked", "seconds"),
-    [
-        ("120", 120.0),
-        ("0", 0.0),
-        ("1.5", 1.5),
-        ("007", 7.0),
-        ("9999999999", LONGEST_WAIT),
-        ("9" * 5000, LONGEST_WAIT),
-        ("Mon, 23 Nov 2026 11:01:30 GMT", 90.0),
-        ("Monday, 23-Nov-26 11:01:30 GMT", 90.0),
-        ("Mon Nov 23 11:01:30 2026", 90.0),
-        ("Mon, 23 Nov 2026 12:01:30 +0100", 90.0),
-        ("Mon, 23 Nov 2026 10:59:00 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WAIT),
-        ("5\n30\nsoon", 30.0),
-    ],
-)
-def test_retry_after(asked: str, seconds: float) -> None:
-    assert wait(asked) == seconds
+WAITS = {
+    "120": 120.0,
+    "0": 0.0,
+    "1.5": 1.5,
+    "007": 7.0,
+    "9999999999": LONGEST_WAIT,
+    "9" * 5000: LONGEST_WAIT,
+    "Mon, 23 Nov 2026 11:01:30 GMT": 90.0,
+    "Monday, 23-Nov-26 11:01:30 GMT": 90.0,
+    "Mon Nov 23 11:01:30 2026": 90.0,
+    "Mon, 23 Nov 2026 12:01:30 +0100": 90.0,
+    "Mon, 23 Nov 2026 10:59:00 GMT": 0.0,
+    "Fri, 31 Dec 9999 23:59:59 GMT": LONGEST_WAIT,
+    "5\n30\nsoon": 30.0,
+    **dict.fromkeys(("", "soon", "-1", "+5", "1e9", "٣", "NaN", "inf", "5 s", "\0", "x" * 500)),
+    "Mon, 99 Nov 2026 11:01:30 GMT": None,
+    "Mon, 23 Nov 99999999 11:01:30 GMT": None,
+    "Mon, 23 Foo 2026 11:01:30 GMT": None,
+}
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "",
-        "soon",
-        "-1",
-        "+5",
-        "1e9",
-        "٣",
-        "NaN",
-        "inf",
-        "5 s",
-        "Mon, 99 Nov 2026 11:01:30 GMT",
-        "Mon, 23 Nov 99999999 11:01:30 GMT",
-        "Mon, 23 Foo 2026 11:01:30 GMT",
-        "x" * 500,
-        "\0",
-    ],
-)
-def test_a_senseless_retry_after_is_none(asked: str) -> None:
-    assert wait(asked) is None
+@pytest.mark.parametrize("asked", WAITS, ids=range(len(WAITS)))
+def test_retry_after(asked: str) -> None:
+    assert wait(asked) == WAITS[asked]
 
 
 def test_a_date_counts_from_the_servers_clock_else_from_ours() -> None:
     until = "Mon, 23 Nov 2026 11:01:30 GMT"
     ours = 1795431600.0 + 60  # 11:01:00
-    assert wait(until, NOW, ours) == 90.0
-    assert wait(until, None, ours) == 30.0
-    assert wait(until, "yesterday", ours) == 30.0
-
-
-@pytest.mark.parametrize("status", [400, 413, 429, 500, 502, 503])
-def test_anything_with_retry_after_throttles(status: int) -> None:
-    outcome = judge(status, b"", {"retry-after": "7"})
-    assert (outcome.retry_after, outcome.throttled) == (7.0, True)
-
-
-def test_one_line_is_one_visible_short_line() -> None:
-    assert one_line("a\r\n\tb\u2028c\u200d\x9b") == "a b c\\u200d\\x9b"
-    assert one_line("x" * 1000) == "x" * 199 + "…"
-    assert one_line("") == ""
+    assert [wait(until, date, ours) for date in (NOW, None, "yesterday")] == [90.0, 30.0, 30.0]
 
 
 json_values = st.recursive(
@@ -343,17 +249,12 @@ bodies = (
     ).map(lambda value: json.dumps(value).encode())
     | st.sampled_from([SUCCESS, WRONG_KEY, PAGE, *NO_SUCCESS.values()])
 )
-header_names = st.sampled_from(
-    ["retry-after", "date", "content-type", "content-encoding", "location", "x"]
-)
+almost_dates = st.lists(st.sampled_from([*"0123456789:,-+ ", "Mon", "Nov", "GMT", "2026", "-0000"]))
+values = st.text(max_size=60) | almost_dates.map("".join) | st.sampled_from([NOW, "text/html"])
+names = st.sampled_from(["retry-after", "date", "content-type", "content-encoding", "location"])
 answers = st.builds(
-    Answer,
-    st.integers(100, 999),
-    st.dictionaries(header_names, st.text(max_size=60) | st.just(NOW) | st.just("text/html")),
-    bodies,
-    st.sampled_from(["", "the answer was cut off"]),
-    st.just(URL),
-    st.floats(0, 2e9),
+    *(Answer, st.integers(100, 999), st.dictionaries(names, values), bodies),
+    *(st.sampled_from(["", CUT]), st.just(URL), st.floats(0, 2e9)),
 )
 
 
@@ -370,13 +271,7 @@ def test_classify_never_raises_and_delivers_only_a_framed_success(answer: Answer
     json.dumps(outcome.response, allow_nan=False).encode()
 
 
-@given(st.text(max_size=80), st.text(max_size=80))
+@given(values, values)
 def test_retry_after_never_raises(asked: str, date: str) -> None:
     seconds = wait(asked, date)
-    assert seconds is None or 0 <= seconds <= LONGEST_WAIT
-
-
-@given(st.lists(st.sampled_from([*"0123456789:,-+ ", "Mon", "Nov", "GMT", "2026", "-0000"])))
-def test_retry_after_never_raises_on_almost_dates(parts: list[str]) -> None:
-    seconds = wait("".join(parts), "".join(reversed(parts)))
     assert seconds is None or 0 <= seconds <= LONGEST_WAIT
