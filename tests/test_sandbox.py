@@ -8,9 +8,9 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,12 +44,15 @@ START = b"POST /api/product/aggregateusage HTTP/1.1\r\nHost: x\r\nX-API-KEY: any
 POST = START + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
+def address_of(sandbox: Sandbox) -> tuple[str, int]:
+    return "127.0.0.1", urlsplit(sandbox.url).port or 0
+
+
 class Wire:
     """One connection to a sandbox, in bytes."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        parts = urlsplit(sandbox.url)
-        self.sock = socket.create_connection((str(parts.hostname), parts.port or 0), TIMEOUT)
+        self.sock = socket.create_connection(address_of(sandbox), TIMEOUT)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
 
@@ -61,10 +64,9 @@ class Wire:
         """The next answer: status, headers (lower case names), body."""
         version, status, _ = self.file.readline().split(b" ", 2)
         assert version == b"HTTP/1.1"
-        headers: dict[str, str] = {}
-        while (line := self.file.readline()) != b"\r\n":
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
+        lines = iter(self.file.readline, b"\r\n")
+        pairs = (line.decode().partition(":") for line in lines)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
         length = int(headers.get("content-length", "0")) if has_body else 0
         return int(status), headers, self.file.read(length)
 
@@ -79,11 +81,9 @@ class Wire:
         self.file.close()
         self.sock.close()
 
-
-@contextmanager
-def wired(sandbox: Sandbox) -> Iterator[Wire]:
-    with closing(Wire(sandbox)) as wire:
-        yield wire
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
 
 Connect = Callable[[Sandbox], Wire]
@@ -92,7 +92,7 @@ Connect = Callable[[Sandbox], Wire]
 @pytest.fixture
 def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
-        yield lambda sandbox: stack.enter_context(wired(sandbox))
+        yield lambda sandbox: stack.enter_context(closing(Wire(sandbox)))
 
 
 @pytest.fixture(scope="module")
@@ -101,33 +101,20 @@ def shared() -> Iterator[Sandbox]:
         yield sandbox
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
 def post(
     sandbox: Sandbox, body: bytes | dict[str, Any] = SAMPLE, key: str | None = "any"
-) -> Answer:
-    """Post a body, or a payload in its envelope, on a connection of its own."""
+) -> tuple[int, dict[str, str], Any]:
+    """Post a body, or a payload in its envelope: status, headers, JSON of the answer."""
     parts = urlsplit(sandbox.url)
-    headers = {"Content-Type": "application/json"} | ({} if key is None else {"X-API-KEY": key})
     data = body if isinstance(body, bytes) else json.dumps({"payload": body}).encode()
     with closing(http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)) as connection:
-        connection.request("POST", parts.path, data, headers)
+        connection.request("POST", parts.path, data, {} if key is None else {"X-API-KEY": key})
         answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
+        return answer.status, dict(answer.headers), json.loads(answer.read())
 
 
 def changed(**changes: Any) -> dict[str, Any]:
-    fields = SAMPLE | changes
-    return {name: value for name, value in fields.items() if value is not ABSENT}
-
-
-def reset(wire: Wire) -> None:
-    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    wire.close()
+    return {name: value for name, value in (SAMPLE | changes).items() if value is not ABSENT}
 
 
 # The connection.
@@ -146,26 +133,25 @@ def test_a_connection_serves_many_requests_also_pipelined_ones(connect: Connect)
 
 def test_a_client_that_expects_continue_is_told_to(shared: Sandbox, connect: Connect) -> None:
     wire = connect(shared)
-    head, body = POST[: -len(BODY)], BODY
-    wire.send(head.replace(b"Host: x", b"Expect: 100-continue"))
+    wire.send(POST[: -len(BODY)].replace(b"Host: x", b"Expect: 100-continue"))
     assert wire.status() == 100
-    assert wire.send(body).status() == 200
+    assert wire.send(BODY).status() == 200
 
 
 @pytest.mark.parametrize(
-    ("request_", "stays"),
+    ("old", "new", "stays"),
     [
-        (POST, True),
-        (POST.replace(b"Host: x", b"Connection: Close"), False),
-        (POST.replace(b"HTTP/1.1", b"HTTP/1.0"), False),
-        (POST.replace(b"HTTP/1.1\r\nHost: x", b"HTTP/1.0\r\nConnection: keep-alive"), True),
-        (POST.replace(b"usage HTTP", b"usage?a=b HTTP"), True),
+        (b"", b"", True),
+        (b"Host: x", b"Connection: Close", False),
+        (b"HTTP/1.1", b"HTTP/1.0", False),
+        (b"HTTP/1.1\r\nHost: x", b"HTTP/1.0\r\nConnection: keep-alive", True),
+        (b"usage HTTP", b"usage?a=b HTTP", True),
     ],
 )
 def test_the_connection_ends_when_the_client_says_so(
-    shared: Sandbox, connect: Connect, request_: bytes, stays: bool
+    shared: Sandbox, connect: Connect, old: bytes, new: bytes, stays: bool
 ) -> None:
-    wire = connect(shared).send(request_)
+    wire = connect(shared).send(POST.replace(old, new) if old else POST)
     status, headers, _ = wire.answer()
     assert (status, headers["connection"]) == (200, "keep-alive" if stays else "close")
     assert wire.send(POST).status() == 200 if stays else wire.is_closed()
@@ -209,15 +195,13 @@ def test_what_is_no_post_is_refused_and_ends_the_connection(
         assert connect(sandbox).send(POST).status() == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api/product/aggregateusage/", "/API/product/aggregateusage"]
-)
-def test_other_paths_are_not_found(connect: Connect, path: str) -> None:
+def test_other_paths_are_not_found(connect: Connect) -> None:
     with Sandbox() as sandbox:
-        wire = connect(sandbox).send(POST.replace(b"/api/product/aggregateusage", path.encode()))
-        assert wire.status() == 404
+        wire = connect(sandbox)
+        for path in (b"/", b"/api/product/aggregateusage/", b"/API/product/aggregateusage"):
+            assert wire.send(POST.replace(b"/api/product/aggregateusage", path)).status() == 404
         assert wire.send(POST).status() == 200
-        assert sandbox.totals["refused"] == {"not_found": 1}
+        assert sandbox.totals["refused"] == {"not_found": 3}
 
 
 def test_a_client_that_has_only_closed_its_side_still_gets_its_answer(connect: Connect) -> None:
@@ -229,7 +213,7 @@ def test_a_client_that_has_only_closed_its_side_still_gets_its_answer(connect: C
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.03])
-@pytest.mark.parametrize("leave", [Wire.close, reset])
+@pytest.mark.parametrize("leave", [Wire.close, Wire.reset])
 def test_a_client_that_went_away_hurts_nobody(
     connect: Connect, latency: float, leave: Callable[[Wire], None]
 ) -> None:
@@ -266,19 +250,22 @@ def test_latency_delays_each_answer_and_not_the_others(connect: Connect) -> None
         assert rounds * latency <= time.monotonic() - began < 6, "one by one: 12.8 s"
 
 
-def test_nothing_but_the_loopback_address_is_served(shared: Sandbox) -> None:
-    port = urlsplit(shared.url).port
-    assert shared.url == f"http://127.0.0.1:{port}/api/product/aggregateusage"
-    with pytest.raises(OSError):  # noqa: PT011 (refused or unreachable)
-        socket.create_connection(("127.0.0.2", port or 0), TIMEOUT)
+def test_nothing_but_the_loopback_address_is_served_and_is_free_again_at_once() -> None:
+    with Sandbox() as first:
+        port = address_of(first)[1]
+        assert first.url == f"http://127.0.0.1:{port}/api/product/aggregateusage"
+        with pytest.raises(OSError):  # noqa: PT011 (refused or unreachable)
+            socket.create_connection(("127.0.0.2", port), TIMEOUT)
+        lasting = socket.create_connection(("127.0.0.1", port))
+        post(first)
+    with lasting, Sandbox(SandboxOptions(port=port)) as second:
+        assert post(second)[0] == 200
 
 
 BROKEN_POSTS = st.builds(
     lambda data, at, junk, cut: data[:at] + junk + data[at + cut :],
-    st.sampled_from([POST, POST * 2]),
-    st.integers(0, len(POST)),
-    st.binary(max_size=8),
-    st.integers(0, 8),
+    *(st.sampled_from([POST, POST * 2]), st.integers(0, len(POST))),
+    *(st.binary(max_size=8), st.integers(0, 8)),
 )
 
 
@@ -287,13 +274,13 @@ BROKEN_POSTS = st.builds(
 @example([b"\x16\x03\x01"])
 @example([b"POST / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n"])
 def test_no_bytes_stop_it(shared: Sandbox, pieces: list[bytes]) -> None:
-    with wired(shared) as wire, suppress(ConnectionError):
+    with closing(Wire(shared)) as wire, suppress(ConnectionError):
         for piece in pieces:
             wire.send(piece)
         wire.sock.shutdown(socket.SHUT_WR)
         while wire.sock.recv(65536):
             pass
-    with wired(shared) as wire:
+    with closing(Wire(shared)) as wire:
         assert wire.send(POST).status() == 200
 
 
@@ -307,21 +294,16 @@ def test_no_bytes_stop_it(shared: Sandbox, pieces: list[bytes]) -> None:
         {"domain": "reo.dev", "ip_addr": ABSENT},
         {"domain": "reo.dev", "ip_addr": None},
         {"event_id": ABSENT, "environment": ABSENT, "user_agent": ABSENT, "meta": ABSENT},
-        {"event_id": "0b1c"},
+        {"event_id": "0b1c", "count": 0, "event_at": -1, "meta": {}},
         {"mode": "USER", "source": "PRODUCT_CLOUD"},
-        {"count": 0},
-        {"event_at": -1},
-        {"meta": {}},
-        {"unheard_of": [1]},
-        {"activity_type": "CALL HOME"},
+        {"unheard_of": [1], "activity_type": "CALL HOME"},
     ],
 )
 def test_what_the_documentation_allows_is_accepted(
     shared: Sandbox, changes: dict[str, Any]
 ) -> None:
-    answer = post(shared, changed(**changes))
-    assert (answer.status, answer.body) == (200, SUCCESS)
-    assert answer.headers["Content-Type"] == "application/json"
+    status, headers, body = post(shared, changed(**changes))
+    assert (status, headers["Content-Type"], body) == (200, "application/json", SUCCESS)
 
 
 BROKEN: dict[str, list[object]] = {
@@ -340,46 +322,38 @@ BROKEN: dict[str, list[object]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [(field, value) for field, values in BROKEN.items() for value in values]
-)
-def test_a_field_that_breaks_a_rule_is_named(shared: Sandbox, field: str, value: object) -> None:
-    status, _, body = post(shared, changed(**{field: value}))
-    assert (status, body["response_code"], body["status"]) == (400, 400, "failure")
-    assert field in body["response"]
+@pytest.mark.parametrize("field", BROKEN)
+def test_a_field_that_breaks_a_rule_is_named(shared: Sandbox, field: str) -> None:
+    for value in BROKEN[field]:
+        status, _, body = post(shared, changed(**{field: value}))
+        assert (status, body["response_code"], body["status"]) == (400, 400, "failure"), value
+        assert field in body["response"]
 
 
 def test_all_fields_that_break_a_rule_are_named(shared: Sandbox) -> None:
-    answer = post(shared, changed(mode=ABSENT, count="x", domain=ABSENT, ip_addr=""))
-    assert answer.body["response"] == (
+    _, _, body = post(shared, changed(mode=ABSENT, count="x", domain=ABSENT, ip_addr=""))
+    assert body["response"] == (
         "mode is missing; count must be an integer from 0; ip_addr or domain is missing"
     )
 
 
-@pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        (b"", "not JSON"),
-        (b"{", "not JSON"),
-        (b"null", "payload"),
-        (b"[]", "payload"),
-        (b'{"payload": []}', "payload"),
-        (json.dumps(SAMPLE).encode(), "payload"),
-        (b'{"payload": {}} {}', "not JSON"),
-        (b"\xff", "utf-8"),
-        ('{"payload": {}}'.encode("utf-16"), "utf-8"),
-        (b"\xef\xbb\xbf{}", "not JSON"),
-        (b'{"payload": {"meta": NaN}}', "NaN"),
-        (b'{"payload": {"count": 1e999}}', "out of range"),
-        (b'{"payload": {"count": ' + b"9" * 5000 + b"}}", "not JSON"),
-        (b"[" * 200_000, "recursion"),
-        (b'{"payload":' * 60_000, "recursion"),
-    ],
-)
+BAD_BODIES = [
+    *((b"", "not JSON"), (b"{", "not JSON"), (b"\xef\xbb\xbf{}", "not JSON")),
+    *((b"null", "payload"), (b"[]", "payload"), (b'{"payload": []}', "payload")),
+    *((json.dumps(SAMPLE).encode(), "payload"), (b'{"payload": {}} {}', "not JSON")),
+    *((b"\xff", "utf-8"), ('{"payload": {}}'.encode("utf-16"), "utf-8")),
+    (b'{"payload": {"meta": NaN}}', "NaN"),
+    (b'{"payload": {"count": 1e999}}', "out of range"),
+    (b'{"payload": {"count": ' + b"9" * 5000 + b"}}", "not JSON"),
+    *((b"[" * 200_000, "recursion"), (b'{"payload":' * 60_000, "recursion")),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), BAD_BODIES, ids=range(len(BAD_BODIES)))
 def test_a_body_without_a_payload_is_refused(shared: Sandbox, body: bytes, why: str) -> None:
-    answer = post(shared, body)
-    assert (answer.status, answer.body["status"]) == (400, "failure")
-    assert why in answer.body["response"]
+    status, _, answer = post(shared, body)
+    assert (status, answer["status"]) == (400, "failure")
+    assert why in answer["response"]
 
 
 @pytest.mark.parametrize(
@@ -397,18 +371,18 @@ def test_a_body_without_a_payload_is_refused(shared: Sandbox, body: bytes, why: 
 )
 def test_the_key(accepted: str | None, sent: str | None, passes: bool) -> None:
     with Sandbox(SandboxOptions(api_key=accepted)) as sandbox:
-        answer = post(sandbox, key=sent)
-        assert (answer.status, answer.body) == ((200, SUCCESS) if passes else (400, WRONG_KEY))
+        status, _, body = post(sandbox, key=sent)
+        assert (status, body) == ((200, SUCCESS) if passes else (400, WRONG_KEY))
         assert sandbox.totals["refused"] == ({} if passes else {"authentication": 1})
 
 
 def test_above_the_rate_limit_requests_are_told_when_to_come_back() -> None:
     with Sandbox(SandboxOptions(rate_limit=3)) as sandbox:
         answers = [post(sandbox) for _ in range(5)]
-        assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
-        assert answers[4].headers["Retry-After"] == "1"
+        assert [answer[0] for answer in answers] == [200, 200, 200, 429, 429]
+        assert answers[4][1]["Retry-After"] == "1"
         time.sleep(1)
-        assert post(sandbox).status == 200
+        assert post(sandbox)[0] == 200
         assert sandbox.totals["refused"] == {"rate_limited": 2}
 
 
@@ -420,21 +394,19 @@ def test_no_second_has_more_requests_than_the_limit() -> None:
     assert len(passed) >= 10 * (times[-1] - 0.1)
 
 
-def outcomes(sandbox: Sandbox, times: int) -> list[object]:
-    seen: list[object] = []
+def outcomes(sandbox: Sandbox, times: int) -> Iterator[object]:
     for _ in range(times):
         try:
-            seen.append(post(sandbox).status)
+            yield post(sandbox)[0]
         except http.client.RemoteDisconnected:
-            seen.append("dropped")
-    return seen
+            yield "dropped"
 
 
 def test_the_share_that_fails_is_that_of_the_seed_and_is_not_stored(tmp_path: Path) -> None:
     record = tmp_path / "record"
     options = SandboxOptions(fail_rate=0.4, seed=3, record=record)
     with Sandbox(options) as sandbox:
-        seen = outcomes(sandbox, 100)
+        seen = list(outcomes(sandbox, 100))
         refused = sandbox.totals["refused"]
     assert set(seen) == {200, 500, 503, "dropped"}
     assert 25 <= 100 - seen.count(200) <= 55
@@ -442,7 +414,7 @@ def test_the_share_that_fails_is_that_of_the_seed_and_is_not_stored(tmp_path: Pa
     assert refused == {"failed": 100 - seen.count(200) - dropped, "dropped": dropped}
     assert len(record.read_text().splitlines()) == seen.count(200)
     with Sandbox(options) as again:
-        assert outcomes(again, 100) == seen
+        assert list(outcomes(again, 100)) == seen
 
 
 # What it keeps.
@@ -477,32 +449,24 @@ def test_totals_and_the_observer_know_every_request_once() -> None:
 def test_the_record_holds_what_was_accepted_in_order(tmp_path: Path) -> None:
     record = tmp_path / "record.ndjson"
     record.write_text('{"from": "before"}\n')
-    payloads = [
-        changed(event_id=number, meta={"n": [number, 1.5, None, "Zoë"]}) for number in range(5)
-    ]
+    payloads = [changed(event_id=n, meta={"n": [n, 1.5, None, "Zoë"]}) for n in range(5)]
+    payloads.append(changed(user_agent="half \ud83d"))
     with Sandbox(SandboxOptions(record=record)) as sandbox:
         for payload in payloads:
-            assert post(sandbox, payload).status == 200
+            assert post(sandbox, payload)[0] == 200
             assert json.loads(record.read_text().splitlines()[-1]) == payload  # before the answer
         post(sandbox, changed(count="x"))
-        post(sandbox, changed(user_agent="half \ud83d"))
     lines = record.read_text().splitlines()
-    assert [json.loads(line) for line in lines[1:6]] == payloads
+    assert [json.loads(line) for line in lines[1:]] == payloads
     assert "Zoë" in lines[1]
-    assert json.loads(lines[6])["user_agent"] == "half \ud83d"
-    assert len(lines) == 7
 
 
 def test_any_depth_is_accepted_and_recorded_or_refused(tmp_path: Path) -> None:
     text = json.dumps({"payload": changed(meta="MARK")})
-    depths = [
-        *range(900, 1010, 5),
-        *range(4_900, 10_010, 500),
-        100_000,
-    ]  # limits of several Pythons
+    limits = (*range(900, 1010, 5), *range(4_900, 10_010, 500), 100_000)  # of several Pythons
     with Sandbox(SandboxOptions(record=tmp_path / "record")) as sandbox:
-        bodies = [text.replace('"MARK"', '{"a":' * n + "1" + "}" * n).encode() for n in depths]
-        statuses = [post(sandbox, body).status for body in bodies]
+        bodies = [text.replace('"MARK"', '{"a":' * n + "1" + "}" * n).encode() for n in limits]
+        statuses = [post(sandbox, body)[0] for body in bodies]
     assert set(statuses) == {200, 400}
     assert len((tmp_path / "record").read_text().splitlines()) == statuses.count(200)
 
@@ -517,12 +481,3 @@ def test_a_record_that_cannot_be_written_ends_it_without_an_answer() -> None:
         sandbox.__exit__(None)
     assert caught.value.exit_code is ExitCode.IO
     assert sandbox.totals["accepted"] == 0
-
-
-def test_a_port_is_free_again_at_once() -> None:
-    with Sandbox() as first:
-        port = urlsplit(first.url).port or 0
-        lasting = socket.create_connection(("127.0.0.1", port))
-        post(first)
-    with lasting, Sandbox(SandboxOptions(port=port)) as second:
-        assert post(second).status == 200
