@@ -9,7 +9,7 @@ import pytest
 from reo_cli import __version__
 from reo_cli.client.outcome import Verdict
 from tests import faults
-from tests.attempts import KEY, ask, body_of, connected
+from tests.attempts import KEY, ask, body_of
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
@@ -39,14 +39,6 @@ def test_the_request_is_exactly_this(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
 
 
-def test_a_connection_is_kept_and_bodies_arrive_whole() -> None:
-    bodies = [body_of(number, meta={"pad": "é" * number * 1000}) for number in range(20)]
-    with FaultServer() as server, connected(server) as connection:
-        assert {connection.attempt(body).verdict for body in bodies} == {DELIVERED}
-    assert [request.body for request in server.requests] == bodies
-    assert server.connections == 1
-
-
 def has_ipv6() -> bool:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -66,7 +58,9 @@ def test_every_name_of_this_machine_works(host: str) -> None:
 
 TE = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
 CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SUCCESS), SUCCESS)
+CHUNKED = "Transfer-Encoding: chunked"
 LENGTH = str(len(SUCCESS))
+FAILURE = b'{"response_code": "400", "response": "No", "status": "failure"}'
 
 
 def with_headers(*lines: str, body: bytes = SUCCESS, status: str = "HTTP/1.1 200 OK") -> Action:
@@ -97,17 +91,9 @@ TABLE: list[tuple[Action, Verdict, str]] = [
     (faults.wrong_length(-1), DELIVERED, "HTTP 200"),
     (faults.wrong_length("0x4c"), DELIVERED, "HTTP 200"),
     (faults.wrong_length(""), DELIVERED, "HTTP 200"),
-    (
-        with_headers(f"Content-Length: {LENGTH}", "Transfer-Encoding: chunked", body=CHUNKS),
-        DELIVERED,
-        "HTTP 200",
-    ),
+    (with_headers(f"Content-Length: {LENGTH}", CHUNKED, body=CHUNKS), DELIVERED, "HTTP 200"),
     (with_headers("Transfer-Encoding: identity"), DELIVERED, "HTTP 200"),
-    (
-        with_headers("Transfer-Encoding: chunked", body=CHUNKS, status="HTTP/1.0 200 OK"),
-        DELIVERED,
-        "HTTP 200",
-    ),
+    (with_headers(CHUNKED, body=CHUNKS, status="HTTP/1.0 200 OK"), DELIVERED, "HTTP 200"),
     (with_headers("X: a", " folded", f"Content-Length: {LENGTH}"), DELIVERED, "HTTP 200"),
     (with_headers(f"Content-Length : {LENGTH}"), DELIVERED, "HTTP 200"),
     (with_headers(f"X: \0\r\nContent-Length: {LENGTH}"), DELIVERED, "HTTP 200"),
@@ -166,11 +152,7 @@ TABLE: list[tuple[Action, Verdict, str]] = [
     (faults.cut_body(400), REJECTED, "HTTP 400"),
     (faults.failure(413), REJECTED, "HTTP 413"),
     (faults.failure(422), REJECTED, "HTTP 422"),
-    (
-        faults.answer(200, b'{"response_code": "400", "response": "No", "status": "failure"}'),
-        REJECTED,
-        "HTTP 200 with `response_code` 400: No",
-    ),
+    (faults.answer(200, FAILURE), REJECTED, "HTTP 200 with `response_code` 400: No"),
     (faults.failure(500), TRANSIENT, "HTTP 500"),
     (faults.failure(503), TRANSIENT, "HTTP 503"),
     (faults.throttled(7), TRANSIENT, "HTTP 429"),
@@ -198,9 +180,3 @@ def test_the_table(action: Action, verdict: Verdict, said: str) -> None:
         assert not outcome.unreachable
         assert len(server.requests) == 1
         assert KEY not in repr(outcome)
-
-
-@pytest.mark.parametrize("length", range(len(response(200, SUCCESS, faults.JSON_TYPE))))
-def test_an_answer_cut_anywhere_is_not_delivered(length: int) -> None:
-    with FaultServer(faults.cut(length)) as server:
-        assert ask(server).verdict is TRANSIENT

@@ -58,8 +58,7 @@ def test_requests_carries_the_event_of_send(world: World, spied: dict[str, str])
         assert world.run("send", *EVENT, "--endpoint", server.url, env=spied).code == 0
         bodies, connects = seen(spied)
         assert [request.body.decode() for request in server.requests] == bodies
-    assert len(bodies) == 2
-    assert connects == {"connect": 1}
+    assert (len(bodies), connects) == (2, {"connect": 1})
 
 
 def test_requests_carries_every_event_of_send_file(world: World, spied: dict[str, str]) -> None:
@@ -69,9 +68,10 @@ def test_requests_carries_every_event_of_send_file(world: World, spied: dict[str
         run = world.run("send-file", "x.csv", "--endpoint", server.url, env=spied)
         assert run.code == 0, run.stderr
         bodies, connects = seen(spied)
-        assert Counter(request.body.decode() for request in server.requests) == Counter(bodies)
+        got = Counter(request.body.decode() for request in server.requests)
+        assert got <= Counter(bodies), "one that meets a closed connection is sent once more"
         assert connects == {"connect": server.connections}
-    assert {json.loads(body)["payload"]["count"] for body in bodies} == set(range(200))
+    assert {json.loads(body)["payload"]["count"] for body in got} == set(range(200))
 
 
 NO_THREAD = """

@@ -8,11 +8,8 @@ from reo_cli.client import prepare
 from reo_cli.client.connection import Connection
 from reo_cli.client.outcome import Verdict
 from tests import faults
-from tests.attempts import KEY, ask, body_of, target_for
-from tests.faults import FaultServer
-
-DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
-NOT_THE_API, KEY_REFUSED, CONFIG = Verdict.NOT_THE_API, Verdict.KEY_REFUSED, Verdict.CONFIG
+from tests.attempts import KEY, ask, body_of, connected, target_for
+from tests.faults import SUCCESS, FaultServer
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
@@ -21,8 +18,8 @@ def test_5_1_a_redirect_is_never_followed(status: int) -> None:
         for location in (other.url, "/elsewhere", f"//localhost:{other.port}/"):
             server.script = faults.redirect(location, status)
             outcome = ask(server)
-            assert outcome.verdict is NOT_THE_API
-            assert outcome.after_delivery is TRANSIENT
+            assert outcome.verdict is Verdict.NOT_THE_API
+            assert outcome.after_delivery is Verdict.TRANSIENT
     assert len(server.requests) == 3
     assert other.connections == 0
 
@@ -39,6 +36,14 @@ def test_5_2_no_socket_is_opened_to_prepare(monkeypatch: pytest.MonkeyPatch) -> 
     assert target.proxy is not None
 
 
+def test_no_cookie_is_sent_back() -> None:
+    cookie = faults.answer(200, SUCCESS, {"Set-Cookie": "session=1; Path=/"}, accepted=True)
+    with FaultServer(cookie) as server, connected(server) as connection:
+        assert {connection.attempt(body_of(n)).verdict for n in range(3)} == {Verdict.DELIVERED}
+        assert len(connection._session.cookies) == 0
+    assert not [each for each in server.requests if "cookie" in each.headers]
+
+
 def test_5_5_the_key_is_in_no_repr() -> None:
     target = target_for("http://localhost:1/")
     assert target.request.headers["X-API-KEY"] == KEY
@@ -51,21 +56,20 @@ def test_5_5_the_key_is_in_no_repr() -> None:
 ESCAPED = KEY.replace("/", "\\/").replace("+", "\\u002B").replace("=", "\\u003d")
 
 
-@pytest.mark.parametrize("key", [KEY, ESCAPED], ids=["plain", "escaped"])
+@pytest.mark.parametrize("key", [KEY.encode(), ESCAPED.encode()], ids=["plain", "escaped"])
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-def test_5_5_a_key_that_is_sent_back_is_hidden(key: str, status: int) -> None:
+def test_5_5_a_key_that_is_sent_back_is_hidden(key: bytes, status: int) -> None:
     texts = [
-        b'{"status": "failure", "response": "unknown key %b"}' % key.encode(),
-        b'{"status": "success", "response": "hello %b"}' % key.encode(),
-        b'{"status": "failure", "%b": ["%b"]}' % (key.encode(), key.encode()),
-        b"who is %b?" % key.encode(),
-        b'{"response": "' + b"x" * 190 + key.encode(),
+        b'{"status": "failure", "response": "unknown key %b"}' % key,
+        b'{"status": "success", "response": "hello %b"}' % key,
+        b'{"status": "failure", "%b": ["%b"]}' % (key, key),
+        b"who is %b?" % key,
+        b'{"response": "' + b"x" * 190 + key,
     ]
-    for text in texts:
-        with FaultServer(faults.answer(status, text)) as server:
-            outcome = ask(server)
-            assert KEY[:10] not in repr(outcome)
-            assert outcome.response is not None
+    with FaultServer([faults.answer(status, text) for text in texts]) as server:
+        outcomes = [ask(server) for _ in texts]
+    assert KEY[:10] not in repr(outcomes)
+    assert all(outcome.response is not None for outcome in outcomes)
 
 
 def test_5_5_a_key_in_a_redirect_is_hidden() -> None:

@@ -23,21 +23,17 @@ def working(server: FaultServer, timeout: float = 5) -> Iterator[Workers[int]]:
         yield workers
 
 
-def over(workers: Workers[int], seconds: float) -> list[Ended[int]]:
-    return [each for each in workers.wait(seconds) if not isinstance(each, int)]
-
-
 def ends(workers: Workers[int], number: int, within: float = 10) -> dict[int, Ended[int]]:
     """Wait for so many attempts to end, in that order."""
     found: dict[int, Ended[int]] = {}
     until = time.monotonic() + within
     while len(found) < number and time.monotonic() < until:
-        found |= {each.token: each for each in over(workers, 0.2)}
+        found |= {each.token: each for each in workers.wait(0.2) if not isinstance(each, int)}
     return found
 
 
-def verdicts(ended: dict[int, Ended[int]]) -> dict[int, Verdict]:
-    return {token: each.outcome.verdict for token, each in ended.items()}
+def verdicts(workers: Workers[int], number: int, within: float = 10) -> dict[int, Verdict]:
+    return {token: each.outcome.verdict for token, each in ends(workers, number, within).items()}
 
 
 def test_attempts_go_on_side_by_side_and_keep_their_connections() -> None:
@@ -46,7 +42,7 @@ def test_attempts_go_on_side_by_side_and_keep_their_connections() -> None:
         for turn in range(2):
             for token in range(20):
                 workers.start(token, body_of(f"{turn}-{token}"))
-            assert verdicts(ends(workers, 20)) == dict.fromkeys(range(20), DELIVERED)
+            assert verdicts(workers, 20) == dict.fromkeys(range(20), DELIVERED)
         assert time.monotonic() - began < 6, "one by one, forty answers of 0.3 s take 12 s"
     assert server.connections == 20
     assert len(server.accepted) == 40
@@ -56,7 +52,7 @@ def test_no_more_threads_than_attempts() -> None:
     with FaultServer() as server, working(server) as workers:
         for token in range(30):
             workers.start(token, body_of(token))
-            assert verdicts(ends(workers, 1)) == {token: DELIVERED}
+            assert verdicts(workers, 1) == {token: DELIVERED}
         assert server.connections == 1
         threads = [each.name for each in threading.enumerate()]
         assert len([each for each in threads if each.startswith("reo-")]) == 1, threads
@@ -83,16 +79,17 @@ def test_an_attempt_that_hangs_holds_up_no_other() -> None:
             assert not workers.wait(0.05)
         for token in range(50):
             workers.start(token, body_of(token))
-            assert verdicts(ends(workers, 1, 2)) == {token: DELIVERED}
+            assert verdicts(workers, 1, within=2) == {token: DELIVERED}
     assert server.connections == 2
 
 
-def test_another_thread_ends_the_waiting() -> None:
+@pytest.mark.parametrize("signal", [None, 15])
+def test_another_thread_ends_the_waiting(signal: int | None) -> None:
     with FaultServer() as server, working(server) as workers:
-        timer = threading.Timer(0.2, workers.post)
+        timer = threading.Timer(0.2, workers.post, [signal])
         timer.start()
         began = time.monotonic()
-        assert workers.wait(5) == []
+        assert workers.wait(5) == ([] if signal is None else [signal])
         assert time.monotonic() - began < 2
         timer.join()
     workers.post()  # when all is closed: nothing happens
@@ -110,33 +107,28 @@ def test_a_bug_in_a_thread_is_raised_where_answers_are_waited_for(
     monkeypatch.setattr(Connection, "attempt", broken)
     with FaultServer() as server, working(server) as workers:
         workers.start(1, body_of(1))
-        assert verdicts(ends(workers, 1)) == {1: DELIVERED}
+        assert verdicts(workers, 1) == {1: DELIVERED}
         workers.start(2, b"bug")
         with pytest.raises(ZeroDivisionError, match="a bug"):
             ends(workers, 1)
 
 
-def test_fewer_threads_than_attempts_carry_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 0])
+def test_fewer_threads_than_attempts_carry_them_and_none_is_a_limit(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(**_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with FaultServer() as server, working(server) as workers:
-        workers.start(0, body_of(0))
-        monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
-        for token in range(1, 4):
+        for token in range(4):
+            if token == threads:
+                monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
             workers.start(token, body_of(token))
-        assert verdicts(ends(workers, 4)) == dict.fromkeys(range(4), DELIVERED)
-    assert server.connections == 1
-
-
-def test_without_any_thread_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
-    with FaultServer() as server, working(server) as workers:
-        workers.start(0, body_of(0))
-        (ended,) = over(workers, 5)
-    assert ended.outcome.verdict is Verdict.LIMIT
-    assert "no more threads" in ended.outcome.reason
-    assert server.requests == []
+        over = ends(workers, 4)
+    verdict = DELIVERED if threads else Verdict.LIMIT
+    assert {token: each.outcome.verdict for token, each in over.items()} == dict.fromkeys(
+        range(4), verdict
+    )
+    assert threads or "no more threads" in over[0].outcome.reason
+    assert server.connections == threads
