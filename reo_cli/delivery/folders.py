@@ -5,6 +5,7 @@ Shared by everything here that keeps files: the ledger, the rejects files and th
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,9 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    try:
+    with suppress(FileExistsError):
         folder.mkdir(0o700)
-    except FileExistsError:
-        return
-    folder.chmod(0o700)
+        folder.chmod(0o700)
 
 
 def temporary_folder() -> "TemporaryDirectory[str]":
@@ -57,7 +56,7 @@ def open_private(path: Path, flags: int) -> int:
 
     Returns a descriptor that no child process inherits. Raises OSError.
     """
-    flags |= os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    flags |= os.O_NONBLOCK | os.O_NOCTTY
     try:
         fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -89,7 +88,6 @@ def shared_file_system(path: Path) -> str | None:
 def allow_open_files() -> None:
     """Raise the limit on open files to `OPEN_FILES`, or as far as the system lets a user."""
     import resource
-    from contextlib import suppress
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)

@@ -159,7 +159,7 @@ def _lock_itself(target: _Target, held: ExitStack) -> bool:
     if target.path is None:
         return False
     try:
-        fd = os.open(target.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = os.open(target.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         held.callback(os.close, fd)
         fcntl.flock(fd, target.how)
     except BlockingIOError:

@@ -86,20 +86,15 @@ class Signals:
         self._post(number)
 
 
-def _say(text: str) -> None:
-    """Write to standard error, unless it takes nothing either."""
-    with suppress(OSError, ValueError):
-        if select.select([], [2], [], 0)[1]:
-            os.write(2, text.encode())
-
-
 def _watch(heard: "socket") -> None:
     """End the process when the time after a signal is over; a second one shortens it."""
     first, end = 0, 0.0
     while True:
         patience = max(0.0, end - time.monotonic()) if first else None
         if not select.select([heard], [], [], patience)[0]:
-            _say(f"error: {Interrupted(first)}, at once\n")
+            with suppress(OSError, ValueError):  # standard error may take nothing either
+                if select.select([], [2], [], 0)[1]:
+                    os.write(2, f"error: {Interrupted(first)}, at once\n".encode())
             os._exit(128 + first)
         numbers = heard.recv(64)
         if not numbers:  # the run is over, and no signal came
