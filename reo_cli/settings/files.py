@@ -172,9 +172,9 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=str)  # `nan` meets the same parser as in a flag
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line = re.search(r"(?<=line )[0-9]+", str(error))
-        place = f"{path}:{line[0]}" if line else str(path)
-        raise _broken(place, f"is not valid TOML: {error}") from None
+        found = re.search(r"(?<=line )[0-9]+", str(error))  # none at the end of the document
+        line = found[0] if found else len(text.splitlines())
+        raise _broken(f"{path}:{line}", f"is not valid TOML: {error}") from None
 
 
 def _broken(place: str, problem: str) -> ReoError:
