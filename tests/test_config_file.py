@@ -86,7 +86,7 @@ def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: 
         ("timeout = 1\n\ntimeout = 2\n", ":3: the config file is not valid TOML"),
         ("x = " + "[" * 5000, "not valid TOML.*recursion"),
         (f'api_key = "{KEY}" x', ":1: the config file is not valid TOML"),
-        (f'api_key = "{KEY}', "not valid TOML.*at end of document"),
+        (f'# ours\napi_key = "{KEY}\n', ":2: the config file is not valid TOML"),
         (f"api_key = {KEY}", ":1: the config file is not valid TOML"),
         (b"timeout = 1\n# caf\xe9\n", ":2: the config file is not UTF-8"),
         (b"#" * (1024 * 1024 + 1), "larger than 1 MiB"),
