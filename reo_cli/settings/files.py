@@ -184,18 +184,18 @@ def _broken(place: str, problem: str) -> ReoError:
 
 def tables_of(document: Mapping[str, Any]) -> Tables:
     """Return the top level and the profiles of a document. Raises Fault."""
-    profiles = _mapping("profiles", document.get("profiles", {}), "`[profiles.NAME]`")
+    profiles = _mapping("profiles", document.get("profiles", {}))
     top = {key: value for key, value in document.items() if key != "profiles"}
     tables: dict[str | None, dict[str, Any]] = {None: _table("", top)}
     for name, value in profiles.items():
         place = f"profiles.{name}"
-        tables[name] = _table(f"{place}.", _mapping(place, value, f"`[{place}]`"))
+        tables[name] = _table(f"{place}.", _mapping(place, value))
     return tables
 
 
-def _mapping(name: str, value: Any, form: str) -> dict[str, Any]:
+def _mapping(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Fault(name, "is not a table", f"write {form}")
+        raise Fault(name, "is not a table", f"write `[{name}]`, and what is in it below that")
     return value
 
 
@@ -238,7 +238,7 @@ def _setting(name: str, setting: Setting, value: Any) -> str:
 def _reading(name: str, key: str, value: Any) -> Any:
     """Return what a profile says of an option; the option looks closer when it is used."""
     if READING[key] == "table":
-        return _fields(name, _mapping(name, value, "FIELD = VALUE lines below its header"))
+        return _fields(name, _mapping(name, value))
     if READING[key] == "text":
         text = _text(name, value)
         if text and text not in CHOICES.get(key, [text]):
