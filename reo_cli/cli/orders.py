@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.command import Options
 from reo_cli.cli.parsing import usage
+from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
 from reo_cli.readers.options import CommandLine
 from reo_cli.records import STDIN
@@ -19,7 +20,6 @@ from reo_cli.text import pasted
 if TYPE_CHECKING:
     from reo_cli.checks.rollup import Plan
     from reo_cli.client import Target
-    from reo_cli.delivery.summary import SendResult, Summary
     from reo_cli.readers import ReadOptions
     from reo_cli.reports import Talk
     from reo_cli.settings import Settings
@@ -152,21 +152,14 @@ def require_inputs(names: Sequence[str]) -> None:
             open_source(name).close()
 
 
-ResultT = TypeVar("ResultT", "Summary", "SendResult")
-
-
-def explained(result: ResultT, key: str | None) -> ResultT:
-    """Return a result whose error says what a key that was refused looks like."""
-    from dataclasses import replace
-
-    from reo_cli.errors import ExitCode
+def explained(error: ReoError | None, key: str | None) -> ReoError | None:
+    """Return the error of a run; of a key that was refused it says what that looks like."""
     from reo_cli.settings.guard import odd_key
 
-    error, odd = result.error, odd_key(key or "")
+    odd = odd_key(key or "")
     if error is None or error.exit_code is not ExitCode.KEY_REFUSED or not odd:
-        return result
-    message = f"{error.message}; the key looks like none: {odd}"
-    return replace(result, error=error.changed(message=message))
+        return error
+    return error.changed(message=f"{error.message}; the key looks like none: {odd}")
 
 
 def key_if_any(settings: "Settings") -> str | None:

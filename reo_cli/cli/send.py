@@ -84,6 +84,7 @@ OFTEN = "activity_type count domain ip_addr product_id event_at event_id meta js
 def send(options: Send) -> int:
     """Send one event as the options say; return the exit code."""
     from contextlib import ExitStack
+    from dataclasses import replace
 
     from reo_cli.cli import orders
     from reo_cli.delivery import single
@@ -99,7 +100,7 @@ def send(options: Send) -> int:
         report.talk.err.mask.hide(key)
         result = single.send(order)
         signals.ignore()
-        result = orders.explained(result, key)
+        result = replace(result, error=orders.explained(result.error, key))
         return report.finish(forgiven(result, report.talk) if options.allow_failure else result)
 
 

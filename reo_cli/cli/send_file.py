@@ -94,7 +94,6 @@ OFTEN = (
 def send_file(options: SendFile) -> int:
     """Send files as the options say; return the exit code."""
     from contextlib import ExitStack
-    from dataclasses import replace
 
     from reo_cli.checks.issues import IssueLog
     from reo_cli.cli import orders
@@ -117,8 +116,9 @@ def send_file(options: SendFile) -> int:
             if summary.found_valid:
                 options.save(settings, talk)
         except ReoError as error:
-            summary = replace(summary, error=summary.error or error)
-        return report.finish(orders.explained(summary, order.key))
+            summary.error = summary.error or error
+        summary.error = orders.explained(summary.error, order.key)
+        return report.finish(summary)
 
 
 def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Order":
