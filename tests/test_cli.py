@@ -130,15 +130,6 @@ def test_a_tilde_is_the_home_in_every_path(reo: Reo, world: World, usage: Path) 
     assert sent.json["payload"]["activity_type"] == "a"
 
 
-def test_exit_0_is_not_for_a_system_exit_from_inside(world: World) -> None:
-    (world.folder / "sitecustomize.py").write_text(
-        "import reo_cli.settings\ndef boom(*_): raise SystemExit(0)\n"
-        "reo_cli.settings.resolve = boom\n"
-    )
-    run = world.run("config", "list", env={"PYTHONPATH": str(world.folder)})
-    assert (run.code, "a bug in reo: SystemExit" in run.stderr) == (70, True)
-
-
 # Options of a profile
 
 
