@@ -1,5 +1,6 @@
 """The dispatcher in virtual time: what is sent when, what counts, and when it stops."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -107,8 +108,9 @@ def test_the_last_events_use_up_their_attempts_though_no_other_gets_through() ->
     assert done.seconds < 60
 
 
-@pytest.mark.parametrize("answer", [REFUSED, BUSY])
-@pytest.mark.parametrize("number", [1, 3, 500])
+@pytest.mark.parametrize(
+    ("answer", "number"), [*itertools.product([REFUSED, BUSY], [1, 3, 500]), (ERROR, 500)]
+)
 def test_an_outage_is_no_event_s_fault(answer: Outcome, number: int) -> None:
     down = 60.0
     done = run(lambda each: (0.01, answer if each.at < down else DELIVERED), number)

@@ -110,10 +110,11 @@ class Ledger(AbstractContextManager["Ledger"]):
     A process opens a ledger once: POSIX drops all its locks on a file when it closes any of them.
     """
 
-    def __init__(self, path: Path, now: int, *, opened: bool) -> None:
+    def __init__(self, path: Path, now: int, *, make: bool) -> None:
+        _require_file(path, make=make)
         self.path = path
         with _explained(path, opening=True):
-            self._connection, self.created = _connect(path, now, opened)
+            self._connection, self.created = _connect(path, now, make)
         self._newest = int(self.fact("newest") or 0)
         self.newest_before = self._newest
         """The time of the newest entry (epoch seconds) when it was opened; 0 for none."""
@@ -127,8 +128,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         a newer reo or would be on a file system shared between kernels; 75 when others keep it
         busy.
         """
-        _require_file(path, make=True)
-        return cls(path, int(clock()), opened=True)
+        return cls(path, int(clock()), make=True)
 
     @classmethod
     def existing(cls, path: Path, clock: Callable[[], float] = time.time) -> Self:
@@ -136,8 +136,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 
         Raises ReoError: 66 when there is none, 73 when it cannot be used.
         """
-        _require_file(path, make=False)
-        return cls(path, int(clock()), opened=False)
+        return cls(path, int(clock()), make=False)
 
     def fact(self, name: str) -> Any:
         """Return a fact about the ledger as a whole, such as when it was made; None if unknown."""
@@ -235,7 +234,7 @@ def _require_file(path: Path, *, make: bool) -> None:
         raise _refused("ledger_full", message, hint)
 
 
-def _connect(path: Path, now: int, opened: bool) -> tuple[sqlite3.Connection, bool]:
+def _connect(path: Path, now: int, make: bool) -> tuple[sqlite3.Connection, bool]:
     """Connect to a file and make it a ledger of today's schema; returns whether it was empty."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(uri, BUSY_SECONDS, isolation_level=None, uri=True)
@@ -246,7 +245,7 @@ def _connect(path: Path, now: int, opened: bool) -> tuple[sqlite3.Connection, bo
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise _refused("ledger_no_wal", f"the file system of `{path}` has no WAL mode")
         created = found < SCHEMA_VERSION and _bring_up(connection, path, now) == 0
-        if opened:
+        if make:
             connection.execute("REPLACE INTO meta VALUES ('opened', ?)", (now,))
     except BaseException:
         connection.close()
