@@ -17,8 +17,8 @@ BLANKS = " \t\r\n\v\f"
 """What is stripped from a key and an endpoint."""
 KEY_LENGTH = range(8, 513)
 """Characters a key may have after stripping (reliability.md section 5.6)."""
-KEY_FILE_LIMIT = 4096
-"""Bytes that are read of a key file."""
+KEY_LIMIT = 4096
+"""Bytes that are read where a key is expected."""
 KEY_HINT = f"copy it again from {KEY_PLACE} in Reo.Dev; an admin generates it"
 """Where a key comes from (api.md)."""
 PLAIN_HTTP_HINT = (
@@ -87,7 +87,7 @@ def key_in(path: Path) -> str:
     """Give the key that a file holds. Raises `ReoError` (78, `key_file`, `key_malformed`)."""
     try:
         with path.open("rb") as file:
-            text = file.read(KEY_FILE_LIMIT).decode("utf-8", "replace")
+            text = file.read(KEY_LIMIT).decode("utf-8", "replace")
     except OSError as error:
         message = f"cannot read the key file `{path}`: {error.strerror}"
         hint = "it holds the key and nothing else"

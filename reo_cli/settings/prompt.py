@@ -9,11 +9,9 @@ from pathlib import Path
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings.files import load
-from reo_cli.settings.guard import KEY_PLACE, check_key
+from reo_cli.settings.guard import KEY_LIMIT, KEY_PLACE, check_key
 from reo_cli.text import visible
 
-KEY_LIMIT = 4096
-"""Bytes read of a key; no key is that long."""
 NEW_KEY_HINT = (
     "run `reo config set api_key` and type it, or pipe it into `reo config set api_key -`"
 )
