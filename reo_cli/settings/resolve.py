@@ -63,9 +63,6 @@ class Level(NamedTuple):
     base: Path
     file: Path | None = None
 
-    def __repr__(self) -> str:
-        return f"Level({self.name})"  # never the key
-
     def source(self, key: str) -> str:
         """Say where a setting comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file."""
         setting = BY_KEY[key]
