@@ -1,5 +1,6 @@
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from reo_cli.delivery.summary import SendResult
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports import Report
+from reo_cli.reports import Report, Streams, Talk
 from reo_cli.reports.json_output import issue_shape, json_line
 from reo_cli.reports.send import SendReport
 from reo_cli.reports.send_file import SendFileReport
@@ -122,6 +123,16 @@ def test_a_failure_before_any_event_is_one_line_with_every_key(
     assert (line["exit_code"], line["error"]["reason"]) == (77, "key_refused")
     assert line.get("read", 0) == 0
     assert (seen.err, seen.code) == ("error: the API refused the key\nhint: get one\n", 77)
+
+
+def test_a_bug_leaves_programs_their_line() -> None:
+    def act(streams: Streams, talk: Talk) -> None:
+        with suppress(ZeroDivisionError), SendFileReport("json", streams, talk):
+            raise ZeroDivisionError
+
+    seen = piped(act)
+    assert json.loads(seen.out)["error"]["message"] == "a bug in reo: ZeroDivisionError"
+    assert seen.err == ""
 
 
 def test_send_that_failed_on_its_data_is_invalid() -> None:

@@ -1,10 +1,12 @@
 """What people are told of results: whole outputs in a pipe, under `-q` and on a terminal."""
 
+import json
 from typing import Any
 
 import pytest
 
 from reo_cli.checks.rollup import RolledUp
+from reo_cli.checks.validation import FileResult
 from reo_cli.delivery.summary import Counts
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
@@ -86,7 +88,14 @@ BAD_EVENT = [
     Issue("-", 0, 0, "domain", "warning", '"gmail.com" is a mailbox provider'),
 ]
 INVALID = ExitCode.INVALID
+DRY = {"status": "dry_run", "endpoint": "https://a.dev/api", "http_status": None, "attempts": 0}
 SENDS = [
+    (
+        {"status": "already_delivered", "http_status": None, "attempts": 0},
+        "already delivered: event_id 4f1c\n",
+        "",
+    ),
+    (DRY, 'dry run: nothing was sent\nendpoint: https://a.dev/api\n{"payload":{"count":1}}\n', ""),
     (
         {"status": "rejected", "exit_code": INVALID, "http_status": 400},
         "rejected: event_id 4f1c, HTTP 400, 1 attempt, 142 ms\n",
@@ -102,13 +111,21 @@ SENDS = [
 
 
 @pytest.mark.parametrize(("changes", "out", "err"), SENDS)
-def test_an_event_that_is_not_taken(changes: dict[str, Any], out: str, err: str) -> None:
+def test_send_in_a_pipe(changes: dict[str, Any], out: str, err: str) -> None:
     assert piped(report(delivered(**changes)))[:2] == (out, err)
 
 
 MADE = RolledUp(6, 2, left_out=3, open_bucket="2026-08-02", differing=["user_agent"])
 FACTS = [
     (one_input(Counts(), attempts=0), "result: no events in the input\nledger: "),
+    (
+        one_input(Counts(0, 1, skipped=4)),
+        "result: 0 sent now, 1 delivered earlier\nskipped: 4 records",
+    ),
+    (
+        validation(files=[FileResult("a.csv", 2)], issues=()),
+        "result: valid: 2 events\ncount: 1,234,567 in all valid events\n",
+    ),
     (one_input(Counts(summed=9), rolled_up=MADE, sums=Counts(2)), "result: 2 events delivered\n"),
     (
         one_input(Counts(summed=9), rolled_up=MADE, sums=Counts(2)),
@@ -243,3 +260,11 @@ def test_send_on_a_terminal_fits_eighty_columns() -> None:
         " \x1b[2mdelivered\x1b[0m  \x1b[32m0123456789abcdef0123456789abcdef, HTTP 200,"
         " 3 attempts, 142 ms\x1b[0m\n"
     )
+
+
+def test_a_dry_run_of_a_file_on_a_terminal_indents_its_bodies() -> None:
+    bodies = [json.dumps({"payload": {"domain": "[/x]"}})]
+    dry = one_input(Counts(unsent=9), attempts=0, dry_run=True, bodies=bodies, to_send=9)
+    screen = on_screen(report(dry))
+    assert " result    dry run: 9 events would be sent, nothing was\n" in screen
+    assert '{\n  "payload": {\n    "domain": "[/x]"\n  }\n}\n' in screen
