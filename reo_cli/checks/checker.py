@@ -79,7 +79,6 @@ class Checker:
             self._hints = {name: (hint, "") for name, hint in hints.items()}
             self._parsers["event_id"] = given_identifier
         self._always = rules.always
-        self._is_always = rules.always.keys() & self._parsers.keys()
         self._keys_absent = _meta_keys({**rules.fallback, **rules.absent})
         self._keys_always = _meta_keys(rules.always)
         self._template: dict[str, Any] = dict.fromkeys(NAMES)
@@ -122,7 +121,7 @@ class Checker:
         read = self._parsers
         found: list[Issue] = []
         for name, raw in fields.items():
-            if name in self._is_always:
+            if name in self._always:
                 continue
             value, issues = read[name](raw)
             if value is not None:
@@ -131,7 +130,7 @@ class Checker:
                 found += [each._replace(field=name) for each in issues]
         for name, issues in self._given.items():
             raw = fields.get(name)
-            if name in self._is_always or raw is None or (raw.__class__ is str and not raw.strip()):
+            if name in self._always or raw is None or (raw.__class__ is str and not raw.strip()):
                 found += issues
         return draft, found
 

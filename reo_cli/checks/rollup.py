@@ -20,10 +20,10 @@ from reo_cli.text import pasted
 
 Unit = Literal["hour", "day", "week", "month"]
 
-IN_MEMORY = 6 * 1024 * 1024
+_IN_MEMORY = 6 * 1024 * 1024
 """Bytes of sums in memory, about, before they go to the scratch database."""
 
-FEW_SUMMED = 0.9
+_FEW_SUMMED = 0.9
 """Events for each record, from which on a roll-up is likely not what was wanted."""
 
 _WHO = frozenset("mode source activity_type ip_addr domain product_id event_at".split())
@@ -101,14 +101,14 @@ class RolledUp(NamedTuple):
 
 
 class RollUp:
-    """Takes events one by one; `events` then gives one for each bucket, the oldest first."""
+    """Takes events one by one; `events` then gives one for each bucket, the oldest first.
+
+    `records` are the events that were summed, `left_out` those whose bucket is not over.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.records = 0
-        """Events that were summed."""
-        self.left_out = 0
-        """Events whose bucket is not over."""
+        self._plan = plan
+        self.records = self.left_out = 0
         self._end = plan.now + 1 if plan.until_now else plan.start_of(plan.now)
         self._start_of: Callable[[int], int] = lru_cache(65536)(plan.start_of)
         self._sums: dict[tuple[int, str], list[int]] = {}
@@ -130,7 +130,7 @@ class RollUp:
             return
         self._sums[key] = [count, at_input, event.record.line, event.record.number]
         self._size += len(key[1]) + 400  # what a sum takes beside its text, about
-        if self._size >= IN_MEMORY:
+        if self._size >= _IN_MEMORY:
             self._write()
 
     def _write(self) -> None:
@@ -170,24 +170,22 @@ class RollUp:
         They have another value in most of the first few thousand, of which fewer would be left
         without them. Of a handful nothing is said.
         """
-        if self.records < 10 or self.groups < self.records * FEW_SUMMED:
+        if self.records < 10 or self.groups < self.records * _FEW_SUMMED:
             return []
         rows = self._database.execute("SELECT bucket, text FROM whole LIMIT 5000")
         looked_at = [{"event_at": bucket, **_flat(json.loads(text))} for bucket, text in rows]
-        values = {
-            name: len({each.get(name) for each in looked_at})
-            for name in {name for each in looked_at for name in each} - _WHO
-        }
-        names = [name for name, number in values.items() if number > len(looked_at) / 2]
+        names = {name for each in looked_at for name in each} - _WHO
+        values = {name: len({each.get(name) for each in looked_at}) for name in names}
+        names = {name for name in names if values[name] > len(looked_at) / 2}
         left = {tuple(it for it in each.items() if it[0] not in names) for each in looked_at}
-        if len(left) >= len(looked_at) * FEW_SUMMED:
+        if len(left) >= len(looked_at) * _FEW_SUMMED:
             return []
         return sorted(names, key=lambda each: (-values[each], each))
 
     def result(self) -> RolledUp:
         """Return what came of it; nothing can be added any more."""
-        open_bucket = self.plan.open_bucket
-        return RolledUp(self.records, self.groups, self.left_out, open_bucket, self.differing())
+        counts = (self.records, self.groups, self.left_out)
+        return RolledUp(*counts, self._plan.open_bucket, self.differing())
 
     def close(self) -> None:
         """Give the scratch file back."""
