@@ -175,6 +175,16 @@ def wait_until(
     return True
 
 
+def waits_for_lock(pid: int) -> bool:
+    """Whether a process sleeps with its signal handlers set, which it does first at a lock."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return "State:\tS" in status and bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a server has accepted of a list of events.

@@ -26,6 +26,7 @@ from tests.delivery.harness import (
     row,
     rows,
     wait_until,
+    waits_for_lock,
 )
 from tests.faults import Action, FaultServer, Request, failure, late
 
@@ -310,27 +311,6 @@ def test_k8_after_a_kill_the_next_one_starts_at_once(desk: Desk) -> None:
 def starts_of(server: FaultServer, connection: int) -> list[float]:
     """When the requests over connections after this one came."""
     return [each.at for each in list(server.requests) if each.connection > connection]
-
-
-def waits_for_lock(pid: int) -> bool:
-    """Whether a process sleeps with its signal handlers set, which it does first at a lock."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-    return "State:\tS" in status and bool(caught >> (signal.SIGTERM - 1) & 1)
-
-
-def test_k8_waiting_for_a_run_that_ends_is_worth_it(desk: Desk) -> None:
-    desk.server.script = late(0.05)
-    file = desk.csv(rows(40))
-    first = desk.start(file, "--concurrency", "2")
-    assert wait_until(lambda: desk.server.requests, first)
-    run = desk.send(file, "--wait", "30")
-    assert first.wait(timeout=30) == 0
-    assert run.code == 0
-    assert counts(run) == {"already_delivered": 40}
 
 
 def test_k8_different_inputs_run_at_the_same_time_on_one_ledger(desk: Desk) -> None:

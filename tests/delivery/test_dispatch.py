@@ -130,16 +130,6 @@ def test_events_that_always_fail_do_not_keep_the_others_from_the_server(
     assert done.seconds < 180
 
 
-@pytest.mark.parametrize("number", [3, 500])
-def test_an_event_that_is_always_answered_503_is_the_only_one_to_be_errored(number: int) -> None:
-    """Its attempts are counted: a run of 500 once probed for two minutes with it, in vain."""
-    done = run(failing("2", result=BUSY), number)
-    assert done.counts == Counts(delivered=number - 1, errored=1)
-    assert sum(each.event_id == "2" for each in done.transport.attempts) == 6
-    assert done.stopped_by == OK
-    assert done.seconds < 60
-
-
 def test_no_more_than_a_bounded_number_of_events_waits_for_another_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -89,16 +89,6 @@ def test_a_server_that_takes_some_at_a_time_is_kept_busy_and_seldom_overrun(
     assert (done.requests - number) / done.requests <= refused
 
 
-def test_a_machine_that_lends_few_connections_is_content_with_them() -> None:
-    limit = Outcome(Verdict.LIMIT, "no more files")
-    done = run(
-        lambda a: (0.001, limit) if a.under_way >= 10 else (0.05, DELIVERED), 5000, concurrency=64
-    )
-    assert (done.counts.delivered, done.stopped_by) == (5000, (0, ""))
-    none = run(lambda _: (0.001, limit), 50)
-    assert (none.requests, none.stopped_by[0]) == (1, 74)
-
-
 @pytest.mark.parametrize(("share", "part"), [(0.01, 0.9), (0.05, 0.6), (0.1, 0.3)])
 def test_a_server_that_refuses_now_and_then_is_not_met_ever_more_slowly(
     share: float, part: float
@@ -191,12 +181,6 @@ def proven(concurrency: int = 8) -> Pace:
 
 def fail(one: Pace, answer: Outcome, now: float = 0.0, under_way: int = 0) -> None:
     one.ended(answer, Verdict.TRANSIENT, under_way, now, now)
-
-
-def test_only_one_request_goes_until_the_first_is_answered() -> None:
-    one = Pace(8, 0.0, highest)
-    fail(one, come_back_after(3))
-    assert [one.may_start(0, 2.9), one.may_start(0, 3.0), one.may_start(1, 3.0)] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("under_way", [0, 20])

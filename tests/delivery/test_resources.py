@@ -25,6 +25,8 @@ from tests.delivery.harness import (
     row,
     rows,
     stopped,
+    wait_until,
+    waits_for_lock,
 )
 from tests.faults import FaultServer, endless, late, silence, success
 
@@ -209,7 +211,7 @@ def test_r7_a_signal_before_the_first_request(desk: Desk) -> None:
     file = desk.csv(rows(200))
     first = desk.running(file, "--rate", "2")
     second = desk.start(file, "--wait", "60", "-o", "json", stdout=subprocess.PIPE)
-    time.sleep(1)
+    assert wait_until(lambda: waits_for_lock(second.pid), second)
     run = stopped(second, signal.SIGTERM)
     assert run.code == 143, run.stderr
     assert (run.json["read"], run.json["status"]) == (0, "interrupted")
