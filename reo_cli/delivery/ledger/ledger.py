@@ -93,7 +93,7 @@ _FAULTS = {
         "cannot be opened: its folder cannot be written, or too many files are open",
         f"{_ANOTHER}; `ulimit -n` shows how many files may be open",
     ),
-    26: ("not_a_ledger", "cannot be read: the file is not a ledger, or is damaged", _WAY_OUT),
+    26: ("not_a_ledger", "is not a ledger, or is damaged", _WAY_OUT),
 }
 """By SQLite's result codes READONLY, IOERR, CORRUPT, FULL, CANTOPEN and NOTADB."""
 
@@ -303,7 +303,7 @@ def _explained(path: Path, *, opening: bool = False) -> Iterator[None]:
             hint = "run it again when they are done"
             raise ReoError(ExitCode.TRY_LATER, "ledger_busy", message, hint) from None
         reason, what, hint = _FAULTS.get(code, ("ledger_failed", f"failed: {error}", _ANOTHER))
-        message = f"the ledger `{path}` {what}"
+        message = f"`{path}` {what}" if reason == "not_a_ledger" else f"the ledger `{path}` {what}"
         if opening or hint is _WAY_OUT:
             raise _refused(reason, message, hint) from None
         hint += "; then run it again: what it holds is not sent twice"
