@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from reo_cli.events import BY_FOLDED, FIELDS, folded
 from reo_cli.readers.columns import as_text
@@ -66,17 +66,14 @@ Samples = Mapping[str, Sequence[Any]]
 """Some of what stands under names."""
 
 
-class _Guess(NamedTuple):
-    """A field, and how far from certain it is: guesses sort from the best."""
-
-    doubt: int
-    field: str
+_Guess = tuple[int, str]
+"""How far from certain a guess is, and the field: the best sort first."""
 
 
 def suggestion(name: str) -> str | None:
     """Return the field that a name most likely means, or None."""
     guess = _guess(name)
-    return guess and guess.field
+    return guess and guess[1]
 
 
 @lru_cache(maxsize=1024)
@@ -85,22 +82,22 @@ def _guess(name: str) -> _Guess | None:
 
     key = folded(name)
     if field := BY_FOLDED.get(key) or _ALSO.get(key) or _ALSO.get(key.removesuffix("s")):
-        return _Guess(0, field)
+        return 0, field
     if key in _HOLD_DOMAINS:
-        return _Guess(3, "domain")
+        return 3, "domain"
     last = name.rpartition(".")[2]
     if last != name and (guess := _guess(last)):
-        return guess._replace(doubt=guess.doubt + 1)
+        return guess[0] + 1, guess[1]
     words = [word[0].lower() for word in _WORD.finditer(name[: 4 * _LONGEST])]
     if 1 < len(words) <= _MOST_WORDS and words[-1] in _BY_LAST and not _MARKS.intersection(name):
         is_duration = words[-1] == "time" and words[-2] in _DURATIONS
-        return None if is_duration else _Guess(1, _BY_LAST[words[-1]])
+        return None if is_duration else (1, _BY_LAST[words[-1]])
     if len(key) > _LONGEST or key in _OTHER_WORDS:
         return None
     for doubt, known, shortest, cutoff in ((2, BY_FOLDED, 5, 0.8), (4, _ALSO, 6, 0.9)):
         likely = [each for each in known if len(each) >= shortest and each[:1] == key[:1]]
         if near := difflib.get_close_matches(key, likely, 1, cutoff):
-            return _Guess(doubt, known[near[0]])
+            return doubt, known[near[0]]
     return None
 
 
@@ -126,9 +123,9 @@ def candidates(
     for name in list(names)[:GUESSED]:
         texts = texts_in(samples, name)
         is_time = texts and all(map(_IS_TIME, texts))
-        guess = _Guess(1, "event_at") if is_time else _guess(name)
-        if guess and guess.field not in taken and _fits(guess.field, texts):
-            found.setdefault(guess.field, []).append((max(1, guess.doubt), name))
+        doubt, field = (1, "event_at") if is_time else _guess(name) or (0, "")
+        if field and field not in taken and _fits(field, texts):
+            found.setdefault(field, []).append((max(1, doubt), name))
     return {
         field: [name for doubt, name in several if doubt == min(several)[0]]
         for field, several in found.items()
