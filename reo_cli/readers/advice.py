@@ -94,8 +94,6 @@ def _events_inside(value: Mapping[str, Any], options: ReadOptions) -> str:
     """Return the path to the events of an object that holds none itself, or nothing."""
     scalars = (key for key, each in value.items() if not isinstance(each, list | dict))
     own = _meant((key for key in scalars if not holds_domain(key)), options)
-    if "company" in own and "event_at" in own:
-        return ""
     for path, each in _leaves(value):
         if isinstance(each, list) and each and all(isinstance(item, dict) for item in each):
             inner = _meant((path for path, _ in _single(each[0])), options)
