@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reo_cli.readers import ReadOptions
+from reo_cli.readers.source import BLOCK
 from reo_cli.records import Issue, Record
 from tests.conftest import World
 from tests.readers.reading import ALL, WHOLE, items, told
@@ -165,6 +166,14 @@ def test_a_document_may_be_larger_than_a_record() -> None:
     *read, last = told(text, ReadOptions(records="rows", extra="ignore"))
     assert read == [{"source": "x", "domain": "a.com"}] * 100_000
     assert last == (1, "late-key")  # the records were read without it
+
+
+def test_a_number_may_be_cut_in_two_by_a_block() -> None:
+    before = '"note":"' + "x" * (BLOCK - 24) + '","event_at":'
+    assert len(before) == BLOCK - 3
+    text = "{\n" + before + '12345,"rows":[{"domain":"a.com"}]}'
+    (found,) = told(text, ReadOptions(records="rows", extra="ignore"))
+    assert found == {"event_at": 12345, "domain": "a.com"}
 
 
 @pytest.mark.parametrize("text", ['{"a":1}', '{"rows":3}', '{"rows":[1]}', "[[3]]", '{"rows":[{]}'])

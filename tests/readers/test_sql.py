@@ -80,6 +80,7 @@ BELOW_A_TITLE = {"delimiter": ";", "skip": 2, "encoding": "latin-1"}
 def test_what_input_is(
     tmp_path: Path, name: str, text: str | bytes, options: Any, query: str, found: list[Any]
 ) -> None:
+    (tmp_path / "o !!{}'name.csv").write_text("domain,n\nnot.named,9\n")  # what a pattern finds
     data = text.encode(options.get("encoding", "utf-8")) if isinstance(text, str) else text
     read = rows(query, table(tmp_path / name, data, **options))
     assert [tuple(each.values()) for each in read] == [
