@@ -183,6 +183,9 @@ def test_shards_and_inputs_of_one_run_hold_each_other_s_events(desk: Desk) -> No
     for share in ("1/3", "2/3", "3/3", "1/3"):
         assert silent(desk.send(file, "--shard", share))
     assert len(desk.server.accepted) == 100
+    run = desk.send(file, "--shard", "1/3", *TEST)
+    assert 20 < run.json["read"] < 50, "of the others' nothing is said"
+    assert f"{run.json['read']} of {run.json['read']} events" in run.json["error"]["message"]
     late = desk.csv([row(n, count=200 + n) for n in range(9)], "late.csv")
     assert silent(desk.send(file, late))
 
