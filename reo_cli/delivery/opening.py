@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reo_cli.checks.rollup import Plan
@@ -92,47 +93,48 @@ def inputs(
 
     The rows of `--sql` are one in place of all; raises ReoError for what keeps them from being.
     """
-    reading = order.reading
+    reading, origins = order.reading, [_origin_of(each) for each in sources]
     if reading.sql:
         from reo_cli.readers.sql import queried
 
-        origins = [reading.sql.encode(), *map(origin_of, sources)]
+        origins = [b"\0".join([reading.sql.encode(), *origins])]
         rows, reading = queried(sources, reading)
         stack.callback(rows.end)
-        rows.origin = b"\0".join(origins)
         sources = [rows]
-    threaded = order.given is None
-    return [_input(at, each, reading, threaded) for at, each in enumerate(sources)], sources
+    found = []
+    for at, (source, origin) in enumerate(zip(sources, origins, strict=True)):
+        start, close = partial(_start, source, reading), partial(_close, source)
+        stop = source.stop if source.streamed and order.given is None else None
+        path = b"-" if source.streamed else _path_of(source)
+        found.append(Input(at, source.name, origin, source.streamed, start, close, path, stop))
+    return found, sources
 
 
-def _input(at: int, source: Source, reading: ReadOptions, threaded: bool) -> Input:
-    def start() -> Feed:
-        if not source.streamed:
-            source.rewind()
-            source.guarded = True
-        return read(source, reading)
-
-    def close() -> None:
-        source.verify_unchanged()
-        source.close()
-
-    path = b"-" if source.streamed else os.fsencode(Path(source.path).resolve())
-    stop = source.stop if source.streamed and threaded else None
-    origin = origin_of(source)
-    return Input(at, source.name, origin, source.streamed, start, close, path, stop)
+def _start(source: Source, reading: ReadOptions) -> Feed:
+    if not source.streamed:
+        source.rewind()
+        source.guarded = True
+    return read(source, reading)
 
 
-def origin_of(source: Source) -> bytes:
+def _close(source: Source) -> None:
+    source.verify_unchanged()
+    source.close()
+
+
+def _path_of(source: Source) -> bytes:
+    return os.fsencode(Path(source.path).resolve())
+
+
+def _origin_of(source: Source) -> bytes:
     """Return what stands for an input where its events have no time of their own.
 
     A regular file's path (links followed), size and modification time; a random id for a pipe.
     """
     if source.streamed:
         return secrets.token_bytes(16)
-    if source.origin:
-        return source.origin
     _, _, size, mtime = source.snapshot
-    return b"%b\0%d\0%d" % (os.fsencode(Path(source.path).resolve()), size, mtime)
+    return b"%b\0%d\0%d" % (_path_of(source), size, mtime)
 
 
 def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[Rejects]:

@@ -29,7 +29,6 @@ class Given(Source):
     def __init__(self, events: Iterable[Any], *, needs_ids: bool = False) -> None:
         self.name = self.path = NAME
         self.streamed = True
-        self.origin = b""
         self.ended = False
         self._events = events
         self._needs_ids = needs_ids

@@ -49,8 +49,6 @@ class Source:
         self.file = file
         self.streamed = streamed
         self.snapshot = snapshot
-        self.origin = b""
-        """What stands for it where its events have no time of their own, if not path and time."""
         self.ended = False
         """Whether it was read to its end."""
         self.taken = 0
