@@ -61,7 +61,7 @@ def terminal(world: World, config: Path) -> Terminal:
                 seen = place + len(text)
                 os.write(descriptor, typed.encode())
                 continue
-            if not select.select([descriptor], [], [], 20)[0]:
+            if not select.select([descriptor], [], [], 50)[0]:
                 os.kill(pid, signal.SIGKILL)
             try:
                 data = os.read(descriptor, 65536)
