@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import World
 
-COMMANDS = ["--version", "validate --print-schema", "config list"]
+COMMANDS = ["--version", "validate --print-schema", "config list", "config path"]
 
 
 def run(world: World, words: str, redirection: str) -> tuple[int, bytes]:
