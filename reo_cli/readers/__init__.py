@@ -198,10 +198,11 @@ def _refuse_foreign(name: str, head: bytes, options: ReadOptions) -> None:
 
 def _refuse_text(first: str, kind: str | None, options: ReadOptions) -> None:
     """Raise what a text is by its start that is not what it should be, and what to do."""
-    for at, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if options.encoding is None and set(first[at:40:2]) == {"\0"}:
-            message = "every second byte is NUL: this seems to be UTF-16 without its mark"
-            raise Unreadable("not-in-encoding", message, "", ("--encoding", encoding))
+    nuls = [{*first[at:40:2]} == {"\0"} for at in (0, 1)]
+    if options.encoding is None and any(nuls) and not all(nuls):
+        message = "every second byte is NUL: this seems to be UTF-16 without its mark"
+        encoding = "utf-16-be" if nuls[0] else "utf-16-le"
+        raise Unreadable("not-in-encoding", message, "", ("--encoding", encoding))
     start = first.lstrip()
     if start.lower().startswith(_MARKUP):
         message = "the file holds a web page or XML, not events"
