@@ -126,6 +126,7 @@ def test_tables(text: str, found: list[Any]) -> None:
         ('a,"b\n1,2\n', "unclosed-quote"),
         ('a"b,c\n1,2\n', "unclosed-quote"),
         ("a\0,b\n1,2\n", "nul-byte"),
+        ("\0" * 60, "nul-byte"),
         ("x" * (RECORD_LIMIT + 1) + "1,2\n", "too-long"),
         ("a b c\n1\n", "no-header"),
         ('primary;"1,250";acme.com;2026-05-01\n', "no-header"),
@@ -135,7 +136,7 @@ def test_tables(text: str, found: list[Any]) -> None:
         ('sep="\r\n"count","domain"\r\n', "unclosed-quote"),
         ('{"count": 1}\n', "not-csv"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_header_that_is_none_is_one_issue(text: str, code: str) -> None:
     issue = problem(text, ReadOptions(format="csv"))
