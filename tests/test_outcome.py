@@ -179,6 +179,9 @@ def test_the_servers_own_words_are_the_reason(
     outcome = judge(status, body, {"location": location})
     assert outcome.reason == reason
     assert len(str(outcome.response)) <= 500
+
+
+def test_foreign_text_becomes_one_visible_line() -> None:
     assert one_line("a\r\n\tb\u2028c\u200d\x9b") == "a b c\\u200d\\x9b"
 
 
