@@ -150,7 +150,8 @@ WRONG: dict[str, list[tuple[Any, str, str]]] = {
         ),
         *((each, "not-a-domain", "") for each in ("a" * 64 + ".de", "\ud800.c", "a." * 130 + "co")),
         *((each, "not-a-domain", "write acme.com") for each in ("acme.com:443", "*.acme.com")),
-        *(("acme.com\u200b", "not-a-domain", "write acme.com"), (5, "wrong-type", "")),
+        *(("acme.com\u200b", "not-a-domain", "write acme.com"), ("acme.123", "not-a-domain", "")),
+        (5, "wrong-type", ""),
     ],
     "event_at": [
         ("1790000000000", "epoch-unit", "add --date-format ms to read it as 1790000000"),
@@ -247,6 +248,7 @@ def test_the_options_of_an_issue_mend_it(name: str, raw: Any) -> None:
         *((".", "1.250", 1250), (".", "1.250,0", 1250), ("'", "1’250", 1250)),
         *(("space", "1\u00a0250", 1250), ("space", "1 250", 1250), (",", "1250", 1250)),
         *((",", "999", 999), (",", "1,25", None), (",", "1,2500", None), (",", "1,25,000", None)),
+        (",", "0,250", None),
         *((".", "1.25", None), (",", "1.250", None), (",", ",250", None), (".", "12.0", 12)),
     ],
 )
@@ -308,6 +310,11 @@ def test_date_formats(date_format: str, raw: Any, seconds: int) -> None:
 )
 def test_dates_that_do_not_fit(date_format: str, raw: str) -> None:
     assert parsers(Rules(NOW, date_format=date_format))["event_at"](raw)[0] is None
+
+
+def test_seconds_by_name_are_never_taken_for_an_hour() -> None:
+    value, issues = parsers(Rules(NOW, date_format="s"))["event_at"]("2026090110")
+    assert (value, [each.code for each in issues]) == (2026090110, ["future-date"])
 
 
 def test_formats_are_checked() -> None:
