@@ -60,6 +60,11 @@ def test_commands_are_grouped_below_a_start(reo: Reo) -> None:
     assert "Exit codes:" not in reo("-h").stdout
 
 
+def test_help_lists_its_topics_and_prints_one(reo: Reo) -> None:
+    assert reo("help").stdout.startswith("Topics:\n")
+    assert reo("help", "fields").stdout.startswith("# ")
+
+
 @pytest.mark.parametrize("words", ["config set", "send-file", "ledger"])
 def test_help_finds_commands(reo: Reo, words: str) -> None:
     assert reo("help", *words.split()).stdout == reo(*words.split(), "--help").stdout
