@@ -97,11 +97,15 @@ def command_line() -> str:
 
 
 def where_words(options: Options) -> str:
-    """Return the options that say where events go and what is remembered, to be pasted."""
+    """Return the options that say where events go and what is remembered, to be pasted.
+
+    Not the two that are for one run: what is sent again then is known, and so is the new key.
+    """
     words: list[str] = []
     for key, declared in options.declared.items():
         typed = options.typed.get(key)
-        if typed and declared.section in (opt.WHERE, opt.MEMORY):
+        for_one_run = key in ("resend", "key_rotated")
+        if typed and declared.section in (opt.WHERE, opt.MEMORY) and not for_one_run:
             words += [declared.name] if typed is True else [declared.name, typed]
     return " ".join(map(pasted, words))
 

@@ -77,8 +77,9 @@ def test_the_printed_command_keeps_what_identifies_an_event(desk: Desk, by_profi
         desk.env = {"REO_CONFIG": str(config)}
         option = ("--profile", "nightly")
     good, bad = [row(n) for n in range(5)], [row(7, count=BAD), row(8, event_at=BAD)]
-    run = desk.send(desk.csv([*good, *bad]), "--skip-invalid", *option)
+    run = desk.send(desk.csv([*good, *bad]), "--skip-invalid", "--resend", *option)
     assert counts(run) == {"delivered": 5, "invalid": 2}
+    assert "--resend" not in printed_command(run)  # twice the same command sends once
     mend(rejects(run), lambda payload: row(7) if payload["count"] == BAD else row(8))
     assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
     assert counts(desk.send(desk.csv([*good, row(7), row(8)]), *option)) == {"already_delivered": 7}
