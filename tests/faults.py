@@ -18,7 +18,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal, Self
@@ -34,20 +34,23 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do: wait `latency` seconds, send `pieces` with `pause` between them, then end.
+    """One thing to do: wait `latency` seconds, send `pieces`, repeat `forever` without end.
 
-    `then` is what becomes of the connection: `keep` it for the next request, `close` it, `reset` it
-    (the client gets ECONNRESET), or `hold` it open in silence. `accepted` says that the event was
-    stored, whatever the client gets to hear of it. `early`: all this before the body is read.
+    `pause` seconds pass after each piece, and after each read of a connection that is held. `then`
+    is what becomes of the connection: `keep` it for the next request, `close` it, `reset` it (the
+    client gets ECONNRESET), `hold` it open in silence, or join it to a port of this machine, as the
+    tunnel of a proxy. `accepted` says that the event was stored, whatever the client gets to hear
+    of it. `early`: all this before the body is read.
     """
 
     name: str
-    pieces: Iterable[bytes] = ()
-    then: Literal["keep", "close", "reset", "hold"] = "keep"
+    pieces: Sequence[bytes] = ()
+    then: Literal["keep", "close", "reset", "hold"] | int = "keep"
     accepted: bool = False
     latency: float = 0.0
     pause: float = 0.0
     early: bool = False
+    forever: Sequence[bytes] = ()
 
 
 def answer(
@@ -73,14 +76,14 @@ def wrong_key(status: int = 200) -> Action:
     return answer(status, WRONG_KEY, JSON_TYPE)
 
 
-def throttled(wait: str | int = 1, status: int = 429) -> Action:
-    """Ask to come back after `wait`: seconds, or any text as the header's value."""
-    return failure(status, "Slow down", {"Retry-After": str(wait)})
+def throttled(wait: float) -> Action:
+    """Ask to come back after so many seconds."""
+    return failure(429, "Slow down", {"Retry-After": str(wait)})
 
 
-def page(status: int = 200, size: int = 0) -> Action:
-    """Answer with a web page, as captive portals and proxies do; padded to `size` bytes."""
-    return answer(status, PAGE.ljust(size), {"Content-Type": "text/html; charset=utf-8"})
+def page(status: int = 200) -> Action:
+    """Answer with a web page, as captive portals and proxies do."""
+    return answer(status, PAGE, {"Content-Type": "text/html; charset=utf-8"})
 
 
 def redirect(location: str, status: int = 302) -> Action:
@@ -93,39 +96,20 @@ def late(seconds: float, action: Action | None = None) -> Action:
     return replace(action or success(), latency=seconds)
 
 
-def chunked(body: bytes = SUCCESS, *, size: int = 20, tail: bytes = b"0\r\n\r\n") -> Action:
-    """Succeed with a chunked body; `tail` is what ends it, `b""` and more to get that wrong."""
-    parts = [body[start : start + size] for start in range(0, len(body), size)]
-    chunks = b"".join(b"%x;note=1\r\n%b\r\n" % (len(part), part) for part in parts)
-    head = head_of(200, {**JSON_TYPE, "Transfer-Encoding": "chunked"})
-    return Action("chunked", (head, chunks + tail), accepted=True)
-
-
-def bad_chunk() -> Action:
-    """Store the event, and spoil the answer with a chunk of no size."""
-    return replace(chunked(tail=b"zz\r\n\r\n"), name="bad chunk")
-
-
-def until_close(body: bytes = SUCCESS, status: int = 200) -> Action:
-    """Answer without a length: the body ends where the connection does."""
-    return Action("until close", (head_of(status, JSON_TYPE), body), "close", accepted=True)
-
-
-def cut(after: int, status: int = 200, body: bytes = SUCCESS, *, accepted: bool = False) -> Action:
-    """Hang up after so many bytes of a good answer: in the head, in the body, or before both."""
-    whole = response(status, body, JSON_TYPE)
+def cut(after: int, status: int = 200, *, accepted: bool = False) -> Action:
+    """Hang up after so many bytes of a good answer."""
+    whole = response(status, SUCCESS, JSON_TYPE)
     return Action(f"cut after {after}", (whole[:after],), "close", accepted)
 
 
-def cut_head(status: int = 200, *, accepted: bool = False) -> Action:
+def cut_head(*, accepted: bool = False) -> Action:
     """Hang up in the middle of the headers: the trap of reliability.md section 1."""
-    return replace(cut(40, status, accepted=accepted), name="cut head")
+    return cut(40, accepted=accepted)
 
 
 def cut_body(status: int = 200, *, accepted: bool = False) -> Action:
     """Hang up in the middle of the body."""
-    whole = len(response(status, SUCCESS, JSON_TYPE))
-    return replace(cut(whole - 20, status, accepted=accepted), name="cut body")
+    return cut(-20, status, accepted=accepted)
 
 
 def cut_json(*, accepted: bool = False) -> Action:
@@ -133,20 +117,14 @@ def cut_json(*, accepted: bool = False) -> Action:
     return replace(answer(200, SUCCESS[:-20], JSON_TYPE, accepted=accepted), name="cut JSON")
 
 
-def wrong_length(claimed: int | str, body: bytes = SUCCESS) -> Action:
-    """Claim another Content-Length than that of the body, then hang up."""
-    headers = {**JSON_TYPE, "Content-Length": str(claimed)}
-    return Action("wrong length", (head_of(200, headers) + body,), "close", accepted=True)
-
-
-def raw(data: bytes, then: Literal["keep", "close", "reset", "hold"] = "close") -> Action:
+def raw(data: bytes, then: Literal["keep", "close", "hold"] = "close") -> Action:
     """Send these bytes, HTTP or not."""
     return Action("raw", (data,), then)
 
 
 def drip(data: bytes, pause: float = 0.05, *, before: bytes = b"") -> Action:
-    """Send `before` at once, then `data` byte by byte, for ever: it is repeated when it ends."""
-    return Action("drip", Endless(data, before, step=1), pause=pause)
+    """Send `before` at once, then `data` byte by byte, over and over."""
+    return Action("drip", (before,), pause=pause, forever=[bytes([each]) for each in data])
 
 
 def drip_head() -> Action:
@@ -159,50 +137,25 @@ def drip_body() -> Action:
     return drip(b" ", before=head_of(200, {**JSON_TYPE, "Content-Length": "60000"}))
 
 
-def drip_continue() -> Action:
-    """Send one interim answer after the other, byte by byte."""
-    return drip(b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.01)
-
-
 def silence() -> Action:
     """Read the request, and never say a word."""
     return Action("silence", then="hold")
 
 
-def reset(*, accepted: bool = False, early: bool = False) -> Action:
-    """Reset the connection, after the request was read or (`early`) before its body was."""
-    return Action("reset", then="reset", accepted=accepted, early=early)
+def reset(*, accepted: bool = False) -> Action:
+    """Reset the connection."""
+    return Action("reset", then="reset", accepted=accepted)
 
 
-def hang_up(*, accepted: bool = False) -> Action:
+def hang_up() -> Action:
     """Close the connection without an answer."""
-    return Action("hang up", then="close", accepted=accepted)
-
-
-def early_answer(action: Action) -> Action:
-    """Give this answer when only the head of the request was read, and hang up."""
-    return replace(action, early=True, then="close")
+    return Action("hang up", then="close")
 
 
 def endless(status: int = 200, data: bytes = b"[", kind: str = "application/json") -> Action:
     """Answer with a body that has no end: `data` over and over."""
     head = head_of(status, {"Content-Type": kind})
-    return Action("endless", Endless(data * 8192, head, step=8192), "close")
-
-
-@dataclass(frozen=True)
-class Endless:
-    """Pieces without end: `before`, then `data` over and over in pieces of `step` bytes."""
-
-    data: bytes
-    before: bytes = b""
-    step: int = 1
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self.before:
-            yield self.before
-        pieces = [self.data[at : at + self.step] for at in range(0, len(self.data), self.step)]
-        yield from itertools.cycle(pieces)
+    return Action("endless", (head,), "close", forever=[data * 100])
 
 
 def head_of(status: int, headers: dict[str, str] | None = None) -> bytes:
@@ -227,19 +180,16 @@ def response(status: int, body: bytes = b"", headers: dict[str, str] | None = No
 class Request:
     """One request as it came, and what was done with it.
 
-    `number` and `connection` count from 1; `at` is monotonic seconds. `body` is empty when it was
-    never read.
+    `number` and `connection` count from 1; `at` is monotonic seconds; `line` is the first line of
+    it. `body` is empty when it was never read.
     """
 
     number: int
     connection: int
     at: float
-    method: str
-    path: str
+    line: str
     headers: dict[str, str]
-    head: bytes
     body: bytes = b""
-    action: str = ""
     accepted: bool = False
 
     @property
@@ -262,33 +212,37 @@ class FaultServer:
 
     `script` is one action for all requests, a list (success once it is used up), or a function of
     request number and whole request (so that none of its actions is early). `greeting` is done to
-    a new connection before anything is read (by its number, from 1; None: nothing). `close_every`
-    hangs up, unannounced, after so many requests on a connection. With `tls` it speaks TLS; a
-    failed handshake is no request. `host` is `127.0.0.1`, `localhost` or `[::1]`.
+    a new connection before anything is read. `close_every` hangs up, unannounced, after so many
+    requests on a connection. With `tls` it speaks TLS; a failed handshake is no request, the first
+    byte after it is. `host` is `127.0.0.1`, `localhost` or `[::1]`.
     """
 
     script: Script = field(default_factory=success)
     close_every: int = 0
-    greeting: Callable[[int], Action | None] | None = None
+    greeting: Action | None = None
     tls: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
 
+    port: int = field(default=0, init=False)
     requests: list[Request] = field(default_factory=list, init=False)
     connections: int = field(default=0, init=False)
-    received: int = field(default=0, init=False)
-    """Bytes of requests, whole or not."""
+    relayed: bytes = field(default=b"", init=False)
+    """What went through tunnels, either way."""
 
     def __post_init__(self) -> None:
-        self.port = 0
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._open: set[socket.socket] = set()
+        self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as `HOST:PORT`."""
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
         """The endpoint to send to."""
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{PATH}"
+        return f"{'https' if self.tls else 'http'}://{self.address}{PATH}"
 
     @property
     def accepted(self) -> list[Any]:
@@ -305,24 +259,20 @@ class FaultServer:
     def come_back(self) -> None:
         """Listen, on the same port as before if there was one."""
         self._stopping = threading.Event()
-        address, family = ("127.0.0.1", socket.AF_INET)
+        family, host = socket.AF_INET, "127.0.0.1"
         if self.host == "[::1]":
-            address, family = ("::1", socket.AF_INET6)
-        self._listener = socket.create_server((address, self.port), family=family, backlog=512)
+            family, host = socket.AF_INET6, "::1"
+        self._listener = socket.create_server((host, self.port), family=family, backlog=512)
         self.port = self._listener.getsockname()[1]
         self._start(self._accept, self._listener)
 
     def go_down(self) -> None:
         """Refuse new connections and drop the open ones; `come_back` ends it."""
         self._stopping.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        with self._lock:
-            still_open = list(self._open)
-        for connection in still_open:
+        for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
         for thread in self._threads:
             thread.join(2)
         self._threads.clear()
@@ -333,77 +283,48 @@ class FaultServer:
         thread.start()
 
     def _accept(self, listener: socket.socket) -> None:
-        while not self._stopping.is_set():
-            try:
+        with contextlib.suppress(OSError):
+            while not self._stopping.is_set():
                 connection, _ = listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.connections += 1
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            self._start(self._serve, connection, self.connections)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.connections += 1
+                self._start(self._serve, connection, self.connections)
 
-    def _serve(self, connection: socket.socket, number: int) -> None:
+    def _opened(self, stream: socket.socket) -> socket.socket:
+        self._open.append(stream)
+        return stream
+
+    def _serve(self, stream: socket.socket, number: int) -> None:
         """Serve one connection to its end; whatever the client does is fine."""
-        with self._lock:
-            self._open.add(connection)
-        stream = connection
-        try:
-            greeting = self.greeting(number) if self.greeting else None
-            if greeting is not None and not self._perform(greeting, stream):
+        with contextlib.suppress(OSError), self._opened(stream):
+            if self.greeting and not self._perform(self.greeting, stream):
                 return
-            if self.tls is not None:
-                stream = self.tls.wrap_socket(connection, server_side=True)
-                with self._lock:
-                    self._open.add(stream)
-            self._converse(stream, number)
-        except OSError:
-            pass
-        finally:
-            with self._lock:
-                self._open -= {connection, stream}
-            stream.close()
+            if self.tls is None:
+                self._converse(stream, number)
+                return
+            with self._opened(self.tls.wrap_socket(stream, server_side=True)) as secure:
+                self._converse(secure, number)
 
     def _converse(self, stream: socket.socket, connection: int) -> None:
         """Answer the requests of one connection."""
-        buffer = b""
-        for served in itertools.count(1):
-            while b"\r\n\r\n" not in buffer:
-                buffer += self._receive(stream)
-            head, _, buffer = buffer.partition(b"\r\n\r\n")
-            request = self._record(head, connection)
-            planned = self._planned(request.number)
-            if planned is None or not planned.early:
-                length = int(request.headers.get("content-length", 0))
-                while len(buffer) < length:
-                    buffer += self._receive(stream)
-                request.body, buffer = buffer[:length], buffer[length:]
-            action = planned or self._decide(request)
-            request.action = action.name
-            request.accepted = action.accepted
-            if not self._perform(action, stream) or served == self.close_every:
-                return
-
-    def _receive(self, stream: socket.socket) -> bytes:
-        data = stream.recv(65536)
-        if not data:
-            raise ConnectionError("the client has hung up")
-        with self._lock:
-            self.received += len(data)
-        return data
-
-    def _record(self, head: bytes, connection: int) -> Request:
-        """Note a request as soon as its head is there."""
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, path, _ = first.split(" ", 2)
-        pairs = (line.partition(":") for line in lines)
-        headers = {name.lower(): value.strip() for name, _, value in pairs}
-        with self._lock:
-            number = len(self.requests) + 1
-            now = time.monotonic()
-            request = Request(number, connection, now, method, path, headers, head)
-            self.requests.append(request)
-        return request
+        with stream.makefile("rb") as file:
+            for served in itertools.count(1):
+                head = list(itertools.takewhile(bytes.strip, file))
+                if not head:
+                    return
+                request = self._noted(connection, *head)
+                action = self._planned(request.number)
+                if action is None or not action.early:
+                    length = int(request.headers.get("content-length", 0))
+                    request.body = file.read(length)
+                    if len(request.body) < length:
+                        return
+                if action is None:
+                    assert callable(self.script)
+                    action = self.script(request.number, request)
+                request.accepted = action.accepted
+                if not self._perform(action, stream) or served == self.close_every:
+                    return
 
     def _planned(self, number: int) -> Action | None:
         """Give the action that is known before the request is; None when a function decides."""
@@ -411,22 +332,41 @@ class FaultServer:
             return self.script[number - 1] if number <= len(self.script) else success()
         return self.script if isinstance(self.script, Action) else None
 
-    def _decide(self, request: Request) -> Action:
-        """Ask the script's function."""
-        assert callable(self.script)
-        return self.script(request.number, request)
+    def _noted(self, connection: int, *head: bytes) -> Request:
+        """Note a request as soon as its head is there."""
+        first, *lines = (line.decode("latin-1").strip() for line in head)
+        pairs = (line.partition(":") for line in lines)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        with self._lock:
+            number = len(self.requests) + 1
+            self.requests.append(Request(number, connection, time.monotonic(), first, headers))
+            return self.requests[-1]
 
     def _perform(self, action: Action, stream: socket.socket) -> bool:
         """Do what the action says; gives whether the connection is still to be used."""
-        if action.latency:
-            self._stopping.wait(action.latency)
-        for piece in action.pieces:
+        self._stopping.wait(action.latency)
+        for piece in itertools.chain(action.pieces, itertools.cycle(action.forever)):
             stream.sendall(piece)
             if action.pause and self._stopping.wait(action.pause):
                 return False
+        if isinstance(action.then, int):
+            self._join(stream, action.then)
         if action.then == "hold":
             while stream.recv(65536):
-                pass
+                self._stopping.wait(action.pause)
         if action.then == "reset":
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return action.then == "keep"
+
+    def _join(self, client: socket.socket, port: int) -> None:
+        with self._opened(socket.create_connection(("127.0.0.1", port))) as server:
+            self._start(self._carry, server, client)
+            self._carry(client, server)
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                with self._lock:
+                    self.relayed += data
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)

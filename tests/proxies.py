@@ -1,17 +1,14 @@
-"""Certificates, and a real forward proxy on loopback that remembers what it saw, for tests."""
+"""Certificates, and a forward proxy on loopback, for tests."""
 
-import contextlib
-import socket
 import ssl
-import threading
 from base64 import b64encode
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
 
 import trustme
+
+from tests.faults import Action, FaultServer, Request, answer, head_of
 
 
 def written(authority: trustme.CA, path: Path) -> Path:
@@ -41,83 +38,13 @@ def server_context(
     return context
 
 
-@dataclass
-class ForwardProxy:
-    """Connects every tunnel to `port` on loopback, whatever host was asked for.
+def proxy_to(port: int, password: str = "", tls: ssl.SSLContext | None = None) -> FaultServer:
+    """A proxy whose tunnels all end at `port` here; of `password` (`user:secret`) if it has one."""
+    token = f"Basic {b64encode(password.encode()).decode()}"
 
-    `password` (`user:secret`) has to be given if set. `answer` is sent instead of a tunnel if set.
-    With `tls` the proxy itself is spoken to over TLS. `heads` are the requests it got, `relayed`
-    the bytes from clients that went through its tunnels.
-    """
+    def script(_: int, request: Request) -> Action:
+        if password and request.headers.get("proxy-authorization") != token:
+            return answer(407)
+        return Action("tunnel", (head_of(200, {"Via": "1.1 test"}),), then=port)
 
-    port: int
-    password: str = ""
-    answer: bytes = b""
-    tls: ssl.SSLContext | None = None
-    heads: list[bytes] = field(default_factory=list, init=False)
-    relayed: bytearray = field(default_factory=bytearray, init=False)
-
-    def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = [self._listener]
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        self._sockets.append(client)
-        with contextlib.suppress(OSError):
-            if self.tls is not None:
-                client = self.tls.wrap_socket(client, server_side=True)
-                self._sockets.append(client)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += _received(client)
-            self.heads.append(head)
-            if self.answer:
-                client.sendall(self.answer)
-            elif not self._is_known(head):
-                client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-            else:
-                self._tunnel(client)
-        client.close()
-
-    def _is_known(self, head: bytes) -> bool:
-        token = b64encode(self.password.encode())
-        return not self.password or b"Proxy-Authorization: Basic " + token + b"\r\n" in head
-
-    def _tunnel(self, client: socket.socket) -> None:
-        server = socket.create_connection(("127.0.0.1", self.port))
-        self._sockets.append(server)
-        client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
-        threading.Thread(target=self._copy, args=(server, client, None), daemon=True).start()
-        self._copy(client, server, self.relayed)
-
-    def _copy(self, source: socket.socket, sink: socket.socket, log: bytearray | None) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                data = _received(source)
-                if log is not None:
-                    log += data
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
-
-
-def _received(source: socket.socket) -> bytes:
-    data = source.recv(65536)
-    if not data:
-        raise ConnectionError("the other end has hung up")
-    return data
+    return FaultServer(script, tls=tls)

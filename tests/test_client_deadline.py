@@ -4,8 +4,8 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -16,16 +16,21 @@ from reo_cli.client.outcome import Verdict
 from reo_cli.client.timed import Attempt
 from tests import faults
 from tests.attempts import GRACE, TIMEOUT, ask, target_for, timed
-from tests.faults import SUCCESS, FaultServer, head_of, response
+from tests.faults import SUCCESS, Action, FaultServer, head_of, response
+from tests.proxies import server_context
 
 DELIVERED, TRANSIENT, LIMIT = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.LIMIT
 TE = {"Transfer-Encoding": "chunked"}
 
+NOT_READ = {
+    "sips": Action("sips", then="hold", early=True, pause=0.02),
+    "body not read": faults.late(9, replace(faults.success(), early=True)),
+}
 N6 = {
     "silence": faults.silence(),
     "head": faults.drip_head(),
     "body": faults.drip_body(),
-    "continue": faults.drip_continue(),
+    "continue": faults.drip(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
     "status line": faults.drip(b" ", before=b"HTTP/1.1 200"),
     "chunks": faults.drip(b"1\r\n \r\n", before=head_of(200, TE)),
     "chunk size": faults.drip(b"0", before=head_of(200, TE)),
@@ -34,96 +39,30 @@ N6 = {
     "early hints": faults.drip(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n", 0.01),
     "half of it": faults.raw(response(200, SUCCESS)[:-9], "hold"),
     "one line": faults.drip(b"x"),
+    **NOT_READ,
 }
 
 
 @pytest.mark.parametrize("name", N6)
 def test_n6_every_attempt_ends_at_its_deadline(name: str) -> None:
     with FaultServer(N6[name]) as server:
-        outcome = timed(server)
+        outcome = timed(server, b"x" * 50_000_000 if name in NOT_READ else b"{}")
     assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, False)
     assert ("no answer within 0.3 s" in outcome.reason) or ("in time" in outcome.reason)
 
 
+def test_n6_a_handshake_that_never_ends() -> None:
+    """It begins with the start of a TLS record of 16 KiB."""
+    drip = faults.drip(b"\0", before=b"\x16\x03\x03\x40\x00")
+    with FaultServer(greeting=drip, tls=server_context()) as server:
+        outcome = timed(server)
+    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
+    assert outcome.reason == f"no TLS handshake with {server.address} within 0.3 s"
+
+
 def test_a_cut_401_is_a_refused_key_however_slow_its_body_is() -> None:
-    slow = faults.drip(b" ", before=head_of(401, {"Content-Length": "900"}))
-    with FaultServer(slow) as server:
-        assert timed(server, b"{}").verdict is Verdict.KEY_REFUSED
-
-
-Place = tuple[str, int]
-
-
-@contextmanager
-def ignored() -> Iterator[Place]:
-    """An address where connections are accepted, and nothing else happens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()
-
-
-@contextmanager
-def sipping() -> Iterator[Place]:
-    """An address that takes a request a little at a time."""
-
-    def sip() -> None:
-        stream, _ = listener.accept()
-        with stream, suppress(OSError):
-            while stream.recv(262_144):
-                time.sleep(0.02)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=sip, daemon=True).start()
-        yield listener.getsockname()
-
-
-@contextmanager
-def full() -> Iterator[Place]:
-    """An address that swallows the packets of whoever wants to connect."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()
-
-
-@contextmanager
-def served(server: FaultServer) -> Iterator[Place]:
-    with server:
-        yield "127.0.0.1", server.port
-
-
-NOT_READ = FaultServer(faults.late(9, replace(faults.success(), early=True)))
-HANDSHAKE = FaultServer(
-    greeting=lambda _: faults.drip(b"\0", before=b"\x16\x03\x03\x40\x00")
-)  # the start of a TLS record of 16 KiB, which then never ends
-LARGE = b"x" * 50_000_000
-
-
-@pytest.mark.parametrize(
-    ("place", "scheme", "body", "said", "unreachable"),
-    [
-        (ignored, "http", b"{}", "no answer within 0.3 s", False),
-        (sipping, "http", LARGE, "no answer within 0.3 s", False),
-        (lambda: served(NOT_READ), "http", LARGE, "no answer within 0.3 s", False),
-        (full, "http", b"{}", "within 0.3 s", None),
-        (lambda: served(HANDSHAKE), "https", b"{}", "no TLS handshake with 127.0.0.1:", True),
-    ],
-    ids=["ignored", "sips", "body not read", "never accepted", "handshake"],
-)
-def test_n6_a_request_that_is_not_taken_ends_at_the_deadline(
-    place: Callable[[], AbstractContextManager[Place]],
-    scheme: str,
-    body: bytes,
-    said: str,
-    unreachable: bool | None,
-) -> None:
-    with place() as (host, port):
-        outcome = timed(target_for(f"{scheme}://{host}:{port}/", timeout=TIMEOUT), body)
-    assert outcome.verdict is TRANSIENT
-    assert said in outcome.reason
-    assert unreachable in (None, outcome.unreachable)
+    with FaultServer(faults.drip(b" ", before=response(401, b" " * 900)[:-900])) as server:
+        assert timed(server).verdict is Verdict.KEY_REFUSED
 
 
 def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(
@@ -137,12 +76,19 @@ def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(
     assert outcome.unreachable
 
 
-def test_a_refused_connection() -> None:
-    with FaultServer() as server:
-        pass
-    outcome = ask(server)
-    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
-    assert outcome.reason == f"connection refused by 127.0.0.1:{server.port}"
+Place = tuple[str, int]
+
+
+@contextmanager
+def full() -> Iterator[Place]:
+    """An address that swallows the packets of whoever wants to connect."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *places: Place) -> None:
@@ -172,9 +118,12 @@ def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> No
         found(monkeypatch, closed.getsockname(), ("127.0.0.1", server.port))
         assert ask(server).verdict is DELIVERED
         found(monkeypatch, closed.getsockname(), closed.getsockname())
-        assert ask(server).reason == f"connection refused by localhost:{server.port}"
-        found(monkeypatch, closed.getsockname(), deaf)
-        assert "within 0.3 s" in timed(target_for(server.url, timeout=TIMEOUT)).reason
+        refused = ask(server)
+        assert (refused.verdict, refused.unreachable) == (TRANSIENT, True)
+        assert refused.reason == f"connection refused by {server.address}"
+        for addresses in ([deaf], [closed.getsockname(), deaf]):
+            found(monkeypatch, *addresses)
+            assert "within 0.3 s" in timed(server).reason
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,8 +22,8 @@ from reo_cli.client.timed import Attempt
 from reo_cli.errors import ExitCode, ReoError
 from tests import faults
 from tests.attempts import GRACE, KEY, TIMEOUT, ask, body_of, connected, target_for, timed
-from tests.faults import Action, FaultServer
-from tests.proxies import AUTHORITY, BUNDLE, STRANGER, ForwardProxy, server_context, written
+from tests.faults import SUCCESS, Action, FaultServer
+from tests.proxies import AUTHORITY, BUNDLE, STRANGER, proxy_to, server_context, written
 
 HOST = "ingest.example"
 DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
@@ -46,26 +47,22 @@ CONTEXT = server_context()
 @pytest.mark.parametrize(
     ("setting", "environ", "verdict"),
     [
-        ("right", {}, DELIVERED),
-        (None, {"REQUESTS_CA_BUNDLE": "right"}, DELIVERED),
-        (None, {"CURL_CA_BUNDLE": "right"}, DELIVERED),
-        (None, {"SSL_CERT_FILE": "right"}, DELIVERED),
-        ("right", {"REQUESTS_CA_BUNDLE": "wrong"}, DELIVERED),
-        ("wrong", {"REQUESTS_CA_BUNDLE": "right"}, CONFIG),
-        (None, {"REQUESTS_CA_BUNDLE": "right", "SSL_CERT_FILE": "wrong"}, DELIVERED),
-        (None, {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "right"}, DELIVERED),
-        (None, {"REQUESTS_CA_BUNDLE": "wrong", "CURL_CA_BUNDLE": "right"}, CONFIG),
+        (BUNDLE, {}, DELIVERED),
+        (None, {"REQUESTS_CA_BUNDLE": BUNDLE}, DELIVERED),
+        (None, {"CURL_CA_BUNDLE": BUNDLE}, DELIVERED),
+        (None, {"SSL_CERT_FILE": BUNDLE}, DELIVERED),
+        (BUNDLE, {"REQUESTS_CA_BUNDLE": STRANGER}, DELIVERED),
+        (STRANGER, {"REQUESTS_CA_BUNDLE": BUNDLE}, CONFIG),
+        (None, {"REQUESTS_CA_BUNDLE": BUNDLE, "SSL_CERT_FILE": STRANGER}, DELIVERED),
+        (None, {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": BUNDLE}, DELIVERED),
+        (None, {"REQUESTS_CA_BUNDLE": STRANGER, "CURL_CA_BUNDLE": BUNDLE}, CONFIG),
     ],
 )
 def test_5_3_the_first_private_ca_that_is_named_counts(
-    setting: str | None,
-    environ: dict[str, str],
-    verdict: Verdict,
+    setting: Path | None, environ: dict[str, Path | str], verdict: Verdict
 ) -> None:
-    files = {"right": BUNDLE, "wrong": STRANGER}
-    named = {name: str(files.get(each, each)) for name, each in environ.items()}
     with FaultServer(tls=CONTEXT, host="localhost") as server:
-        target = target_for(server.url, files[setting] if setting else None, named)
+        target = target_for(server.url, setting, {name: str(environ[name]) for name in environ})
         assert ask(target).verdict is verdict
     assert target.tls is not None
     assert target.tls.cert_store_stats()["x509"] == 1, "nobody else is trusted"
@@ -91,43 +88,39 @@ def test_a_folder_of_ca_certificates_works(tmp_path: Path) -> None:
         assert ask(target_for(server.url, None, environ)).verdict is DELIVERED
 
 
-def assert_no_request(server: FaultServer, outcome: Outcome, said: str) -> None:
+def assert_no_byte(server: FaultServer, outcome: Outcome, said: str) -> None:
     assert (outcome.verdict, outcome.unreachable) == (CONFIG, False)
     assert said in outcome.reason
-    assert (server.received, server.requests) == (0, [])
+    assert server.requests == []
     assert KEY not in repr(outcome)
 
 
-@pytest.mark.parametrize("known", [None, "stranger"])
-def test_5_3_an_unknown_ca_gets_no_byte(known: str | None) -> None:
+@pytest.mark.parametrize("known", [None, STRANGER])
+def test_5_3_an_unknown_ca_gets_no_byte(known: Path | None) -> None:
     with FaultServer(tls=CONTEXT) as server:
-        outcome = ask(target_for(server.url, STRANGER if known else None))
-        assert_no_request(server, outcome, "unknown CA")
+        outcome = ask(target_for(server.url, known))
+        assert_no_byte(server, outcome, "unknown CA")
     assert "--ca-bundle` or REQUESTS_CA_BUNDLE" in outcome.hint
 
 
 @pytest.mark.parametrize(
-    ("host", "names", "days", "said"),
+    ("host", "names", "since", "until", "said"),
     [
-        ("localhost", ("other.example",), (-40, 90), "ostname mismatch"),
-        ("localhost", ("localhost.evil.example", "127.0.0.2"), (-40, 90), "ostname mismatch"),
-        ("127.0.0.1", ("other.example",), (-40, 90), "IP address mismatch"),
-        ("127.0.0.1", ("127.0.0.2",), (-40, 90), "IP address mismatch"),
-        ("localhost", (), (-40, -1), "it has expired"),
-        ("localhost", (), (900, 909), "not yet valid: the clock"),
+        ("localhost", ("other.example",), -40, 90, "ostname mismatch"),
+        ("localhost", ("localhost.evil.example", "127.0.0.2"), -40, 90, "ostname mismatch"),
+        ("127.0.0.1", ("other.example",), -40, 90, "IP address mismatch"),
+        ("127.0.0.1", ("127.0.0.2",), -40, 90, "IP address mismatch"),
+        ("localhost", (), -40, -1, "it has expired"),
+        ("localhost", (), 900, 909, "not yet valid: the clock"),
     ],
 )
 def test_5_3_a_certificate_that_is_not_valid_gets_no_byte(
-    host: str,
-    names: tuple[str, ...],
-    days: tuple[float, float],
-    said: str,
+    host: str, names: tuple[str, ...], since: float, until: float, said: str
 ) -> None:
-    wrong = server_context(*names, since=days[0], until=days[1])
-    with FaultServer(tls=wrong, host=host) as server:
+    with FaultServer(tls=server_context(*names, since=since, until=until), host=host) as server:
         outcome = ask(target_for(server.url, BUNDLE))
-        assert_no_request(server, outcome, said)
-        assert f"{host}:{server.port}" in outcome.reason
+        assert_no_byte(server, outcome, said)
+        assert server.address in outcome.reason
 
 
 def test_any_other_fault_of_a_certificate_is_named() -> None:
@@ -181,23 +174,26 @@ def test_a_ca_file_that_cannot_be_used_is_an_error(content: bytes | None, tmp_pa
     ],
 )
 def test_a_failed_handshake(greeting: Action, verdict: Verdict, said: str) -> None:
-    with FaultServer(greeting=lambda _: greeting) as server:
-        outcome = ask(target_for(server.url.replace("http:", "https:"), BUNDLE))
+    with FaultServer(greeting=greeting, tls=CONTEXT) as server:
+        outcome = ask(target_for(server.url, BUNDLE))
     assert (outcome.verdict, outcome.unreachable) == (verdict, verdict is TRANSIENT)
     assert said in outcome.reason
-    assert f"127.0.0.1:{server.port}" in outcome.reason
+    assert server.address in outcome.reason
     assert not server.requests
 
 
-VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-
-
-@VERSIONS
-def test_a_server_that_wants_a_client_certificate(version: ssl.TLSVersion) -> None:
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def versioned(request: pytest.FixtureRequest) -> ssl.SSLContext:
+    """A server's context for one version of TLS."""
     context = server_context()
-    context.maximum_version, context.verify_mode = version, ssl.CERT_REQUIRED
-    AUTHORITY.configure_trust(context)
-    with FaultServer(tls=context) as server:
+    context.maximum_version = request.param
+    return context
+
+
+def test_a_server_that_wants_a_client_certificate(versioned: ssl.SSLContext) -> None:
+    versioned.verify_mode = ssl.CERT_REQUIRED
+    AUTHORITY.configure_trust(versioned)
+    with FaultServer(tls=versioned) as server:
         outcome = ask(target_for(server.url, BUNDLE))
     assert outcome.verdict is CONFIG
     assert "refuses TLS with us" in outcome.reason
@@ -205,31 +201,28 @@ def test_a_server_that_wants_a_client_certificate(version: ssl.TLSVersion) -> No
     assert server.requests == []
 
 
-# --- The same faults, inside TLS ----------------------------------------------------------------
-
-INSIDE = {
-    faults.cut_head(): TRANSIENT,
-    faults.cut_body(): TRANSIENT,
-    faults.until_close(): DELIVERED,
-    faults.reset(): TRANSIENT,
-    faults.hang_up(): TRANSIENT,
-    faults.drip_head(): TRANSIENT,
-    faults.drip_body(): TRANSIENT,
-    faults.silence(): TRANSIENT,
-    faults.early_answer(faults.failure(413)): Verdict.REJECTED,
-}
-
-
-@VERSIONS
-@pytest.mark.parametrize("action", INSIDE, ids=lambda action: action.name)
-def test_faults_inside_tls(action: Action, version: ssl.TLSVersion) -> None:
-    context = server_context()
-    context.maximum_version = version
-    with FaultServer([faults.success(), action], tls=context) as server:
+@pytest.mark.parametrize(
+    ("action", "verdict"),
+    [
+        (faults.cut_head(), TRANSIENT),
+        (faults.cut_body(), TRANSIENT),
+        (faults.raw(faults.head_of(200) + SUCCESS), DELIVERED),
+        (faults.reset(), TRANSIENT),
+        (faults.hang_up(), TRANSIENT),
+        (faults.drip_head(), TRANSIENT),
+        (faults.drip_body(), TRANSIENT),
+        (faults.silence(), TRANSIENT),
+        (replace(faults.failure(413), early=True, then="close"), Verdict.REJECTED),
+    ],
+)
+def test_the_same_faults_inside_tls(
+    action: Action, verdict: Verdict, versioned: ssl.SSLContext
+) -> None:
+    with FaultServer([faults.success(), action], tls=versioned) as server:
         target = target_for(server.url, BUNDLE, timeout=TIMEOUT)
         assert ask(target).verdict is DELIVERED
         start = time.monotonic()
-        assert ask(target).verdict is INSIDE[action]
+        assert ask(target).verdict is verdict
         assert time.monotonic() - start < TIMEOUT + GRACE
         assert len(server.requests) == 2
 
@@ -255,31 +248,30 @@ def proxied(proxy: str, host: str = HOST, timeout: float = 5) -> Target:
 @pytest.mark.parametrize("user_info", ["", "joe:hunter2@", "j%6Fe:hunter%32@"])
 def test_5_4_a_proxy_sees_the_host_and_never_the_key(user_info: str) -> None:
     password = "joe:hunter2" if user_info else ""
-    with FaultServer(tls=CONTEXT) as server, ForwardProxy(server.port, password) as proxy:
+    with FaultServer(tls=CONTEXT) as server, proxy_to(server.port, password) as proxy:
         target = proxied(f"http://{user_info}{proxy.address}")
         with connected(target) as connection:
-            assert [connection.attempt(body_of()).verdict for _ in range(3)] == [DELIVERED] * 3
-    (head,) = proxy.heads
-    assert head.startswith(b"CONNECT ingest.example:443 HTTP/1.")
-    assert (b"Authorization" in head) is bool(user_info)
+            assert {connection.attempt(body_of()).verdict for _ in range(3)} == {DELIVERED}
+    (tunnel,) = proxy.requests
+    assert tunnel.line.startswith("CONNECT ingest.example:443 HTTP/1.")
+    assert ("proxy-authorization" in tunnel.headers) is bool(user_info)
     assert proxy.relayed
-    assert KEY.encode() not in head + proxy.relayed
+    assert KEY not in f"{tunnel} {proxy.relayed!r}"
     assert server.connections == 1
     assert server.requests[0].headers["host"] == HOST
     assert not any("proxy" in name for name in server.requests[0].headers)
     for secret in ("hunter", b64encode(b"joe:hunter2").decode()):
-        assert secret not in repr(target) + server.requests[0].head.decode()
+        assert secret not in f"{target!r} {server.requests[0]}"
 
 
 @pytest.mark.parametrize("user_info", ["", "joe:wrong@"])
 def test_a_proxy_that_wants_another_password_is_configuration(user_info: str) -> None:
-    with FaultServer(tls=CONTEXT) as server, ForwardProxy(server.port, "joe:hunter2") as proxy:
+    with proxy_to(1, "joe:hunter2") as proxy:
         outcome = ask(proxied(f"http://{user_info}{proxy.address}"))
     assert outcome.verdict is CONFIG
     assert outcome.reason == f"proxy {proxy.address} wants another user and password (HTTP 407)"
     assert "HTTPS_PROXY" in outcome.hint
     assert "wrong" not in repr(outcome)
-    assert server.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -296,48 +288,41 @@ def test_a_proxy_that_wants_another_password_is_configuration(user_info: str) ->
     ],
 )
 def test_a_proxy_that_does_not_connect(answer: bytes, verdict: Verdict, said: str) -> None:
-    with FaultServer(tls=CONTEXT) as server, ForwardProxy(server.port, answer=answer) as proxy:
+    with FaultServer(faults.raw(answer)) as proxy:
         outcome = ask(proxied(f"http://joe:hunter2@{proxy.address}"))
     assert (outcome.verdict, outcome.unreachable) == (verdict, verdict is TRANSIENT)
     assert outcome.after_delivery is None
     assert outcome.reason.startswith(f"proxy {proxy.address}")
     assert outcome.reason.endswith(said)
     assert "hunter2" not in repr(outcome)
-    assert server.connections == 0
-
-
-def test_a_proxy_that_is_not_there() -> None:
-    with FaultServer() as server:
-        pass
-    outcome = ask(proxied(f"http://joe:hunter2@127.0.0.1:{server.port}"))
-    assert outcome.reason == f"connection refused by proxy 127.0.0.1:{server.port}"
-    assert outcome.unreachable
-
-
-DRIPPING = faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=b"HTTP/1.1 200 OK\r\n\r\n")
-"""A tunnel in which a handshake begins that never ends."""
+    gone = ask(proxied(f"http://joe:hunter2@{proxy.address}"))
+    assert gone.reason == f"connection refused by proxy {proxy.address}"
+    assert gone.unreachable
 
 
 @pytest.mark.parametrize(
-    ("scheme", "action"),
+    ("action", "tls"),
     [
-        ("http", faults.silence()),
-        ("http", faults.drip_head()),
-        ("http", faults.drip_continue()),
-        ("https", faults.raw(b"HTTP/1.1 200 OK\r\n\r\n", "hold")),
-        ("https", DRIPPING),
+        (faults.silence(), None),
+        (faults.drip_head(), None),
+        (faults.drip(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01), None),
+        (faults.raw(b"HTTP/1.1 200 OK\r\n\r\n", "hold"), CONTEXT),
+        # a tunnel in which a handshake begins that never ends
+        (faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=faults.head_of(200)), CONTEXT),
     ],
 )
-def test_n6_a_slow_proxy_does_not_stretch_the_deadline(scheme: str, action: Action) -> None:
-    with FaultServer(action, tls=CONTEXT if scheme == "https" else None) as proxy:
-        outcome = timed(proxied(f"{scheme}://127.0.0.1:{proxy.port}", timeout=TIMEOUT))
+def test_n6_a_slow_proxy_does_not_stretch_the_deadline(
+    action: Action, tls: ssl.SSLContext | None
+) -> None:
+    with FaultServer(action, tls=tls) as proxy:
+        outcome = timed(proxied(proxy.url, timeout=TIMEOUT))
     assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
 
 
 def test_certificates_are_checked_through_a_proxy() -> None:
-    with FaultServer(tls=CONTEXT) as server, ForwardProxy(server.port) as proxy:
-        outcome = ask(proxied(f"http://{proxy.address}", host="other.example"))
-        assert_no_request(server, outcome, "ostname mismatch")
+    with FaultServer(tls=CONTEXT) as server, proxy_to(server.port) as proxy:
+        outcome = ask(proxied(proxy.url, host="other.example"))
+        assert_no_byte(server, outcome, "ostname mismatch")
         assert "other.example:443" in outcome.reason
 
 
@@ -345,7 +330,7 @@ def test_a_proxy_over_https_works() -> None:
     large = body_of("x" * 200_000)
     with (
         FaultServer(tls=CONTEXT, close_every=2) as server,
-        ForwardProxy(server.port, "joe:hunter2", tls=CONTEXT) as proxy,
+        proxy_to(server.port, "joe:hunter2", CONTEXT) as proxy,
     ):
         url = f"https://joe:hunter2@{proxy.address}"
         with connected(proxied(url)) as connection:
@@ -353,51 +338,54 @@ def test_a_proxy_over_https_works() -> None:
         assert verdicts == [DELIVERED] * 6
         server.script = faults.drip_body()
         assert timed(proxied(url, timeout=TIMEOUT)).verdict is TRANSIENT
-    assert KEY.encode() not in proxy.relayed + b"".join(proxy.heads)
+    assert KEY not in f"{proxy.requests} {proxy.relayed!r}"
 
 
 def test_the_certificate_of_a_proxy_is_checked() -> None:
-    wrong = server_context("other.example")
-    with ForwardProxy(1, tls=wrong) as proxy:
-        outcome = ask(proxied(f"https://{proxy.address}"))
-    assert outcome.verdict is CONFIG
-    assert f"certificate of proxy {proxy.address}" in outcome.reason
-    assert proxy.heads == []
+    with proxy_to(1, tls=server_context("other.example")) as proxy:
+        outcome = ask(proxied(proxy.url))
+        assert_no_byte(proxy, outcome, f"certificate of proxy {proxy.address}")
 
 
 def test_loopback_needs_no_proxy() -> None:
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy")
-    with FaultServer(tls=CONTEXT, host="localhost") as server, ForwardProxy(1) as proxy:
-        everything = dict.fromkeys(names, f"http://{proxy.address}")
+    with FaultServer(tls=CONTEXT, host="localhost") as server, proxy_to(1) as proxy:
+        everything = dict.fromkeys(names, proxy.url)
         assert ask(target_for(server.url, BUNDLE, everything)).verdict is DELIVERED
-    assert proxy.heads == []
+    assert proxy.connections == 0
 
 
-def proxy_in(**environ: str) -> str:
+A, B = "http://a.example:1", "http://b:2"
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, ""),
+        ({"HTTP_PROXY": A}, ""),
+        ({"HTTPS_PROXY": A}, "a.example:1"),
+        ({"https_proxy": A}, "a.example:1"),
+        ({"ALL_PROXY": A}, "a.example:1"),
+        ({"https_proxy": A, "HTTPS_PROXY": B}, "a.example:1"),
+        ({"HTTPS_PROXY": A, "ALL_PROXY": B}, "a.example:1"),
+        ({"https_proxy": "", "HTTPS_PROXY": B}, ""),
+        ({"HTTPS_PROXY": "a.example:3128"}, "a.example:3128"),
+        ({"HTTPS_PROXY": "http://a.example/"}, "a.example:80"),
+        ({"HTTPS_PROXY": "https://a.example"}, "a.example:443"),
+        ({"HTTPS_PROXY": "http://[::1]:3128"}, "[::1]:3128"),
+        *(
+            ({"HTTPS_PROXY": A, "no_proxy": each}, "")
+            for each in (HOST, "example", ".example", "*")
+        ),
+        ({"HTTPS_PROXY": A, "NO_PROXY": f"other.test, {HOST}"}, ""),
+        ({"HTTPS_PROXY": A, "NO_PROXY": f"{HOST}:443"}, "a.example:1"),
+        ({"HTTPS_PROXY": A, "no_proxy": "other.example"}, "a.example:1"),
+        ({"HTTPS_PROXY": A, "NO_PROXY": ""}, "a.example:1"),
+    ],
+)
+def test_which_proxy_applies(environ: dict[str, str], name: str) -> None:
     proxy = target_for(f"https://{HOST}/api", None, environ).proxy
-    return proxy.name if proxy else ""
-
-
-def test_which_proxy_applies() -> None:
-    assert proxy_in() == proxy_in(HTTP_PROXY="http://a.example:1") == ""
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
-        assert proxy_in(**{name: "http://a.example:1"}) == "proxy a.example:1"
-    a, b = "http://a.example:1", "http://b:2"
-    assert proxy_in(https_proxy=a, HTTPS_PROXY=b) == "proxy a.example:1"
-    assert proxy_in(HTTPS_PROXY=a, ALL_PROXY=b) == "proxy a.example:1"
-    assert proxy_in(https_proxy="", HTTPS_PROXY=b) == ""
-    assert proxy_in(HTTPS_PROXY="a.example:3128") == "proxy a.example:3128"
-    assert proxy_in(HTTPS_PROXY="http://a.example/") == "proxy a.example:80"
-    assert proxy_in(HTTPS_PROXY="https://a.example") == "proxy a.example:443"
-    assert proxy_in(HTTPS_PROXY="http://[::1]:3128") == "proxy [::1]:3128"
-
-
-@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-def test_no_proxy_is_obeyed_in_the_usual_way(name: str) -> None:
-    for value in (HOST, "example", ".example", f"other.test, {HOST}", "*"):
-        assert proxy_in(HTTPS_PROXY="http://a.example:1", **{name: value}) == "", value
-    for value in (f"{HOST}:443", "other.example", ""):
-        assert proxy_in(HTTPS_PROXY="http://a.example:1", **{name: value}), value
+    assert (proxy.name if proxy else "") == (f"proxy {name}" if name else "")
 
 
 @pytest.mark.parametrize(
@@ -411,6 +399,6 @@ def test_no_proxy_is_obeyed_in_the_usual_way(name: str) -> None:
 )
 def test_a_proxy_that_cannot_be_used_is_an_error(value: str) -> None:
     with pytest.raises(ReoError, match="HTTPS_PROXY") as caught:
-        proxy_in(HTTPS_PROXY=value)
+        proxied(value)
     assert caught.value.exit_code is ExitCode.CONFIG
     assert "hunter2" not in repr(caught.value)
