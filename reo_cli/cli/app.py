@@ -165,8 +165,7 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 
 def _usage(error: Any) -> ReoError:
     """Say what is wrong with the command line, and the nearest to it or where its help is."""
-    named = sys.argv[1] if sys.argv[1:] and sys.argv[1] in COMMANDS else ""
-    where = error.ctx.command_path if error.ctx else f"reo {named}".strip()
+    where = error.ctx.command_path if error.ctx else "reo"
     message = error.format_message().partition(" (Possible options:")[0].rstrip(".")
     choices = getattr(getattr(getattr(error, "param", None), "type", None), "choices", ())
     near = [*(getattr(error, "possibilities", None) or ())]
@@ -175,7 +174,7 @@ def _usage(error: Any) -> ReoError:
     hint = f"for all there is: `{where} --help`"
     if near:
         hint = f"did you mean `{near[0]}`?"
-    elif named == "send" and "unexpected extra argument" in message:
+    elif where == "reo send" and "unexpected extra argument" in message:
         hint = "one event of a file: `reo send --json @FILE`; many: `reo send-file FILE`"
     return ReoError(ExitCode.USAGE, "usage", message[:1].lower() + message[1:], hint)
 

@@ -12,14 +12,12 @@ import typer
 import typer.core
 
 from reo_cli.cli.pages import Command
+from reo_cli.cli.parsing import Read
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import BY_KEY
+from reo_cli.settings.table import BY_KEY, CHOICES
 
 if TYPE_CHECKING:
     from reo_cli.reports import Report, Streams, Talk
-
-Read = Callable[[str, Any], Any]
-"""From the name of an option and what was typed to its value; raises ReoError 2."""
 
 Offers = Callable[[str], list[tuple[str, str]]]
 """From the start of a value to values that begin so, each with a few words on it."""
@@ -28,16 +26,15 @@ Offers = Callable[[str], list[tuple[str, str]]]
 class Declared(NamedTuple):
     """An option or argument of a command, as an attribute of a class below `Options`.
 
-    `usage` is its names, the long one first, and what stands for its value: `--encoding NAME`;
-    without a value it is a flag, without a name an argument. With `many` it may be repeated. The
-    value is one of `choices`, or what `read` makes of what was typed, or of `default`, which is as
-    it would be typed. `offers` lists values at a TAB. Its help is `text`, with the default, and
-    the variable of an option that is a setting too.
+    `line` is what a page of help says of it: its names, the long one first, what stands for its
+    value, two blanks, its text; the page adds default and variable. Without a value it is a flag,
+    without a name an argument. With `many` it may be repeated. The value is one of `choices`, or
+    what `read` makes of what was typed, or of `default`, which is as it would be typed. `offers`
+    lists values at a TAB.
     """
 
     section: str
-    usage: str
-    text: str
+    line: str
     read: Read | None = None
     default: str | None = None
     choices: Sequence[str] = ()
@@ -46,31 +43,37 @@ class Declared(NamedTuple):
     required: bool = False
 
     @property
+    def words(self) -> list[str]:
+        """Return its names, and what stands for its value."""
+        return self.line.partition("  ")[0].split()
+
+    @property
     def name(self) -> str:
         """Return what messages call it."""
-        return self.usage.split()[0]
+        return self.words[0]
 
     @property
     def is_flag(self) -> bool:
         """Tell whether it takes no value."""
-        return self.usage.split()[-1].startswith("-")
+        return self.words[-1].startswith("-")
 
     def parameter(self, key: str) -> Any:
         """Return it as Typer takes it."""
-        names = [word for word in self.usage.split() if word.startswith("-")]
-        metavar = None if self.is_flag else self.usage.split()[-1]
+        names = [word for word in self.words if word.startswith("-")]
+        metavar, text = None if self.is_flag else self.words[-1], self.line.partition("  ")[2]
         given: dict[str, Any] = {"metavar": metavar, "required": self.required}
         if offers := self.offers:
             given["autocompletion"] = lambda _context, _words, start: offers(start)
         if not names:
             count = -1 if self.many else 1
-            return typer.core.TyperArgument(param_decls=[key], nargs=count, help=self.text, **given)
+            return typer.core.TyperArgument(param_decls=[key], nargs=count, help=text, **given)
+        choices = self.choices or CHOICES.get(key)
         return typer.core.TyperOption(
             param_decls=[key, *names],
             is_flag=self.is_flag,
             multiple=self.many,
-            type=_one_of(self.choices) if self.choices else None,
-            help=" ".join([self.text, *self._known(key)]),
+            type=_one_of(choices) if choices else None,
+            help=" ".join([text, *self._known(key)]),
             rich_help_panel=self.section,
             **given,
         )
@@ -103,6 +106,7 @@ def _one_of(values: Sequence[str]) -> Any:
 
 
 ReportT = TypeVar("ReportT", bound="Report[Any]")
+MadeT = TypeVar("MadeT")
 
 
 class Options:
@@ -158,6 +162,17 @@ class Options:
                 except ReoError as error:
                     message = f"{error.message} (`{key}` from {source})"
                     raise error.changed(exit_code=ExitCode.CONFIG, message=message) from None
+
+
+def filled(kind: Callable[..., MadeT], *sources: object, **own: Any) -> MadeT:
+    """Return a value of a class: what is not its `own` is taken from the sources, by name.
+
+    The first of them comes first; what is None everywhere is left to the default of the class.
+    """
+    for name in kind.__annotations__.keys() - own.keys():
+        found = (getattr(source, name, None) for source in sources)
+        own[name] = next((each for each in found if each is not None), None)
+    return kind(**{name: each for name, each in own.items() if each is not None})
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

@@ -28,22 +28,22 @@ class Target(Options):
         from reo_cli.settings.resolve import cleaned
 
         variables = cleaned(os.environ, "the environment", [])
-        return config_path(variables.get("config"), Path()), self.profile or variables.get(
-            "profile"
-        )
+        path = config_path(variables.get("config"), Path())
+        return path, self.profile or variables.get("profile")
 
 
 class Key(Target):
     """Which setting is meant."""
 
     key: str = argument(
-        *("KEY", "Name of the setting, e.g. timeout or map.domain."),
+        "KEY  Name of the setting, e.g. timeout or map.domain.",
         offers=completion.settings,
         required=True,
     )
 
-    def warn_if_hidden(self, talk: "Talk") -> None:
-        """Warn of a variable, which comes before what the file says."""
+    def tell(self, talk: "Talk", text: str) -> None:
+        """Say what was done, and warn of a variable, which comes before what the file says."""
+        talk.note(text)
         variable = f"REO_{self.key.upper()}"
         if os.environ.get(variable):
             talk.warning(f"`{variable}` in the environment comes before the config file")
@@ -52,7 +52,7 @@ class Key(Target):
 class KeyAndValue(Key):
     """What a setting is to be."""
 
-    value: str | None = argument("[VALUE]", "For api_key: nothing for a prompt, or - for stdin.")
+    value: str | None = argument("[VALUE]  For api_key: nothing for a prompt, or - for stdin.")
 
 
 class Shown(opt.Where, opt.Plain):
@@ -104,8 +104,7 @@ def _set(options: KeyAndValue) -> None:
         raise ReoError(ExitCode.USAGE, "setting", f"`{options.key}` needs a value", hint)
     edit.set_values(path, profile, {options.key: text}, Path())
     where = "" if profile is None else f"profiles.{profile}."
-    talk.note(f"`{where}{options.key}` is set in `{path}`")
-    options.warn_if_hidden(talk)
+    options.tell(talk, f"`{where}{options.key}` is set in `{path}`")
 
 
 @command("unset", Key, "Remove one setting from the config file, comments kept.")
@@ -114,9 +113,8 @@ def _unset(options: Key) -> None:
 
     _, talk = options.open()
     path, profile = options.place()
-    removed = edit.unset(path, profile, options.key)
-    talk.note(f"`{options.key}` {'is removed from' if removed else 'was not set in'} `{path}`")
-    options.warn_if_hidden(talk)
+    done = "is removed from" if edit.unset(path, profile, options.key) else "was not set in"
+    options.tell(talk, f"`{options.key}` {done} `{path}`")
 
 
 @command("path", Options, "Print the path of the config file, whether it exists or not.")

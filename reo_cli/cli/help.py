@@ -14,9 +14,7 @@ class Topic(Options):
     """What is to be explained."""
 
     topic: tuple[str, ...] = argument(
-        *("[TOPIC]", "A topic or a command; none lists them."),
-        many=True,
-        offers=completion.topics,
+        "[TOPIC]  A topic or a command; none lists them.", many=True, offers=completion.topics
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Shared(opt.Ledger, opt.Plain, opt.Where):
     """The options of every subcommand."""
 
-    quiet: bool = opt.showing("--quiet -q", "No result; errors stay.")
+    quiet: bool = opt.showing("--quiet -q  No result; errors stay.")
 
     def begin(self, action: "Action") -> "tuple[Settings, LedgerReport]":
         """Open the report of a command, and resolve the settings."""
@@ -31,15 +31,15 @@ class Prune(Shared):
     """The options of `ledger prune`."""
 
     keep_days: int | None = opt.memory(
-        "--keep-days N", "Days to keep. Default: the setting ledger_keep_days.", parsing.whole
+        "--keep-days N  Days to keep. Default: the setting ledger_keep_days.", parsing.whole
     )
-    dry_run: bool = opt.memory("--dry-run", "Count what would be removed; remove nothing.")
+    dry_run: bool = opt.memory("--dry-run  Count what would be removed; remove nothing.")
 
 
 class Merge(Shared):
     """The options of `ledger merge`."""
 
-    file: Path = argument("FILE", "Another ledger; it is only read.", parsing.path, required=True)
+    file: Path = argument("FILE  Another ledger; it is only read.", parsing.path, required=True)
     account: str | None = opt.Sending.account
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reo_cli.cli import options as opt
-from reo_cli.cli.command import Options
+from reo_cli.cli.command import Options, filled
 from reo_cli.cli.parsing import usage
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import Rules
@@ -49,27 +49,25 @@ def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, R
     require_one_field_each(options.map)
     domain = {"domain": options.domain_of} if options.domain_of is not None else {}
     short = {name: getattr(options, name) or "" for name in SHORT}
-    rules = Rules(
+    rules = filled(
+        *(Rules, options),
         now=int(time.time()),
         always=options.set | {name: text for name, text in short.items() if text.strip()},
         absent=({"count": "1"} if options.roll_up else {}) | options.default,
         fallback=fallback(settings),
-        date_format=options.date_format,
-        thousands=options.thousands,
         domain_of=bool(domain),
         columns=options.map | domain,
     )
     require_good(rules)
-    alike = {name: getattr(options, name, None) for name in ReadOptions._fields}
-    read_options = ReadOptions(**{name: each for name, each in alike.items() if each is not None})
-    read_options = read_options._replace(
+    read_options = filled(
+        *(ReadOptions, options),
         mapped=rules.columns,
         ignored=tuple(options.ignore),
-        values={"domain": company_in} if domain else {},
+        values={"domain": company_in} if domain else None,
         null=frozenset(options.null),
-        header=options.columns or (),
+        header=options.columns,
         given=frozenset({*rules.always, *rules.absent, *rules.fallback}),
-        sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or read_options.sql_memory,
+        sql_memory=os.environ.get("REO_SQL_MEMORY", "").strip() or None,
         command=CommandLine(("reo", *sys.argv[1:]), options.files),
         needs=needs_under(rules),
     )

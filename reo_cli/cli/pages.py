@@ -97,8 +97,8 @@ def _page(ctx: Any, usage: str, parts: Sequence[str], epilog: str | None) -> str
         words = words[:1]
     texts = ["\n".join(f"  {line}" for line in _wrapped(each, WIDTH - 2)) for each in words]
     lines = (epilog or "").strip().splitlines()
-    end = "\n".join(line if line.startswith(" ") else bold(line) for line in lines)
-    head = f"{bold('Usage:')} {ctx.command_path} {usage}"
+    end = "\n".join(line if line.startswith(" ") else _coloured(line, "1") for line in lines)
+    head = f"{_coloured('Usage:', '1')} {ctx.command_path} {usage}"
     return "\n\n".join(filter(None, [head, *texts, *parts, end]))
 
 
@@ -109,11 +109,11 @@ def _row(option: Any) -> tuple[str, str]:
 
 def section(title: str, rows: Rows) -> str:
     """Return one part of a page: names and what they are."""
-    lines = [bold(f"{title}:")]
+    lines = [_coloured(f"{title}:", "1")]
     for name, text in rows:
         first, *rest = _wrapped(text, WIDTH - NAMES - 2) or [""]
         gap = f"\n  {' ' * NAMES}" if len(name) > NAMES - 2 else " " * (NAMES - len(name))
-        lines.append(f"  {coloured(name)}{gap}{first}".rstrip())
+        lines.append(f"  {_coloured(name, '36')}{gap}{first}".rstrip())
         lines += [f"  {' ' * NAMES}{line}" for line in rest]
     return "\n".join(lines)
 
@@ -125,16 +125,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [line.replace("\0", " ") for line in lines]
 
 
-def bold(text: str) -> str:
-    """Return a head of a page."""
-    return f"\x1b[1m{text}\x1b[0m" if text and _has_colour() else text
-
-
-def coloured(text: str) -> str:
-    """Return a name of an option or command."""
-    return f"\x1b[36m{text}\x1b[0m" if _has_colour() else text
-
-
-def _has_colour() -> bool:
+def _coloured(text: str, code: str) -> str:
+    """Return a head of a page in bold (1), or a name of an option or command in cyan (36)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and sys.stderr.isatty() and not plain  # usage goes to stderr
+    shown = sys.stdout.isatty() and sys.stderr.isatty() and not plain  # usage goes to stderr
+    return f"\x1b[{code}m{text}\x1b[0m" if text and shown else text

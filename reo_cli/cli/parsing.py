@@ -1,12 +1,12 @@
 """What the text of an option means, read by the same rules whatever the version of Typer.
 
-Each function takes the option's name and what was typed, and raises ReoError 2.
+A reader takes the option's name and what was typed, and raises ReoError 2.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reo_cli.errors import ExitCode, ReoError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reo_cli.delivery.decide import Shard
+
+Read = Callable[[str, Any], Any]
 
 
 def usage(option: str, text: str, why: str, hint: str = "") -> ReoError:
@@ -23,18 +25,74 @@ def usage(option: str, text: str, why: str, hint: str = "") -> ReoError:
     return ReoError(ExitCode.USAGE, "usage", f"{option}: {shown(text)} {why}", hint)
 
 
-def whole(option: str, text: str) -> int:
-    """Read a whole number from 0 on."""
-    if not re.fullmatch(r"[0-9]{1,15}", text):
-        raise usage(option, text, "is not a whole number from 0 on")
-    return int(text)
+def reader(pattern: str, make: Callable[..., Any], why: str, hint: str = "") -> Read:
+    """Return what reads texts of a form: `make` is given its groups, and may refuse them too."""
+
+    def read(option: str, text: str) -> Any:
+        found = re.fullmatch(pattern, text)
+        try:
+            if found:
+                return make(*found.groups())
+        except (LookupError, OSError, ValueError):
+            pass
+        raise usage(option, text, why, hint)
+
+    return read
 
 
-def seconds(option: str, text: str) -> float:
-    """Read a time in seconds."""
-    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
-        raise usage(option, text, "is not a number of seconds, such as 30 or 2.5")
-    return float(text)
+def within(least: float, number: float, most: float) -> Any:
+    """Return a number that lies between two others; raises ValueError."""
+    if not least <= number <= most:
+        raise ValueError
+    return number
+
+
+def _shard(index: str, of: str) -> "Shard":
+    from reo_cli.delivery.decide import Shard
+
+    return Shard(within(1, int(index), int(of)) - 1, int(of))
+
+
+def _encoding(name: str) -> str:
+    import codecs
+
+    if codecs.lookup(name).name in _NOT_OF_FILES:
+        raise LookupError
+    "".encode(name)
+    codecs.getincrementaldecoder(name)
+    return name
+
+
+_NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
+"""What Python calls encodings and no file is written in."""
+
+
+def _timezone(name: str) -> "tzinfo":
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name.strip())  # a folder is an OSError, a path a ValueError
+
+
+whole = reader("([0-9]{1,15})", int, "is not a whole number from 0 on")
+seconds = reader(
+    r"([0-9]{1,12}(?:\.[0-9]+)?)", float, "is not a number of seconds, such as 30 or 2.5"
+)
+shard = reader("([0-9]{1,6})/([0-9]{1,6})", _shard, "is not a share", "such as 1/4, up to 4/4")
+delimiter = reader(
+    r'(\\t|tab|[^"\r\n\0\x80-\U0010ffff])',
+    lambda text: text if len(text) == 1 else "\t",
+    "is not one character",
+    "such as ; or tab",
+)
+encoding = reader(
+    "(.*)", _encoding, "is not an encoding", "such as utf-8, utf-16, cp1252, latin-1, shift_jis"
+)
+timezone = reader(
+    "(.*)",
+    _timezone,
+    "is not a time zone",
+    "such as Europe/Berlin; where the system has none: pip install tzdata",
+)
 
 
 def _halves(option: str, texts: Sequence[str], form: str) -> Iterator[tuple[str, str]]:
@@ -119,55 +177,6 @@ def rejects_path(option: str, text: str) -> Path:
     if text == "-":
         raise usage(option, text, "is not a file", "rejects go to a file: name one")
     return path(option, text)
-
-
-def shard(option: str, text: str) -> "Shard":
-    """Read `I/N`."""
-    from reo_cli.delivery.decide import Shard
-
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise usage(option, text, "is not a share", "such as 1/4, up to 4/4")
-    return Shard(int(found[1]) - 1, int(found[2]))
-
-
-def delimiter(option: str, text: str) -> str:
-    """Read one character, or a name of the tab."""
-    plain = {"\\t": "\t", "tab": "\t"}.get(text, text)
-    if len(plain) != 1 or plain in '"\r\n\0' or ord(plain) > 127:
-        raise usage(option, text, "is not one character", "such as ; or tab")
-    return plain
-
-
-_NOT_OF_FILES = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
-"""What Python calls encodings and no file is written in."""
-
-
-def encoding(option: str, name: str) -> str:
-    """Read the name of an encoding that files are written in."""
-    import codecs
-
-    try:
-        known = codecs.lookup(name).name not in _NOT_OF_FILES
-        "".encode(name)
-        codecs.getincrementaldecoder(name)
-    except (LookupError, ValueError):
-        known = False
-    if not known:
-        hint = "such as utf-8, utf-16, cp1252, latin-1, shift_jis"
-        raise usage(option, name, "is not an encoding", hint)
-    return name
-
-
-def timezone(option: str, name: str) -> "tzinfo":
-    """Read the name of a time zone."""
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(name.strip())
-    except (OSError, ValueError, LookupError) as fault:  # the first two: a folder, a path
-        hint = "such as Europe/Berlin; where the system has none: pip install tzdata"
-        raise usage(option, name, "is not a time zone", hint) from fault
 
 
 def date_format(option: str, text: str) -> str | None:

@@ -1,20 +1,18 @@
 """`reo sandbox` in the foreground: the endpoint on stdout, a line per request on stderr, totals."""
 
 import json
-import math
-import re
 import select
 import signal
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import options as opt
 from reo_cli.cli import parsing
-from reo_cli.cli.command import Read, command, option
+from reo_cli.cli.command import command, filled, option
 
 if TYPE_CHECKING:
     from reo_cli.reports.talk import Talk
@@ -23,7 +21,7 @@ SCHEMA = "reo.sandbox/1"
 
 asking = partial(option, "Options")
 
-MAX_LATENCY = 600.0
+MAX_LATENCY = 600
 """The longest delay of an answer in seconds; no client waits longer."""
 
 EXAMPLES = """
@@ -33,30 +31,23 @@ Examples:
 """
 
 
-def _whole(least: int, most: int) -> Read:
-    def read(option: str, text: str) -> int:
-        number = parsing.whole(option, text)
-        if not least <= number <= most:
-            raise parsing.usage(option, text, f"is not a whole number from {least} to {most}")
-        return number
-
-    return read
+def _whole(least: int, most: int) -> parsing.Read:
+    why = f"is not a whole number from {least} to {most}"
+    return parsing.reader("([0-9]{1,15})", lambda text: parsing.within(least, int(text), most), why)
 
 
-def _share(option: str, text: str) -> float:
-    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or float(text) > 1:
-        raise parsing.usage(option, text, "is not a number from 0 to 1", "such as 0.1")
-    return float(text)
-
-
-def _latency(option: str, text: str) -> float:
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+) ?(ms|s)?", text)
-    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else math.inf
-    if seconds > MAX_LATENCY:
-        why = f"is not a time from 0 to {MAX_LATENCY:.0f} s"
-        raise parsing.usage(option, text, why, "such as 0.05 or 50ms")
-    return seconds
-
+_share = parsing.reader(
+    r"([0-9]*\.?[0-9]+)",
+    lambda text: parsing.within(0, float(text), 1),
+    "is not a number from 0 to 1",
+    "such as 0.1",
+)
+_latency = parsing.reader(
+    r"([0-9]*\.?[0-9]+) ?(ms|s)?",
+    lambda text, unit: parsing.within(0, float(text) / (1000 if unit == "ms" else 1), MAX_LATENCY),
+    f"is not a time from 0 to {MAX_LATENCY} s",
+    "such as 0.05 or 50ms",
+)
 
 HELP = """Start a local server that answers like the API.
 
@@ -69,29 +60,28 @@ class SandboxFlags(opt.Plain):
     """The options of `sandbox`."""
 
     port: int = asking(
-        "--port PORT", "On 127.0.0.1; 0 takes a free one.", _whole(0, 65535), default="8787"
+        "--port PORT  On 127.0.0.1; 0 takes a free one.", _whole(0, 65535), default="8787"
     )
     api_key: str | None = asking(
-        "--api-key KEY", "The only key to accept. Default: any.", parsing.given
+        "--api-key KEY  The only key to accept. Default: any.", parsing.given
     )
     latency: float = asking(
-        "--latency SECONDS", "Delay of each answer, e.g. 0.05 or 50ms.", _latency, default="0"
+        "--latency SECONDS  Delay of each answer, e.g. 0.05 or 50ms.", _latency, default="0"
     )
     fail_rate: float = asking(
-        *("--fail-rate P", "Share of requests, 0 to 1, that get 500, 503 or no answer.", _share),
-        default="0",
+        "--fail-rate P  Share of requests, 0 to 1, that get 500, 503 or no answer.", _share, "0"
     )
     rate_limit: int | None = asking(
-        *("--rate-limit N", "Requests let through a second; others get 429 and Retry-After."),
+        "--rate-limit N  Requests let through a second; others get 429 and Retry-After.",
         _whole(1, 10**6),
     )
     record: Path | None = asking(
-        "--record FILE", "Append the accepted payloads to it, as NDJSON.", parsing.path
+        "--record FILE  Append the accepted payloads to it, as NDJSON.", parsing.path
     )
     seed: int | None = asking(
-        "--seed N", "The same failures in every run of this number.", parsing.whole
+        "--seed N  The same failures in every run of this number.", parsing.whole
     )
-    quiet: bool = asking("--quiet -q", "Print the endpoint and errors only.")
+    quiet: bool = asking("--quiet -q  Print the endpoint and errors only.")
 
 
 @command("sandbox", SandboxFlags, HELP, EXAMPLES)
@@ -101,8 +91,7 @@ def sandbox(options: SandboxFlags) -> None:
 
     streams, talk = options.open()
     streams.mask.hide((options.api_key or "").strip())
-    asked = {each.name: getattr(options, each.name) for each in fields(SandboxOptions)}
-    server = Sandbox(SandboxOptions(**asked), partial(_tell, talk))
+    server = Sandbox(filled(SandboxOptions, options), partial(_tell, talk))
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:  # as under nohup
             signal.signal(each, lambda *_: server.stop())
@@ -117,7 +106,7 @@ def sandbox(options: SandboxFlags) -> None:
     finally:
         if as_json:
             streams.out.write(_json(**server.totals))
-        for text in _totals(**server.totals):
+        for text in _lines(server.totals):
             talk.note(text)
 
 
@@ -136,20 +125,12 @@ def _tell(talk: "Talk", line: str) -> None:
     talk.note(line)
 
 
-def _totals(
-    requests: int,
-    accepted: int,
-    distinct_event_ids: int,
-    repeated_event_ids: int,
-    refused: dict[str, int],
-) -> list[str]:
-    """Return the totals as lines for people."""
+def _lines(totals: Mapping[str, Any]) -> Iterator[str]:
+    """Give the totals as lines for people."""
     from reo_cli.reports.words import count_of
 
+    ids, refused = count_of(totals["distinct_event_ids"], "event id"), totals["refused"]
+    yield f"requests {totals['requests']:,}"
+    yield f"accepted {totals['accepted']:,}: {ids}, {totals['repeated_event_ids']:,} sent again"
     kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in refused.items())
-    return [
-        f"requests {requests:,}",
-        f"accepted {accepted:,}: {count_of(distinct_event_ids, 'event id')},"
-        f" {repeated_event_ids:,} sent again",
-        f"refused {sum(refused.values()):,}" + (f": {kinds}" if kinds else ""),
-    ]
+    yield f"refused {sum(refused.values()):,}" + (f": {kinds}" if kinds else "")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from reo_cli.cli import options as opt
 from reo_cli.cli import parsing
-from reo_cli.cli.command import Options, command, option
+from reo_cli.cli.command import Options, command, filled, option
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import BY_NAME, NAMES
 
@@ -40,7 +40,7 @@ def _field(usage: str) -> Any:
     default = "now" if name == "event_at" else field.default
     words = f"{field.help} [default: {default}]" if default else field.help
     values = [(each, "") for each in field.values]
-    return option(EVENT, usage, words, offers=lambda _start: values)
+    return option(EVENT, f"{usage}  {words}", offers=lambda _start: values)
 
 
 class Event(Options):
@@ -58,17 +58,16 @@ class Event(Options):
     mode: str | None = _field("--mode MODE")
     source: str | None = _field("--source SOURCE")
     meta: dict[str, str] = option(
-        *(EVENT, "--meta KEY=VALUE", "One key of meta; the value is text.", parsing.keys),
-        many=True,
+        EVENT, "--meta KEY=VALUE  One key of meta; the value is text.", parsing.keys, many=True
     )
     json: str | None = option(
         EVENT,
-        "--json TEXT|@FILE|-",
-        "The event as JSON, bare or in its payload envelope; flags override its fields.",
+        "--json TEXT|@FILE|-  The event as JSON, bare or in its payload envelope; flags override "
+        "its fields.",
     )
     date_format: str | None = option(
-        *(EVENT, "--date-format FORMAT"),
-        "Of --event-at: day-first, month-first, or a pattern, e.g. %d.%m.%Y.",
+        EVENT,
+        "--date-format FORMAT  Of --event-at: day-first, month-first, or a pattern, e.g. %d.%m.%Y.",
         parsing.date_format,
     )
 
@@ -160,17 +159,12 @@ def _order(
         if Checker(rules, FLAGS).check(record)[0] is not None:
             raise
         goal = orders.Goal(settings.endpoint, "", None, None)  # what is wrong with it comes first
-    return SingleOrder(
+    return filled(
+        *(SingleOrder, goal, settings, options),
         record=record,
         rules=rules,
-        endpoint=goal.endpoint,
-        endpoint_source=goal.endpoint_source,
-        target=goal.target,
-        retries=settings.retries,
-        max_time=options.max_time,
         started=STARTED,
         ledger=lambda: None if options.sandbox else settings.ledger,
-        account=settings.account,
         hints=FLAGS,
         attempted=report.attempted,
         waiting=report.note,

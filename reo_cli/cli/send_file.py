@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from reo_cli.cli import completion, parsing
 from reo_cli.cli import options as opt
-from reo_cli.cli.command import argument, command
-from reo_cli.settings.table import CHOICES
+from reo_cli.cli.command import argument, command, filled
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -33,53 +32,46 @@ Examples:
 class SendFile(opt.Reading, opt.Sending, opt.Where, opt.Display):
     """The options of `send-file`."""
 
-    files: tuple[str, ...] = argument("FILE...", "Files; - is stdin.", many=True, required=True)
+    files: tuple[str, ...] = argument("FILE...  Files; - is stdin.", many=True, required=True)
     skip_invalid: bool = opt.sending(
-        "--skip-invalid", "Send the valid records; the others go to the rejects file."
+        "--skip-invalid  Send the valid records; the others go to the rejects file."
     )
     rejects: Path | None = opt.sending(
-        "--rejects FILE",
-        "Takes what was not delivered. Default: beside the input.",
+        "--rejects FILE  Takes what was not delivered. Default: beside the input.",
         parsing.rejects_path,
     )
     max_rejects: int = opt.sending(
-        "--max-rejects N",
-        "Stop at N rejections before a first delivery; 0 goes on.",
-        parsing.whole,
-        default="100",
+        "--max-rejects N  Stop at N rejections before a first delivery; 0 goes on.",
+        *(parsing.whole, "100"),
     )
     id_from: tuple[str, ...] | None = opt.memory(
-        "--id-from FIELD,...",
-        "Fields that identify an event. Default: all of it, and its occurrence.",
+        "--id-from FIELD,...  Fields that identify an event. Default: all of it, and its "
+        "occurrence.",
         parsing.fields,
         offers=completion.field_lists,
     )
     on_change: "OnChange" = opt.memory(
-        "--on-change WHAT",
-        "For events delivered before with other content: error, skip or send.",
+        "--on-change WHAT  For events delivered before with other content: error, skip or send.",
         default="error",
-        choices=CHOICES["on_change"],
     )
-    resend: bool = opt.memory("--resend", "Send what was delivered before, too.")
-    no_ledger: bool = opt.memory("--no-ledger", "Remember nothing after this run.")
-    key_rotated: bool = opt.memory("--key-rotated", "The key is new, the account is the same.")
-    concurrency: str | None = opt.sending("--concurrency N", "Requests at once, 1 to 256.")
-    rate: str | None = opt.sending("--rate N", "Events a second at most.")
+    resend: bool = opt.memory("--resend  Send what was delivered before, too.")
+    no_ledger: bool = opt.memory("--no-ledger  Remember nothing after this run.")
+    key_rotated: bool = opt.memory("--key-rotated  The key is new, the account is the same.")
+    concurrency: str | None = opt.sending("--concurrency N  Requests at once, 1 to 256.")
+    rate: str | None = opt.sending("--rate N  Events a second at most.")
     give_up_after: float = opt.sending(
-        "--give-up-after SECONDS",
-        "Stop after so long without a delivery.",
-        parsing.seconds,
-        default="120",
+        "--give-up-after SECONDS  Stop after so long without a delivery.",
+        *(parsing.seconds, "120"),
     )
-    limit: int | None = opt.sending("--limit N", "Send N new events at most.", parsing.whole)
+    limit: int | None = opt.sending("--limit N  Send N new events at most.", parsing.whole)
     shard: "Shard | None" = opt.sending(
-        "--shard I/N", "Only this share of the events, e.g. 1/4.", parsing.shard
+        "--shard I/N  Only this share of the events, e.g. 1/4.", parsing.shard
     )
     lock: str | None = opt.sending(
-        "--lock NAME", "Hold a lock of this name too: for runs that read stdin.", parsing.given
+        "--lock NAME  Hold a lock of this name too: for runs that read stdin.", parsing.given
     )
     wait: float = opt.sending(
-        "--wait SECONDS", "Wait so long for another run's lock.", parsing.seconds, default="0"
+        "--wait SECONDS  Wait so long for another run's lock.", parsing.seconds, "0"
     )
     max_issues: int = opt.MAX_ISSUES
 
@@ -131,39 +123,19 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
 
     reading, rules, plan = orders.reading(options, settings)
     orders.require_inputs(options.files)  # the user mends them before a missing key
-    goal = orders.goal(options, settings, stack)
-    return Order(
+    return filled(
+        *(Order, orders.goal(options, settings, stack), settings, options),
         names=options.files,
         reading=reading,
         rules=rules,
-        identity=Identity(
-            options.id_from or (), options.on_change, options.shard, bool(options.roll_up)
-        ),
-        policy=Policy(
-            concurrency=settings.concurrency,
-            retries=settings.retries,
-            rate=settings.rate,
-            max_time=options.max_time,
-            give_up_after=options.give_up_after,
-            limit=options.limit,
-            max_rejects=options.max_rejects,
-        ),
-        **goal._asdict(),
+        roll_up=plan,
+        identity=Identity(options.id_from or (), options.on_change, options.shard, bool(plan)),
+        policy=filled(Policy, settings, options),
         ledger=None if options.no_ledger or options.sandbox else settings.ledger,
-        account=settings.account,
-        key_rotated=options.key_rotated,
-        resend=options.resend,
-        keep_days=settings.ledger_keep_days,
         state=user_folder("state") or Path(".reo").absolute(),
         started=STARTED,
         command=orders.command_line(),
         where=orders.where_words(options),
-        rejects=options.rejects,
         keeps_rejects=not options.sandbox,
-        lock_name=options.lock,
         locked=not (options.dry_run or options.sandbox),
-        wait=options.wait,
-        skip_invalid=options.skip_invalid,
-        allow_failure=options.allow_failure,
-        roll_up=plan,
     )

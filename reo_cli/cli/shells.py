@@ -51,23 +51,22 @@ def install(shell: str) -> list[Path]:
     home = Path.home()
     try:
         if shell == "fish":
-            folder = _folder("XDG_CONFIG_HOME", home / ".config") / "fish/completions"
+            folder = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config", "fish/completions")
             return [_write(folder / f"{name}.fish", shell) for name in ("reo", "reo-cli")]
-        data = _folder("XDG_DATA_HOME", home / ".local/share")
-        path = _write(data / "reo" / f"completion.{shell}", shell)
+        data = os.environ.get("XDG_DATA_HOME") or home / ".local/share"
+        path = _write(Path(data, "reo", f"completion.{shell}"), shell)
         load = f"source {shlex.quote(str(path))}"
         if shell == "bash":
             return [path, _append(home / ".bashrc", load)]
         ready = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
-        return [path, _append(_folder("ZDOTDIR", home) / ".zshrc", f"{ready}; {load}")]
+        return [
+            path,
+            _append(Path(os.environ.get("ZDOTDIR") or home, ".zshrc"), f"{ready}; {load}"),
+        ]
     except OSError as error:
         message = f"cannot write `{error.filename}`: {(error.strerror or str(error)).lower()}"
         hint = f"`reo --show-completion {shell}` prints the script"
         raise ReoError(ExitCode.IO, "completion", message, hint) from None
-
-
-def _folder(variable: str, default: Path) -> Path:
-    return Path(os.environ.get(variable) or default)
 
 
 def _write(path: Path, shell: str) -> Path:

@@ -21,13 +21,11 @@ Examples:
 class Validate(opt.Reading, opt.Where, opt.Display):
     """The options of `validate`."""
 
-    files: tuple[str, ...] = argument("FILE...", "Files; - is stdin.", many=True)
-    strict: bool = opt.reading("--strict", "Count warnings as errors.")
+    files: tuple[str, ...] = argument("FILE...  Files; - is stdin.", many=True)
+    strict: bool = opt.reading("--strict  Count warnings as errors.")
     max_issues: int = opt.MAX_ISSUES
-    print_schema: bool = opt.showing(
-        "--print-schema", "Print the JSON Schema of one event and exit."
-    )
-    verbose: bool = opt.showing("--verbose -v", "Notes on settings, and the traceback of a bug.")
+    print_schema: bool = opt.showing("--print-schema  Print the JSON Schema of one event and exit.")
+    verbose: bool = opt.showing("--verbose -v  Notes on settings, and the traceback of a bug.")
 
 
 OFTEN = "product_id activity_type map set default extra ignore date_format strict profile output"

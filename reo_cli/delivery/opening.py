@@ -28,7 +28,7 @@ from reo_cli.readers.given import Given
 from reo_cli.readers.source import Source, open_source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """All that a run of `send-file` is asked to do.
 
@@ -48,25 +48,25 @@ class Order:
     identity: Identity
     policy: Policy
     endpoint: str
-    endpoint_source: str
-    target: Target | None
-    key: str | None
-    ledger: Path | None
-    account: str | None
-    key_rotated: bool
-    resend: bool
-    keep_days: int
-    state: Path
+    endpoint_source: str = ""
+    target: Target | None = None
+    key: str | None = None
+    ledger: Path | None = None
+    ledger_keep_days: int
+    account: str | None = None
+    key_rotated: bool = False
+    resend: bool = False
+    state: Path = Path()
     started: float
-    command: str
+    command: str = ""
+    where: str = ""
     rejects: Path | None = None
-    keeps_rejects: bool = True
-    lock_name: str | None = None
-    locked: bool = True
+    keeps_rejects: bool = False
+    lock: str | None = None
+    locked: bool = False
     wait: float = 0.0
     skip_invalid: bool = False
     allow_failure: bool = False
-    where: str = ""
     roll_up: Plan | None = None
     given: Given | None = None
     hints: Mapping[str, str] | None = None
@@ -158,7 +158,7 @@ def rejects(order: Order, sources: Sequence[Source], stack: ExitStack) -> list[R
 
 def lock_all(order: Order, sources: Sequence[Source], left: float, stack: ExitStack) -> None:
     """Lock all inputs or none, waiting `left` seconds at most; raises ReoError 75."""
-    name, share, wait = order.lock_name, order.identity.shard, min(order.wait, left)
+    name, share, wait = order.lock, order.identity.shard, min(order.wait, left)
     held = lock(_files(sources), folder=order.state, name=name, share=share, wait=wait)
     stack.enter_context(held)
 

@@ -124,8 +124,8 @@ class _Run:
             self._survey(checked)
         if target is not None and result.error is None:
             self._send(target, inputs, checked, signals)
-            delivered = sum_of(self._inputs).delivered
-            if ledger and delivered and (warning := tidy(ledger, order.keep_days, time.time())):
+            delivered, days = sum_of(self._inputs).delivered, order.ledger_keep_days
+            if ledger and delivered and (warning := tidy(ledger, days, time.time())):
                 self._listener.warning(warning)
 
     def _note(self, ledger: Ledger) -> None:

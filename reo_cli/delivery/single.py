@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reo_cli.delivery.ledger import Account
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SingleOrder:
     """What `send` is asked to do; `target` None is a dry run. Times are in seconds.
 
@@ -42,13 +42,13 @@ class SingleOrder:
     record: Record
     rules: Rules
     endpoint: str
-    endpoint_source: str
-    target: Target | None
+    endpoint_source: str = ""
+    target: Target | None = None
     retries: int
-    max_time: float | None
+    max_time: float | None = None
     started: float
     ledger: Callable[[], Path | None]
-    account: str | None
+    account: str | None = None
     hints: Mapping[str, str]
     attempted: Callable[[str | int, int, Outcome], None]
     waiting: Callable[[str], None]

@@ -205,15 +205,10 @@ def deliver(
         key=settings.key() if has_key else None,
         ledger=Path(settings.ledger) if settings.ledger else None,
         account=settings.account,
-        key_rotated=False,
         resend=resend,
-        keep_days=settings.ledger_keep_days,
-        state=Path(),
+        ledger_keep_days=settings.ledger_keep_days,
         started=started,
-        command="",
         rejects=Path(rejects) if rejects else None,
-        keeps_rejects=False,
-        locked=False,
         roll_up=Plan(roll_up, timezone, rules.now, until_now) if roll_up else None,
     )
     summary = upload(order, IssueLog(100), Logged(), Signals())
