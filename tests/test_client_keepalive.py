@@ -1,26 +1,34 @@
 """Connections that are kept, lost, replaced (N14), or answered before the request is sent."""
 
 import select
+import ssl
 import time
 
 import pytest
 
 from reo_cli.client.outcome import Verdict
 from tests import faults
-from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected
+from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected, target_for
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
+from tests.proxies import BUNDLE, server_context
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
 
 
 @pytest.mark.parametrize("every", [0, 1, 2, 3, 7])
-def test_n14_a_keep_alive_connection_may_be_closed_at_any_time(every: int) -> None:
+@pytest.mark.parametrize("tls", [None, server_context()], ids=["http", "https"])
+def test_n14_a_keep_alive_connection_may_be_closed_at_any_time(
+    every: int, tls: ssl.SSLContext | None
+) -> None:
     bodies = [body_of(number, meta={"pad": "é" * number * 300}) for number in range(60)]
-    with FaultServer(close_every=every) as server, connected(server) as connection:
+    with (
+        FaultServer(close_every=every, tls=tls) as server,
+        connected(target_for(server.url, BUNDLE)) as connection,
+    ):
         assert [connection.attempt(body).verdict for body in bodies] == [DELIVERED] * 60
     assert server.accepted == list(range(60))
     assert [request.body for request in server.requests if request.accepted] == bodies
-    assert every or server.connections == 1
+    assert server.connections == (-(-60 // every) if every else 1)
 
 
 @pytest.mark.parametrize("fault", [faults.reset(), faults.hang_up()], ids=["reset", "hang up"])

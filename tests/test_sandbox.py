@@ -96,7 +96,8 @@ def post(
     """Post a body, or a payload in its envelope: status (0 for no answer), headers, its JSON."""
     data = body if isinstance(body, bytes) else json.dumps({"payload": body}).encode()
     headers = {} if key is None else {"X-API-KEY": key}
-    connection = http.client.HTTPConnection(*sandbox.socket.getsockname(), timeout=TIMEOUT)
+    host, port = sandbox.socket.getsockname()
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     with closing(connection), suppress(http.client.RemoteDisconnected):
         connection.request("POST", "/api/product/aggregateusage", data, headers)
         answer = connection.getresponse()
