@@ -1,6 +1,7 @@
 """What becomes of commands whose output is full, closed or read by nobody, and of their bugs."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,30 +10,63 @@ import pytest
 
 from tests.conftest import World
 
+EVENT = "activity_type,count,domain,event_at,product_id\na,1,a.com,now,p\n"
+SEND = "send -a A -n 1 -d a.com -p P --sandbox -o json"
+SEND_FILE = "send-file a.csv --sandbox"
 COMMANDS = ["--version", "validate --print-schema", "config list", "config path"]
 
 
-def run(world: World, words: str, redirection: str) -> tuple[int, bytes]:
+def run(world: World, words: str, redirection: str, **env: str) -> tuple[int, str, str]:
     """Run reo in a shell with its output redirected; give its code and what it says."""
-    line = f'"{sys.executable}" -m reo_cli {words} {redirection}'
-    command = ["bash", "-c", line]
-    done = subprocess.run(command, env=world.environ(), cwd=world.folder, capture_output=True)
-    return done.returncode, done.stderr
+    (world.folder / "a.csv").write_text(EVENT)
+    command = ["bash", "-c", f'"{sys.executable}" -m reo_cli {words} {redirection}']
+    environ = world.environ(env)
+    done = subprocess.run(command, env=environ, cwd=world.folder, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-@pytest.mark.parametrize("words", COMMANDS)
-def test_a_full_output_is_an_error(world: World, words: str) -> None:
-    code, said = run(world, words, ">/dev/full")
-    assert code == 74
-    assert b"standard output cannot be written: No space left" in said
-    assert said.count(b"error:") == 1
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [
+        *((words, "") for words in (*COMMANDS, "validate a.csv")),
+        (SEND, "; the event was delivered"),  # a full disk does not hide it
+        (SEND_FILE, "; 1 event delivered"),
+    ],
+)
+def test_a_full_output_is_an_error(world: World, words: str, done: str) -> None:
+    error = f"error: standard output cannot be written: No space left on device{done}\n"
+    assert run(world, words, ">/dev/full") == (74, "", error)
+    assert run(world, words, ">/dev/full 2>/dev/full") == (74, "", "")
 
 
-@pytest.mark.parametrize("words", [*COMMANDS, "--help"])
+@pytest.mark.parametrize("words", [*COMMANDS, "--help", "validate a.csv"])
 def test_a_closed_output_and_a_reader_that_has_gone_are_not(world: World, words: str) -> None:
-    assert run(world, words, ">&-") == (0, b"")
-    assert run(world, words, "| true; exit ${PIPESTATUS[0]}") == (0, b"")
+    for redirection in (">&-", "| true; exit ${PIPESTATUS[0]}", ">&- 2>&- <&-", ">&- 2>/dev/full"):
+        assert run(world, words, redirection) == (0, "", "")
+
+
+def test_a_signal_has_its_code_also_where_the_output_is_full(world: World) -> None:
+    with (
+        Path("/dev/full").open("w") as full,
+        world.start(
+            "validate", "-", stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE
+        ) as process,
+    ):
+        assert process.stdin is not None
+        process.stdin.write(EVENT.encode() + b"\n" * 300_000)
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"error: interrupted\nerror: standard output cannot be written: No space" in said
+
+
+@pytest.mark.parametrize("words", ["validate a.csv -o table", f"{SEND_FILE} -o table"])
+def test_a_locale_of_ascii_shows_everything(world: World, words: str) -> None:
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code, out, err = run(world, f"{words} a.csv", "", **locale)
+    assert (code, out.isascii(), err.isascii(), "-----" in out) == (0, True, True, True)
 
 
 CTRL_C = """
@@ -57,14 +91,12 @@ c.Checker.check = check
 """
 
 
-@pytest.mark.parametrize("line", ["validate a.csv", "send-file a.csv --dry-run", "send -d a.com"])
+@pytest.mark.parametrize("line", ["validate a.csv", "send-file a.csv --dry-run", SEND])
 def test_a_bug_is_told_and_json_is_one_line(world: World, line: str) -> None:
-    (world.folder / "a.csv").write_text(
-        "activity_type,count,domain,event_at,product_id\na,1,a.com,now,p\n"
-    )
-    options = ["--sandbox"] if line.startswith("send ") else []
-    done = world.run(*line.split(), *options, "-o", "json", code=BROKEN)
+    (world.folder / "a.csv").write_text(EVENT)
+    done = world.run(*line.split(), "-o", "json", code=BROKEN)
     assert (done.code, done.json["exit_code"], done.json["error"]["reason"]) == (70, 70, "bug")
+    assert done.json["error"]["message"] == "a bug in reo: ZeroDivisionError"
     assert "a bug in reo: ZeroDivisionError in check: boom" in done.stderr
 
 

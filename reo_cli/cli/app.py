@@ -19,7 +19,7 @@ from reo_cli.errors import ExitCode, ReoError, system_limit
 from reo_cli.settings.table import nearest
 
 if TYPE_CHECKING:
-    from reo_cli.reports.talk import Talk
+    from reo_cli.reports import Talk
 
 SECTIONS = {
     "Send": {
@@ -185,27 +185,29 @@ NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 def _flushed(code: int) -> int:
     """Return the exit code; raises OSError when standard output did not take all of it."""
-    if "reo_cli.reports.streams" in sys.modules:
-        from reo_cli.reports.streams import Streams
-
-        fault = Streams.standard().out.fault
-        if fault and code == ExitCode.OK:
-            raise fault
-    else:
+    if "reo_cli.reports.streams" not in sys.modules:
         sys.stdout.flush()
-    return code
+        return code
+    from reo_cli.reports import Streams
+
+    streams = Streams.standard()
+    fault = streams.out.fault
+    return _unwritten(fault, streams.done, code) if fault else code
 
 
-def _unwritten(fault: OSError) -> int:
-    """Say that standard output cannot be written; nobody minds a reader that has gone."""
+def _unwritten(fault: OSError, done: str = "", code: int = ExitCode.OK) -> int:
+    """Say that standard output cannot be written, and what was `done`; return 74 for it.
+
+    Nobody minds a reader that has gone. A signal's code stays: it says why there was no more.
+    """
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)  # or Python fails once more when it exits
     os.close(sink)
     if fault.errno == errno.EPIPE:
         return ExitCode.OK
-    what = f"standard output cannot be written: {fault.strerror}"
-    _talk().error(ReoError(ExitCode.IO, "stdout", what))
-    return ExitCode.IO
+    words = (f"standard output cannot be written: {fault.strerror}", done)
+    _talk().error(ReoError(ExitCode.IO, "stdout", "; ".join(filter(None, words))))
+    return code if code >= ExitCode.HANGUP else ExitCode.IO
 
 
 def _bug(fault: BaseException) -> int:
@@ -224,7 +226,6 @@ def _bug(fault: BaseException) -> int:
 
 
 def _talk() -> "Talk":
-    from reo_cli.reports.streams import Streams
-    from reo_cli.reports.talk import Talk
+    from reo_cli.reports import Streams, Talk
 
     return Talk(Streams.standard().err, verbose=True)

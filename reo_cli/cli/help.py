@@ -24,7 +24,7 @@ def help(options: Topic) -> int:  # noqa: A001 - the command's name
     from reo_cli.cli.app import COMMANDS, obey
     from reo_cli.cli.pages import section
     from reo_cli.reports import Streams
-    from reo_cli.reports.help import topic_lines
+    from reo_cli.reports.terminal import topic_lines
 
     out, words = Streams.standard().out, options.topic
     if words and words[0] in COMMANDS:

@@ -15,7 +15,7 @@ from reo_cli.cli import parsing
 from reo_cli.cli.command import command, filled, option
 
 if TYPE_CHECKING:
-    from reo_cli.reports.talk import Talk
+    from reo_cli.reports import Talk
 
 SCHEMA = "reo.sandbox/1"
 

@@ -6,7 +6,6 @@ values; rich is known here only.
 """
 
 from reo_cli.reports.report import Output, Report
-from reo_cli.reports.streams import Stream, Streams
-from reo_cli.reports.talk import Talk
+from reo_cli.reports.streams import Stream, Streams, Talk
 
 __all__ = ["Output", "Report", "Stream", "Streams", "Talk"]

@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from reo_cli.errors import ReoError
 from reo_cli.records import STDIN, Issue
 from reo_cli.reports.issues import more_issues
-from reo_cli.reports.streams import Stream, Streams
-from reo_cli.reports.talk import Talk
-from reo_cli.reports.text_output import shown, view_lines
-from reo_cli.reports.view import Fact, Grid, View
+from reo_cli.reports.streams import Stream, Streams, Talk
+from reo_cli.reports.view import Fact, Grid, View, shown
 from reo_cli.text import inert
 
 LARGEST_SUMMARY = 1 << 20
@@ -32,11 +31,10 @@ def publish(title: str, view: View, unshown: int, streams: Streams, talk: Talk) 
     lines = [annotation(issue, streams.out, workspace) for issue in view.issues]
     severity = "error" if view.exit_code else "warning"  # what `--allow-failure` forgives
     for error in filter(None, view.errors):
-        message = _with_hint(error.message, error.hint)
-        lines.append(_command(severity, {"title": title}, message, streams.out))
+        lines.append(_command(severity, {"title": title}, _with_hint(error), streams.out))
     streams.out.write("".join(f"{line}\n" for line in lines))
     if not talk.quiet:
-        streams.err.lines(*view_lines(view, streams.err))
+        streams.err.lines(*view.lines(streams.err))
         if unshown > 0:
             streams.err.lines(more_issues(unshown, len(view.issues)))
     if path := streams.environ.get("GITHUB_STEP_SUMMARY", ""):
@@ -45,16 +43,6 @@ def publish(title: str, view: View, unshown: int, streams: Streams, talk: Talk) 
                 talk.warning(f"the step summary `{path}` has no room: GitHub allows 1 MiB")
         except (OSError, ValueError) as error:
             talk.warning(f"the step summary `{path}` cannot be written: {error}")
-
-
-def _summarize(path: Path, title: str, view: View, unshown: int, stream: Stream) -> bool:
-    """Append to the step summary; return whether there was room."""
-    with path.open("ab") as file:
-        room = LARGEST_SUMMARY - file.tell()
-        table = min(LARGEST_TABLE, room - LEFT_FOR_OTHERS)
-        lines = markdown(title, view, unshown, stream, table)
-        text = "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
-        return len(text) <= room and bool(file.write(text))
 
 
 def annotation(issue: Issue, stream: Stream, workspace: str) -> str:
@@ -68,12 +56,19 @@ def annotation(issue: Issue, stream: Stream, workspace: str) -> str:
         title += f", line {issue.line} of standard input"
     elif issue.line:
         properties = {"file": _in_workspace(issue.file, workspace), "line": str(issue.line)}
-    properties["title"] = title
-    return _command(issue.severity, properties, _with_hint(issue.message, issue.hint), stream)
+    return _command(issue.severity, {**properties, "title": title}, _with_hint(issue), stream)
 
 
-def _with_hint(message: str, hint: str) -> str:
-    return f"{message} ({hint})" if hint else message
+def _with_hint(said: Issue | ReoError) -> str:
+    return f"{said.message} ({said.hint})" if said.hint else said.message
+
+
+def _in_workspace(file: str, workspace: str) -> str:
+    """`file` from the workspace on, which is what GitHub can find; outside of it as it is."""
+    if not workspace:
+        return file
+    path, root = Path(file).resolve(), Path(workspace).resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file
 
 
 def _command(name: str, properties: Mapping[str, str], message: str, stream: Stream) -> str:
@@ -89,28 +84,28 @@ def _data(text: str, stream: Stream) -> str:
     return inert(stream.clean(text)).replace("%", "%25")  # line ends are visible already
 
 
-def _in_workspace(file: str, workspace: str) -> str:
-    """`file` from the workspace on, which is what GitHub can find; outside of it as it is."""
-    if not workspace:
-        return file
-    path, root = Path(file).resolve(), Path(workspace).resolve()
-    return str(path.relative_to(root)) if path.is_relative_to(root) else file
+def _summarize(path: Path, title: str, view: View, unshown: int, stream: Stream) -> bool:
+    """Append to the step summary; return whether there was room."""
+    with path.open("ab") as file:
+        room = LARGEST_SUMMARY - file.tell()
+        table = min(LARGEST_TABLE, room - LEFT_FOR_OTHERS)
+        lines = markdown(title, view, unshown, stream, table)
+        text = "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
+        return len(text) <= room and bool(file.write(text))
 
 
 def markdown(
     title: str, view: View, unshown: int, stream: Stream, room: int = LARGEST_TABLE
 ) -> Iterator[str]:
     """The section of one command, its table of issues in at most `room` bytes."""
+    errors = [*filter(None, view.errors)]
+    said = [each for error in errors for each in (("error", error.message), ("hint", error.hint))]
+    said += [*(("hint", hint) for hint in view.hints), ("warning", view.forgiven)]
     items = [item for block in view.blocks if not isinstance(block, Grid) for item in block]
     yield f"### {title}\n"
-    for error in filter(None, view.errors):
-        yield f"**error:** {_text(error.message, stream)}\n"
-        if error.hint:
-            yield f"**hint:** {_text(error.hint, stream)}\n"
-    for hint in view.hints:
-        yield f"**hint:** {_text(hint, stream)}\n"
-    if view.forgiven:
-        yield f"**warning:** {_text(view.forgiven, stream)}\n"
+    for label, text in said:
+        if text:
+            yield f"**{label}:** {_text(text, stream)}\n"
     for grid in view.blocks:
         if isinstance(grid, Grid):
             yield _row(column.name for column in grid.columns)
@@ -135,7 +130,7 @@ def _issues(issues: Sequence[Issue], unshown: int, stream: Stream, room: int) ->
     printed = 0
     for issue in issues:
         where = f"{issue.file}:{issue.line}" if issue.line else ""
-        cells = (where, issue.field, issue.severity, _with_hint(issue.message, issue.hint))
+        cells = (where, issue.field, issue.severity, _with_hint(issue))
         row = _row(_text(cell, stream) for cell in cells)
         room -= len(row.encode("utf-8", "backslashreplace"))
         if room < 0:

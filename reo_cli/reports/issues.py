@@ -7,6 +7,7 @@ what is wrong there, how often and in which lines, and one hint; warnings first,
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from reo_cli.records import Issue
 from reo_cli.reports.streams import Stream, Tone
@@ -33,7 +34,7 @@ def more_issues(unshown: int, printed: int) -> str:
 
 
 class IssueLines:
-    """Prints issues as they come, or else at the end those that a result holds."""
+    """Prints issues as they come; in the end it counts those beyond the limit."""
 
     def __init__(self, stream: Stream, limit: int, *, errors_only: bool = False) -> None:
         self.stream = stream
@@ -49,20 +50,11 @@ class IssueLines:
             self._found += 1
             self.show(issue)
 
-    def finish(self, issues: Sequence[Issue], found: tuple[int, int], not_taken: int) -> None:
-        """Show what is left, and how many there are beyond those shown.
-
-        `found` are the numbers of all errors and warnings, `not_taken` is that of the records that
-        were shown because the API did not take them.
-        """
-        if not self._found:
-            for issue in issues:
-                self.issue(issue)
-        errors, warnings = found
-        total = max(errors if self._errors_only else errors + warnings, self._found) + not_taken
+    def finish(self) -> None:
+        """Show what is left, and how many there are beyond those shown."""
         printed = self.show_rest()
-        if total > printed:
-            self.stream.lines(more_issues(total - printed, printed))
+        if self._found > printed:
+            self.stream.lines(more_issues(self._found - printed, printed))
 
     def show(self, issue: Issue) -> None:
         """Print it; warnings leave half of the room to errors that may follow."""
@@ -90,10 +82,11 @@ def _line(issue: Issue, stream: Stream) -> str:
 
 
 class Kind:
-    """Issues that differ in their values only."""
+    """Issues that differ in their values only; what stands in an entry is that of the first."""
 
     def __init__(self, first: Issue) -> None:
         self.first = first
+        self.place = (first.severity == "error", first.file, first.line)
         self.number = 0
         self.lines: list[int] = []
         self.last = 0
@@ -122,6 +115,18 @@ class Kind:
             words += f": line{plural} {', '.join(map(str, self.lines))}{rest}"
         others = list(self.values)[1:]
         return f"{words}; also {', '.join(others)}" if others else words
+
+    def told(self, stream: Stream) -> Iterator[str]:
+        """What is wrong, where else, and one hint."""
+        from reo_cli.reports.terminal import labelled
+
+        severity, margin = self.first.severity, "  " * bool(self.first.line)
+        words = str(self.first._replace(file="", severity="error", hint=""))
+        yield from labelled(Line(words, f"{severity}:", _TONES[severity], margin), stream)
+        if where := self.where():
+            yield from labelled(Line(where, margin=f"{margin}  "), stream)
+        if self.hint:
+            yield from labelled(Line(self.hint, "hint:", "hint", margin), stream)
 
 
 def kind_of(issue: Issue) -> tuple[str, ...]:
@@ -152,47 +157,24 @@ class IssueEntries(IssueLines):
 
 def _entries(kinds: Sequence[Kind], stream: Stream) -> Iterator[str]:
     """Entries by file and line, warnings before errors; what one record has stands together."""
-    order = sorted(
-        kinds, key=lambda kind: (kind.first.severity == "error", kind.first.file, kind.first.line)
-    )
-    head: tuple[object, ...] = ()
-    for kind in order:
-        first = kind.first
-        here = (first.severity, first.file, first.line)
-        if here != head and first.line:
-            if head:
-                yield ""
-            yield _head(first, stream)
-        head = here
-        yield from _finding(kind, stream)
+    order = sorted(kinds, key=lambda kind: kind.place)
+    for number, (_, group) in enumerate(groupby(order, lambda kind: kind.place)):
+        for at, kind in enumerate(group):
+            if kind.first.line and not at:
+                yield from [""] * bool(number)
+                yield _head(kind.first, stream)
+            yield from kind.told(stream)
     if order:
         yield ""
 
 
-def _finding(kind: Kind, stream: Stream) -> Iterator[str]:
-    from reo_cli.reports.terminal import labelled
-
-    first = kind.first
-    margin = "  " if first.line else ""
-    words = str(first._replace(file="", severity="error", hint=""))
-    label = f"{first.severity}:"
-    yield from labelled(Line(words, label, _TONES[first.severity], margin), stream)
-    if where := kind.where():
-        yield from labelled(Line(where, margin=f"{margin}  "), stream)
-    if kind.hint:
-        yield from labelled(Line(kind.hint, "hint:", "hint", margin), stream)
-
-
 def _head(issue: Issue, stream: Stream) -> str:
     """The place, and the line where the offending value stands, that value marked."""
-    place = stream.clean(f"{issue.file}:{issue.line}:")
+    place, paint = stream.clean(f"{issue.file}:{issue.line}:"), stream.paint
     room = max(stream.width - len(place) - 2, 20)
-    parts = in_context(stream.mask(issue.excerpt), issue, room)
-    tones: tuple[Tone, ...] = ("dim", "mark", "dim")
-    shown = (
-        stream.paint(stream.clean(part), tone) for part, tone in zip(parts, tones, strict=True)
-    )
-    return f"{stream.paint(place, 'strong')} {''.join(shown)}".rstrip()
+    before, value, after = map(stream.clean, in_context(stream.mask(issue.excerpt), issue, room))
+    context = f"{paint(before, 'dim')}{paint(value, 'mark')}{paint(after, 'dim')}"
+    return f"{paint(place, 'strong')} {context}".rstrip()
 
 
 def in_context(excerpt: str, issue: Issue, room: int) -> tuple[str, str, str]:

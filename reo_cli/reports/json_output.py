@@ -5,8 +5,9 @@ server's answer is null, and no line holds a command for the machine that reads 
 """
 
 import json
+import os
 import re
-from pathlib import Path
+from typing import Any
 
 from reo_cli.errors import ReoError
 from reo_cli.records import Issue
@@ -30,20 +31,14 @@ def _encode(value: object) -> str:
         items = (f"{json.dumps(name)}: {_encode(item)}" for name, item in value.items())
         return f"{{{', '.join(items)}}}"
     try:
-        return json.dumps(value, allow_nan=False, default=_plain)
+        return json.dumps(value, allow_nan=False, default=os.fspath)
     except ValueError:
-        loose = json.dumps(value, default=_plain)
+        loose = json.dumps(value, default=os.fspath)
         return json.dumps(json.loads(loose, parse_constant=lambda _: None))
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
-
-
-def picked(value: object, names: str) -> Shape:
-    """The attributes of `value` that are named, as a part of its JSON; null where there is none."""
+def picked(value: object, names: str) -> dict[str, Any]:
+    """The attributes of `value` that are named, as a part of its JSON; null without a value."""
     return {name: None if value is None else getattr(value, name) for name in names.split()}
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from reo_cli.reports.streams import Stream, Tone
-from reo_cli.reports.talk import Talk
+from reo_cli.reports.streams import Stream, Talk, Tone
 from reo_cli.reports.words import duration
 
 if TYPE_CHECKING:
@@ -56,6 +55,14 @@ class Meter:
             self._talk.err.overlay("")
 
 
+class _Figure(NamedTuple):
+    rank: int
+    """Where the screen is narrow, the figure with the highest rank goes first."""
+    bar: str
+    log: str
+    tone: Tone = ""
+
+
 def log_line(progress: "Progress", failures: str) -> str:
     """`1,234 of 10,000 (12 %), 412 a second, about 21.3 s left, 3 failed, 8 at once`."""
     return ", ".join(figure.log for figure in _figures(progress, failures) if figure.log)
@@ -63,35 +70,33 @@ def log_line(progress: "Progress", failures: str) -> str:
 
 def bar_line(progress: "Progress", failures: str, err: Stream) -> str:
     """The bar and as many of the figures beside it as fit into one line of `err`."""
-    figures, room = list(_figures(progress, failures)), err.width - 1
-    while len(figures) > 1 and _length(figures) > room:
+    figures = list(_figures(progress, failures))
+
+    def room() -> int:
+        return err.width - 1 - sum(len(each.bar) + 2 for each in figures)
+
+    while len(figures) > 1 and room() < -2:
         figures.remove(max(figures))
     words = "  ".join(err.paint(err.clean(each.bar, 60), each.tone) for each in figures)
-    cells = min(LONGEST_BAR, room - _length(figures) - 2)
+    cells = min(LONGEST_BAR, room())
     return f"{_bar(_share(progress), cells, err)}  {words}" if cells >= SHORTEST_BAR else words
 
 
-class _Figure(NamedTuple):
-    rank: int
-    """Where the screen is narrow, the figure with the highest rank goes first."""
-    log: str
-    bar: str
-    tone: Tone = ""
-
-
 def _figures(progress: "Progress", failures: str) -> Iterator[_Figure]:
-    done, total, share = f"{progress.done:,}", progress.total, _share(progress)
-    percent = "" if share is None else f"{int(100 * share)} %"
-    if percent and not total:
-        yield _Figure(1, "", percent)
-    count = f"{done} so far" if total is None else f"{done} of {total:,}"
-    short = count if total is None else f"{done}/{total:,}"
-    yield _Figure(0, f"{count} ({percent})" if percent else count, short, "strong")
+    total, share = progress.total, _share(progress)
+    short = count = f"{progress.done:,} so far"
+    if total is not None:
+        short, count = f"{progress.done:,}/{total:,}", f"{progress.done:,} of {total:,}"
+    if share is not None:
+        count += f" ({int(100 * share)} %)"
+        if not total:
+            yield _Figure(1, f"{int(100 * share)} %", "")
+    yield _Figure(0, short, count, "strong")
     if progress.rate:
-        yield _Figure(5, f"{progress.rate:,.0f} a second", f"{progress.rate:,.0f}/s")
+        yield _Figure(5, f"{progress.rate:,.0f}/s", f"{progress.rate:,.0f} a second")
     if total is not None and progress.rate > 0:
         left = duration(max(0, total - progress.done) / progress.rate)
-        yield _Figure(4, f"about {left} left", f"{left} left")
+        yield _Figure(4, f"{left} left", f"about {left} left")
     if progress.failures:
         failed = f"{progress.failures:,} {failures}"
         yield _Figure(3, failed, failed, "bad")
@@ -103,13 +108,7 @@ def _figures(progress: "Progress", failures: str) -> Iterator[_Figure]:
 
 def _share(progress: "Progress") -> float | None:
     """How much is done, from 0 to 1: of the records or, while these are counted, of the bytes."""
-    if progress.total:
-        return min(1.0, progress.done / progress.total)
-    return progress.share
-
-
-def _length(figures: list[_Figure]) -> int:
-    return sum(len(each.bar) + 2 for each in figures) - 2
+    return min(1.0, progress.done / progress.total) if progress.total else progress.share
 
 
 def _bar(share: float | None, cells: int, err: Stream) -> str:

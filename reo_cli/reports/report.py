@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from reo_cli.client.outcome import Outcome
     from reo_cli.records import Issue, Progress
     from reo_cli.reports.issues import IssueLines
-    from reo_cli.reports.streams import Streams
-    from reo_cli.reports.talk import Talk
+    from reo_cli.reports.streams import Streams, Talk
     from reo_cli.reports.view import Shape, View
 
 Output = Literal["table", "text", "json", "ndjson", "github"]
@@ -57,8 +56,8 @@ class Report(Generic[ResultT]):
         self._streams = streams
         self._max_issues = max_issues
         self._issues = self._listener()
+        self._found = 0
         self._not_taken: list[Issue] = []
-        self._failures = 0
         self._began = time.gmtime()
         self._finished = False
         self._lock = RLock()
@@ -81,7 +80,8 @@ class Report(Generic[ResultT]):
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Give programs their line also where a bug ends the run; people are told elsewhere."""
-        self._close_meter()
+        if self._meter:
+            self._meter.close()
         if not isinstance(error, Exception) or isinstance(error, ReoError) or self._finished:
             return
         if self._form not in (*PEOPLE, "github"):
@@ -90,19 +90,17 @@ class Report(Generic[ResultT]):
             self._write(self.view(self.blank(told), screen=False))
 
     def issue(self, issue: "Issue") -> None:
-        """Tell of a finding; `finish` shows those that nobody told of before."""
-        if self._issues:
-            with self._lock:
+        """Tell of a finding."""
+        with self._lock:
+            self._found += 1
+            if self._issues:
                 self._issues.issue(issue)
 
     def not_taken(self, issue: "Issue") -> None:
         """Tell of a record that the API did not take: its message is the API's reason."""
-        with self._lock:
-            self._failures += 1
-            if self._issues:
-                self._issues.show(issue)
-            elif self._failures <= self._max_issues:
-                self._not_taken.append(issue)
+        self.issue(issue)
+        if len(self._not_taken) < self._max_issues:
+            self._not_taken.append(issue)
 
     def attempted(self, event_id: str | int, attempt: int, outcome: "Outcome") -> None:
         """Show an attempt under `-v`: `1f3a… attempt 2: delivered, HTTP 200`."""
@@ -118,20 +116,21 @@ class Report(Generic[ResultT]):
             self._meter.show(progress)
 
     def finish(self, result: ResultT) -> ExitCode:
-        """Write the result and the last words; return the exit code of the process."""
-        self._close_meter()
+        """Write the result and the last words; return the exit code of the run."""
+        if self._meter:
+            self._meter.close()
         self._finished = True
         view = self.view(result, screen=self._form == "table")
+        self._streams.done = view.done
         error_first = view.died and self.talk.err.terminal
         if error_first:
             self._close(view)
         if self._issues:
-            self._issues.finish(view.issues, view.found, self._failures)
+            self._issues.finish()
         self._write(view)
         if not error_first:
             self._close(view)
-        self._own_up(view.done)
-        return self._streams.exit_code(view.exit_code)
+        return view.exit_code
 
     def failed(self, error: ReoError) -> ExitCode:
         """End a run that has no result: nothing was read, all counts are 0."""
@@ -162,36 +161,22 @@ class Report(Generic[ResultT]):
 
             issues = sorted([*view.issues, *self._not_taken], key=lambda each: each.severity)
             view = view._replace(issues=issues[: self._max_issues])
-            unshown = sum(view.found) + self._failures - len(view.issues)
+            unshown = self._found - len(view.issues)
             publish(f"reo {self.name}", view, unshown, self._streams, self.talk)
         elif self._form not in PEOPLE:
-            self._write_shape(view)
-        elif not self.talk.quiet:
-            if self._form == "table":
-                from reo_cli.reports.terminal import view_lines
-            else:
-                from reo_cli.reports.text_output import view_lines
-            self._streams.out.lines(*view_lines(view, self._streams.out))
-
-    def _write_shape(self, view: "View") -> None:
-        shape = view.shape
-        if view.status:
-            shape = {
-                "schema": f"reo.{self.name}/1",
-                "status": view.status,
-                "exit_code": view.exit_code,
-                "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", self._began),
-                **shape,
-            }
-        if self.lists_records:
-            for entry in view.entries:
+            began = time.strftime("%Y-%m-%dT%H:%M:%SZ", self._began)
+            shape = view.shape
+            if view.status:
+                head = {"schema": f"reo.{self.name}/1", "status": view.status}
+                shape = {**head, "exit_code": view.exit_code, "started_at": began, **shape}
+            for entry in view.entries if self.lists_records else ():
                 self.write_json(entry)
-            shape = {"summary": shape}
-        self.write_json(shape)
+            self.write_json({"summary": shape} if self.lists_records else shape)
+        elif not self.talk.quiet:
+            from reo_cli.reports.terminal import view_lines
 
-    def _close_meter(self) -> None:
-        if self._meter:
-            self._meter.close()
+            out = self._streams.out
+            out.lines(*(view_lines(view, out) if self._form == "table" else view.lines(out)))
 
     def _close(self, view: "View") -> None:
         for error in filter(None, view.errors):
@@ -202,10 +187,3 @@ class Report(Generic[ResultT]):
             self.talk.note(line, loud=True)
         if view.forgiven:
             self.talk.warning(view.forgiven, loud=True)
-
-    def _own_up(self, done: str) -> None:
-        """Say on standard error what a full standard output did not take."""
-        fault = self._streams.out.fault
-        if fault is not None:
-            words = f"standard output cannot be written: {fault.strerror or fault}"
-            self.talk.error(ReoError(ExitCode.IO, "stdout", "; ".join(filter(None, (words, done)))))

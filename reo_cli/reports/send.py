@@ -1,8 +1,11 @@
 """What `reo send` came to, for programs and for people."""
 
+from collections.abc import Sequence
+
 from reo_cli.checks.content import encode
 from reo_cli.delivery.summary import SendResult, Summary
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.records import Issue
 from reo_cli.reports.json_output import error_shape, picked
 from reo_cli.reports.report import Report
 from reo_cli.reports.streams import Tone
@@ -23,10 +26,16 @@ class SendReport(Report[SendResult]):
         status = "invalid" if error.exit_code is ExitCode.INVALID else "failed"
         return SendResult(status, error.exit_code, error=error)
 
+    def finish(self, result: SendResult) -> ExitCode:
+        """Tell what was wrong with the event, then what became of it."""
+        for issue in result.issues:
+            self.issue(issue)
+        return super().finish(result)
+
     def view(self, result: SendResult, *, screen: bool) -> View:
         """One line when it was sent; the endpoint and the exact body in a dry run."""
-        errors = sum(issue.severity == "error" for issue in result.issues)
-        error = _error(result)
+        errors = [issue for issue in result.issues if issue.severity == "error"]
+        error = _error(result, errors)
         delivered = "delivered" in result.status
         return View(
             result.status,
@@ -41,7 +50,6 @@ class SendReport(Report[SendResult]):
             },
             blocks=_blocks(result, screen),
             issues=result.issues,
-            found=(errors, len(result.issues) - errors),
             errors=[result.error if errors else error],  # issues say what is wrong
             done="the event was delivered" if delivered else "nothing was delivered",
         )
@@ -74,15 +82,14 @@ def _blocks(result: SendResult, screen: bool) -> list[Block]:
     return [[Fact(words, ", ".join(parts), tone), *endpoint]]
 
 
-def _error(result: SendResult) -> ReoError | None:
+def _error(result: SendResult, errors: Sequence[Issue]) -> ReoError | None:
     """The error of the result, or one made of its first issue or of the API's answer."""
     if result.error is not None or result.exit_code is ExitCode.OK:
         return result.error
-    errors = [issue for issue in result.issues if issue.severity == "error"]
     if errors:
-        what = str(errors[0]._replace(file="", hint=""))
-        more = f" (and {count_of(len(errors) - 1, 'more error')})" if len(errors) > 1 else ""
-        return ReoError(result.exit_code, result.status, what + more, errors[0].hint)
+        message, hint = str(errors[0]._replace(file="", hint="")), errors[0].hint
+        if len(errors) > 1:
+            message += f" (and {count_of(len(errors) - 1, 'more error')})"
+        return ReoError(result.exit_code, result.status, message, hint)
     answer = f" (HTTP {result.http_status})" if result.http_status is not None else ""
-    message = f"the event was {result.status}{answer}"
-    return ReoError(result.exit_code, result.status, message)
+    return ReoError(result.exit_code, result.status, f"the event was {result.status}{answer}")

@@ -1,6 +1,5 @@
 """What a run of `reo send-file` came to, for programs and for people."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from reo_cli.delivery.summary import Counts, InputSummary, Settled, Summary
@@ -10,7 +9,7 @@ from reo_cli.reports.json_output import error_shape, issue_shape, name_of, picke
 from reo_cli.reports.report import Report
 from reo_cli.reports.send import endpoint_facts
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Block, Cell, Column, Fact, Grid, Json, Shape, View
+from reo_cli.reports.view import Block, Fact, Json, Shape, View, counted
 from reo_cli.reports.words import count_of, duration, rate, roll_up_text
 from reo_cli.text import pasted
 
@@ -55,19 +54,17 @@ class SendFileReport(Report[Summary]):
         if error is not None and hints and leads:
             error = error.changed(hint=hints.pop(0))  # that of an error is printed under `-q` too
         events, rejects = Fact("events", _counted(counts)), _rejects_facts(result)
-        is_forgiven = result.exit_code is not result.verdict
+        forgiven = f"`--allow-failure` turns exit code {int(result.verdict)} into 0"
         return View(
             result.status,
             result.exit_code,
             shape=_shape(result, error),
             blocks=[[events] * bool(result.inputs)] if screen and died else _blocks(result, screen),
             issues=result.issues,
-            found=(result.errors, result.warnings),
             errors=[error],
             hints=hints,
             kept=[str(each) for each in (events, *rejects)] if error and counts.read else [],
-            forgiven=f"`--allow-failure` turns exit code {int(result.verdict)} into 0"
-            * is_forgiven,
+            forgiven=forgiven * (result.exit_code is not result.verdict),
             done=_result(result),
             died=died,
         )
@@ -97,10 +94,6 @@ def _input_shape(each: InputSummary) -> Shape:
     return {"file": name_of(each.file), **picked(each.counts, COUNTS), "rejects_file": rejects}
 
 
-def _counts(counts: Counts) -> dict[str, int]:
-    return {name: getattr(counts, name) for name in COUNTS.split()}
-
-
 def _blocks(summary: Summary, screen: bool) -> list[Block]:
     """The counts of every input, and what else is worth knowing.
 
@@ -112,18 +105,12 @@ def _blocks(summary: Summary, screen: bool) -> list[Block]:
     bodies = [Json(body) for body in summary.bodies]
     if not is_table:
         return [facts, bodies]
-    columns = [Column(name.replace("_", " "), _TONES.get(name, "")) for name in COUNTS.split()]
-    rows = [_row(each.file, each.counts) for each in summary.inputs]
+    rows = [(each.file, picked(each.counts, COUNTS)) for each in summary.inputs]
     if summary.rolled_up:
-        rows.append(_row("rolled up", summary.sums))
+        rows.append(("rolled up", picked(summary.sums, COUNTS)))
     elif several:
-        rows.append(_row("total", summary.counts))
-    summed = len(rows) > len(summary.inputs)
-    return [Grid([Column("file"), *columns], rows, summed), facts, bodies]
-
-
-def _row(name: str, counts: Counts) -> Sequence[Cell]:
-    return (name, *_counts(counts).values())
+        rows.append(("total", picked(summary.counts, COUNTS)))
+    return [counted(rows, _TONES, summed=len(rows) > len(summary.inputs)), facts, bodies]
 
 
 def _facts(summary: Summary, *, counted: bool) -> list[Fact]:
@@ -162,7 +149,11 @@ def _rejects_facts(summary: Summary) -> list[Fact]:
 
 def _counted(counts: Counts) -> str:
     """`10,000 read, 8,993 delivered, 7 invalid`, without what is zero."""
-    found = ((name, number) for name, number in _counts(counts).items() if number or name == "read")
+    found = (
+        (name, number)
+        for name, number in picked(counts, COUNTS).items()
+        if number or name == "read"
+    )
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in found)
 
 
@@ -193,7 +184,10 @@ def _next_steps(summary: Summary) -> list[str]:
         whole = ", which sends all of it again with the same ids" if summary.restarts else ""
         hints.append(f"{first}to go on, `{resume}`{whole}")
     to_mend = counts.invalid + counts.rejected
-    rejects = [_word(path) for path in _rejects(summary)]
+    rejects = [  # a path as a command takes it, also one that begins like an option
+        pasted(f"./{path}" if str(path).startswith("-") else str(path))
+        for path in _rejects(summary)
+    ]
     if rejects and (to_mend or not summary.cut_pipe):
         what = "mend what is in the rejects file, then" if to_mend else "to send what was read,"
         command = " ".join(filter(None, ("reo send-file", *rejects, summary.where)))
@@ -201,15 +195,11 @@ def _next_steps(summary: Summary) -> list[str]:
     return hints
 
 
-def _word(path: Path) -> str:
-    """A path as a command takes it, also one that begins like an option."""
-    return pasted(f"./{path}" if str(path).startswith("-") else str(path))
-
-
 def _undelivered(summary: Summary) -> ReoError | None:
     """The error of a run that went to its end and is no success."""
     if summary.verdict is ExitCode.OK:
         return None
-    found = [f"{n:,} {name}" for name, n in _counts(summary.counts).items() if n and name in _BAD]
-    message = f"not every event was delivered: {', '.join(found)}"
+    counts = picked(summary.counts, COUNTS)
+    bad = [f"{counts[name]:,} {name}" for name in _BAD if counts[name]]
+    message = f"not every event was delivered: {', '.join(bad)}"
     return ReoError(summary.verdict, "not_delivered", message)

@@ -1,8 +1,8 @@
-"""Standard output and standard error as reo writes to them: a write never raises.
+"""Standard output and standard error as reo writes to them, and what it says there beside results.
 
-A reader that went away (`| head`, a closed descriptor) ends the display and nothing else; a full
-disk is kept as `fault`, for the exit code. Both streams share one lock and one line that may be
-overwritten, the progress bar, because on a terminal they share the screen.
+A write never raises: a reader that went away (`| head`, a closed descriptor) ends the display and
+nothing else; a full disk is kept as `fault`, for the exit code. Both streams share one lock and one
+line that may be overwritten, the progress bar, because on a terminal they share the screen.
 """
 
 import codecs
@@ -16,7 +16,7 @@ from functools import cache
 from threading import RLock
 from typing import Literal, TextIO
 
-from reo_cli.errors import ExitCode
+from reo_cli.errors import ReoError
 from reo_cli.text import Mask, inert, visible
 
 Tone = Literal["", "bad", "warn", "good", "hint", "dim", "strong", "mark"]
@@ -42,6 +42,8 @@ NO_WIDTH = 80
 
 LONGEST_LINE = 20_000
 """A path or a command is of use only whole; so is a body of a dry run, freak cases apart."""
+LONGEST_MESSAGE = 2_000
+"""Room for a complete command to paste, none for a whole answer."""
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -155,7 +157,8 @@ def _descriptor(file: TextIO | None) -> int | None:
 class Streams:
     """Standard output (`out`, results) and standard error (`err`, talk) of this process.
 
-    `overlay` is the line below all that is written: on a terminal the two share the screen.
+    `overlay` is the line below all that is written: on a terminal the two share the screen. `done`
+    is what was delivered, to be told also where no result can be printed.
     """
 
     def __init__(self, out: TextIO | None, err: TextIO | None, environ: Mapping[str, str]) -> None:
@@ -163,6 +166,7 @@ class Streams:
         self.environ = environ
         self.lock = RLock()  # a signal handler that talks may interrupt a write of its own thread
         self.overlay = ""
+        self.done = ""
         self.out = Stream(out, self)
         self.err = Stream(err, self)
 
@@ -184,9 +188,51 @@ class Streams:
                     os.open(os.devnull, os.O_RDWR)
         return cls(sys.stdout, sys.stderr, os.environ)
 
-    def exit_code(self, code: ExitCode) -> ExitCode:
-        """`code`, or 74 when results were lost on a full or broken standard output.
 
-        A signal's code stays: it says why there was nothing more to write.
-        """
-        return code if self.out.fault is None or code >= ExitCode.HANGUP else ExitCode.IO
+class Talk:
+    """What reo says on standard error: errors, warnings, hints, notes.
+
+    `-q` leaves the errors (with their hints), `-v` adds the lines of `verbose`. Foreign text may be
+    in every argument: it is made visible here.
+    """
+
+    def __init__(self, err: Stream, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.err = err
+        self.quiet = quiet
+        self.is_verbose = verbose and not quiet
+
+    def error(self, error: ReoError) -> None:
+        """`error: …`, and its hint; printed under `-q` too."""
+        self._say(error.message, "error:", "bad", loud=True)
+        if error.hint:
+            self._say(error.hint, "hint:", "hint", loud=True)
+
+    def warning(self, text: str, *, loud: bool = False) -> None:
+        """`warning: …`; a loud one is printed under `-q` too."""
+        self._say(text, "warning:", "warn", loud=loud)
+
+    def hint(self, text: str) -> None:
+        """`hint: …`: what to do next."""
+        self._say(text, "hint:", "hint")
+
+    def note(self, text: str, *, loud: bool = False) -> None:
+        """A line of its own, without a prefix."""
+        self._say(text, loud=loud)
+
+    def verbose(self, text: str) -> None:
+        """A line that only `-v` shows."""
+        if self.is_verbose:
+            self.err.lines(self.err.paint(self.err.clean(text, LONGEST_MESSAGE), "dim"))
+
+    def _say(self, text: str, label: str = "", tone: Tone = "", *, loud: bool = False) -> None:
+        """One line in a pipe; on a terminal as many as it takes to break no word or command."""
+        if self.quiet and not loud:
+            return
+        shown = self.err.clean(text, LONGEST_MESSAGE)
+        if not self.err.terminal:
+            self.err.lines(f"{label} {shown}" if label else shown)
+            return
+        from reo_cli.reports.terminal import labelled
+        from reo_cli.reports.view import Line
+
+        self.err.lines(*labelled(Line(shown, label, tone), self.err))

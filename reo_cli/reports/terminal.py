@@ -1,6 +1,6 @@
 """Results as a screen shows them: tables drawn by rich, texts broken between words only.
 
-rich is imported when a table is drawn: it costs as much time as all the rest of a small command.
+rich is imported when something is drawn: it costs as much time as all the rest of a small command.
 Data reaches it as `Text`, never as markup, and is made visible before.
 """
 
@@ -9,14 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reo_cli.reports.streams import Stream
-from reo_cli.reports.text_output import shown
-from reo_cli.reports.view import Cell, Column, Fact, Grid, Line, View
+from reo_cli.reports.view import Fact, Grid, Line, View, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
-
-STYLES = {"bad": "bold red", "warn": "yellow", "good": "green", "dim": "dim"}
 
 _COMMAND = re.compile(r"`([^`]*\breo [a-z][^`]*)`|(?<=: )(reo [a-z-]+ .*)$")
 _MENTION = 3
@@ -96,12 +93,57 @@ def table_lines(grid: Grid, stream: Stream) -> Iterable[str]:
     kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in grid.rows)]
     columns = [grid.columns[at] for at in kept]
     grid = Grid(columns, [[row[at] for at in kept] for row in grid.rows], grid.summed)
-    table = _table(grid, stream)
-    console = _console(stream)
+    table, console = _table(grid, stream), _console(stream)
     wide = console.options.update(max_width=10_000)
     if console.measure(table, options=wide).maximum <= stream.width:
         return draw(table, stream)
     return _stacked(grid, stream)
+
+
+def _table(grid: Grid, stream: Stream) -> "Table":
+    """A table in which a row that sums the others up stands below a rule; a zero is no news."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=grid.summed)
+    for column, *cells in zip(grid.columns, *grid.rows, strict=True):
+        table.add_column(
+            Text(column.name),
+            Text(shown(cells[-1], stream)),
+            header_style="dim",
+            justify="right" if isinstance(cells[0], int) else "left",
+            no_wrap=True,
+        )
+    for row in grid.rows[: len(grid.rows) - grid.summed]:
+        pairs = zip(row, grid.columns, strict=True)
+        tones = [(shown(cell, stream), column.tone if cell else "dim") for cell, column in pairs]
+        table.add_row(*(Text.from_ansi(stream.paint(*each)) for each in tones))
+    return table
+
+
+def _stacked(grid: Grid, stream: Stream) -> Iterator[str]:
+    names = max(len(column.name) for column in grid.columns)
+    numeric = all(isinstance(cell, int) for row in grid.rows for cell in row[1:])
+    for row in grid.rows:
+        yield stream.paint(shown(row[0], stream), "strong")
+        for column, cell in zip(grid.columns[1:], row[1:], strict=True):
+            text = f"{shown(cell, stream):>{9 if numeric else 0}}"
+            if cell != 0:
+                yield f"  {column.name:<{names}} {stream.paint(text, column.tone)}"
+
+
+def topic_lines(text: str, stream: Stream) -> list[str]:
+    """A topic of `reo help`: Markdown drawn on a terminal, in a pipe the file itself.
+
+    The marks by which the tests fill in its tables are nothing to read, and are left out.
+    """
+    lines = [line for line in text.splitlines() if not line.startswith("<!--")]
+    if not stream.terminal:
+        return lines
+    from rich.markdown import Markdown
+
+    return draw(Markdown("\n".join(lines), code_theme="ansi_dark", hyperlinks=False), stream)
 
 
 def draw(renderable: "RenderableType", stream: Stream) -> list[str]:
@@ -124,40 +166,3 @@ def _console(stream: Stream) -> "Console":
         color_system="standard" if stream.colour else None,
         force_terminal=stream.colour,
     )
-
-
-def _table(grid: Grid, stream: Stream) -> "Table":
-    """A table in which a row that sums the others up stands below a rule."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=grid.summed)
-    for column, *cells in zip(grid.columns, *grid.rows, strict=True):
-        table.add_column(
-            Text(column.name),
-            Text(shown(cells[-1], stream)),
-            header_style="dim",
-            justify="right" if isinstance(cells[0], int) else "left",
-            no_wrap=True,
-        )
-    for row in grid.rows[: len(grid.rows) - grid.summed]:
-        pairs = zip(grid.columns, row, strict=True)
-        table.add_row(*(Text(shown(cell, stream), _style(column, cell)) for column, cell in pairs))
-    return table
-
-
-def _style(column: Column, cell: Cell) -> str:
-    """A zero is no news."""
-    return STYLES.get(column.tone if cell else "dim", "")
-
-
-def _stacked(grid: Grid, stream: Stream) -> Iterator[str]:
-    names = max(len(column.name) for column in grid.columns)
-    numeric = all(isinstance(cell, int) for row in grid.rows for cell in row[1:])
-    for row in grid.rows:
-        yield stream.paint(shown(row[0], stream), "strong")
-        for column, cell in zip(grid.columns[1:], row[1:], strict=True):
-            text = f"{shown(cell, stream):>{9 if numeric else 0}}"
-            if cell != 0:
-                yield f"  {column.name:<{names}} {stream.paint(text, column.tone)}"

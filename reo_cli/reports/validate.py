@@ -7,18 +7,11 @@ from reo_cli.errors import ReoError
 from reo_cli.reports.json_output import error_shape, issue_shape, name_of, picked
 from reo_cli.reports.report import Report
 from reo_cli.reports.streams import Tone
-from reo_cli.reports.view import Block, Column, Fact, Grid, Shape, View
+from reo_cli.reports.view import Block, Fact, Shape, View, counted
 from reo_cli.reports.words import count_of, instant, roll_up_text
 
-_TONES: dict[str, Tone] = {
-    "read": "",
-    "valid": "good",
-    "invalid": "bad",
-    "errors": "bad",
-    "warnings": "warn",
-}
-"""What is counted, and the colour of the numbers."""
-_COUNTED = (*_TONES, "skipped")
+COUNTS = "read valid invalid errors warnings"
+_TONES: dict[str, Tone] = {"valid": "good", "invalid": "bad", "errors": "bad", "warnings": "warn"}
 
 
 class ValidateReport(Report[Validation]):
@@ -35,9 +28,12 @@ class ValidateReport(Report[Validation]):
     def view(self, result: Validation, *, screen: bool) -> View:
         """Counts by file, what the valid events add up to, the verdict, and the faults."""
         issues = [issue_shape(issue) for issue in result.issues]
-        sums = {name: sum(getattr(each, name) for each in result.files) for name in _COUNTED}
+        sums = {
+            name: sum(getattr(each, name) for each in result.files)
+            for name in (*COUNTS.split(), "skipped")
+        }
         shape = {
-            **sums,
+            **{name: number for name, number in sums.items() if name != "errors"},
             "rolled_up": result.rolled_up and result.rolled_up.events,
             "left_out": result.rolled_up and result.rolled_up.left_out,
             "issues": issues,
@@ -45,14 +41,12 @@ class ValidateReport(Report[Validation]):
             "files": [_file_shape(each) for each in result.files],
             "error": error_shape(result.error),
         }
-        del shape["errors"]
         return View(
             result.status,
             result.exit_code,
             shape=shape,
             blocks=_blocks(result, sums, screen) if result.files else (),
             issues=result.issues,
-            found=(sums["errors"], sums["warnings"]),
             entries=issues,
             errors=result.faults,
             hints=result.hints,
@@ -73,7 +67,7 @@ def _totals_shape(totals: Totals) -> Shape:
 def _file_shape(each: FileResult) -> Shape:
     return {
         "file": name_of(each.file),
-        **{name: getattr(each, name) for name in _COUNTED},
+        **picked(each, f"{COUNTS} skipped"),
         "totals": _totals_shape(each.totals),
         "error": error_shape(each.error),
     }
@@ -81,12 +75,9 @@ def _file_shape(each: FileResult) -> Shape:
 
 def _blocks(result: Validation, sums: Mapping[str, int], screen: bool) -> list[Block]:
     """A screen gets a table for several inputs only, and the verdict at its end."""
-    columns = [Column("file"), *(Column(*each) for each in _TONES.items())]
-    rows = [(_name(each), *(getattr(each, name) for name in _TONES)) for each in result.files]
+    rows = [(_name(each), picked(each, COUNTS)) for each in result.files]
     several = len(rows) > 1
-    if several:
-        rows.append(("total", *(sums[name] for name in _TONES)))
-    grid = Grid(columns, rows, several)
+    grid = counted([*rows, *[("total", sums)] * several], _TONES, summed=several)
     facts, verdict = _facts(result, sums, screen), _verdict(result, sums)
     if not screen:
         return [grid, [Fact("result", verdict), *facts]]

@@ -1,18 +1,20 @@
 """What a command's result says, as a `View`: values that have no form yet.
 
 Text, terminal, markdown and JSON are drawn from the same view, so that they can't tell different
-stories. Texts in it are still raw: whoever writes them out makes them visible.
+stories. Texts in it are still raw: whoever writes them out makes them visible. The simplest form is
+here: what a pipe, a log and a cron mail get, where one line says one thing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import Issue
-from reo_cli.reports.streams import Tone
+from reo_cli.reports.streams import Stream, Tone
 
 Cell = str | int
 Shape = dict[str, object]
+Rows = Sequence[tuple[str, Mapping[str, int]]]
 
 
 class Column(NamedTuple):
@@ -73,8 +75,8 @@ class View(NamedTuple):
     """The end of a command.
 
     `shape` is its JSON after what all results begin with, or all of it where `status` is empty.
-    `blocks` are for people. `issues` are those kept, `found` the numbers of all errors and
-    warnings; `entries` are what `-o ndjson` has before the summary and was not written before.
+    `blocks` are for people, `issues` those kept. `entries` are what `-o ndjson` has before the
+    summary and was not written before.
 
     The last words are `errors` (what went wrong), `hints` (what to do next), `kept` (where the
     events of a failing run are, said under `-q` only) and `forgiven`. `done` says what was
@@ -87,7 +89,6 @@ class View(NamedTuple):
     shape: Shape
     blocks: Sequence[Block] = ()
     issues: Sequence[Issue] = ()
-    found: tuple[int, int] = (0, 0)
     entries: Sequence[Shape] = ()
     errors: Sequence[ReoError | None] = ()
     hints: Sequence[str] = ()
@@ -95,3 +96,31 @@ class View(NamedTuple):
     forgiven: str = ""
     done: str = ""
     died: bool = False
+
+    def lines(self, stream: Stream) -> Iterator[str]:
+        """The result for a pipe."""
+        for block in self.blocks:
+            if not isinstance(block, Grid):
+                yield from (stream.clean(str(item)) for item in block)
+                continue
+            for row in block.rows:
+                cells = zip(block.columns[1:], row[1:], strict=True)
+                counts = (f"{shown(cell, stream)} {_noun(column, cell)}" for column, cell in cells)
+                yield f"{shown(row[0], stream)}: {', '.join(counts)}"
+
+
+def shown(cell: Cell, stream: Stream) -> str:
+    """A cell as people read it."""
+    return f"{cell:,}" if isinstance(cell, int) else stream.clean(cell)
+
+
+def _noun(column: Column, cell: Cell) -> str:
+    return column.name.removesuffix("s") if cell == 1 else column.name
+
+
+def counted(rows: Rows, tones: Mapping[str, Tone], *, summed: bool) -> Grid:
+    """The grid of what was counted of each input: a column for each count of the first."""
+    names = list(rows[0][1])
+    columns = [Column(name.replace("_", " "), tones.get(name, "")) for name in names]
+    cells: list[list[Cell]] = [[file, *(counts[name] for name in names)] for file, counts in rows]
+    return Grid([Column("file"), *columns], cells, summed)

@@ -41,10 +41,7 @@ def instant(epoch: int) -> str:
 
 def roll_up_text(rolled_up: "RolledUp") -> str:
     """`1,000 records gave 12 events; 30 more from 2026-08-02 on are left out: it is not over`."""
-    text = f"{count_of(rolled_up.records, 'record')} gave {count_of(rolled_up.events, 'event')}"
-    if rolled_up.differing:
-        text += f": they differ in {', '.join(rolled_up.differing)}"
-    if rolled_up.left_out:
-        text += f"; {rolled_up.left_out:,} more from {rolled_up.open_bucket} on"
-        text += " are left out: it is not over"
-    return text
+    if not rolled_up.left_out:
+        return str(rolled_up)
+    left_out = f"{rolled_up.left_out:,} more from {rolled_up.open_bucket} on are left out"
+    return f"{rolled_up}; {left_out}: it is not over"

@@ -1,10 +1,7 @@
-"""Results made by hand, and what two files or a terminal hold of them.
+"""Results made by hand, and what two files or a terminal hold of them."""
 
-As a program: `python -m tests.reports.samples send-file|validate|send|many OUTPUT`.
-"""
-
-import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -24,6 +21,7 @@ from reo_cli.reports import Streams, Talk
 from reo_cli.reports.send import SendReport
 from reo_cli.reports.send_file import SendFileReport
 from reo_cli.reports.validate import ValidateReport
+from tests.screen import Terminal
 
 EVIL = "evil\x1b[31m\u202e[/x]\n::stop-commands::x.csv"
 """A file name that tries all it can."""
@@ -45,72 +43,56 @@ HOSTILE = Issue(
 )
 KEY_REFUSED = ReoError(ExitCode.KEY_REFUSED, "key_refused", "the API refused the key", "get one")
 
-
-def summary(**changes: Any) -> Summary:
-    """A partial success of two inputs; `changes` are fields of `Summary`."""
-    values: dict[str, Any] = {
-        "inputs": [
-            InputSummary("usage.csv", Counts(8993, 0, 7), Path("usage.csv.reo-rejects")),
-            InputSummary("more.ndjson", Counts(0, 1000)),
-        ],
-        "attempts": 9011,
-        "elapsed_s": 12.3456,
-        "events_per_s": 812.4,
-        "issues": [COUNT, MAILBOX],
-        "errors": 1,
-        "warnings": 1,
-        "ledger": LedgerSummary(Path("/var/ledger.sqlite3"), created=True, events=8993),
-    }
-    return Summary(**(values | changes))
+SUMMARY = Summary(
+    inputs=[
+        InputSummary("usage.csv", Counts(8993, 0, 7), Path("usage.csv.reo-rejects")),
+        InputSummary("more.ndjson", Counts(0, 1000)),
+    ],
+    attempts=9011,
+    elapsed_s=12.3456,
+    events_per_s=812.4,
+    issues=[COUNT, MAILBOX],
+    errors=1,
+    warnings=1,
+    ledger=LedgerSummary(Path("/var/ledger.sqlite3"), created=True, events=8993),
+)
+"""A partial success of two inputs."""
+VALIDATION = Validation(
+    files=[FileResult("usage.csv", 10_000, 7, 7, 2), FileResult(EVIL, 3, 1, 1, 0)],
+    totals=Totals(1_234_567, Distinct(12_345, True), Distinct(34), 1_793_491_200, 1_793_750_400),
+    issues=[MAILBOX, COUNT, HOSTILE],
+)
+DELIVERED = SendResult(
+    "delivered",
+    ExitCode.OK,
+    event_id="4f1c",
+    payload={"count": 1},
+    http_status=200,
+    response={"status": "success"},
+    attempts=1,
+    elapsed_ms=142,
+)
+SETTLED = Settled("usage.csv", 2, 1, "delivered", "4f1c", 200, 1)
 
 
 def one_input(counts: Counts | None = None, **changes: Any) -> Summary:
     """A run of one input without issues: all is well unless `counts` say otherwise."""
     inputs = [InputSummary("usage.csv", counts or Counts(3))]
-    return summary(**{"inputs": inputs, "issues": (), "errors": 0, "warnings": 0, **changes})
-
-
-def validation(**changes: Any) -> Validation:
-    """Two files, one of them hostile; `changes` are fields of `Validation`."""
-    totals = Totals(1_234_567, Distinct(12_345, True), Distinct(34), 1_793_491_200, 1_793_750_400)
-    values: dict[str, Any] = {
-        "files": [FileResult("usage.csv", 10_000, 7, 7, 2), FileResult(EVIL, 3, 1, 1, 0)],
-        "totals": totals,
-        "issues": [MAILBOX, COUNT, HOSTILE],
-    }
-    return Validation(**(values | changes))
-
-
-def delivered(**changes: Any) -> SendResult:
-    """One event that was delivered; `changes` are fields of `SendResult`."""
-    answer = {"http_status": 200, "response": {"status": "success"}, "elapsed_ms": 142}
-    sent = {"event_id": "4f1c", "payload": {"count": 1}, "attempts": 1}
-    values: dict[str, Any] = {"status": "delivered", "exit_code": ExitCode.OK, **answer, **sent}
-    return SendResult(**(values | changes))
-
-
-def settled(outcome: str = "delivered", **changes: Any) -> Settled:
-    """One settled record; `changes` are fields of `Settled`."""
-    values: dict[str, Any] = {"event_id": "4f1c", "http_status": 200, "attempts": 1}
-    return Settled("usage.csv", 2, 1, outcome, **(values | changes))
+    return replace(SUMMARY, **{"inputs": inputs, "issues": (), **changes})
 
 
 Act = Callable[[Streams, Talk], object]
 
 
 def report(result: Any, output: Any = None, told: Iterable[Any] = (), **options: Any) -> Act:
-    """The report of a result, or of an error of `send-file`; issues or ends are `told` before."""
+    """The report of a result, or an error of `send-file`, after its issues and the ends `told`."""
 
     def act(streams: Streams, talk: Talk) -> object:
         if isinstance(result, SendResult):
             return SendReport(output, streams, talk).finish(result)
-        if isinstance(result, Validation):
-            check = ValidateReport(output, streams, talk, **options)
-            for each in told:
-                check.issue(each)
-            return check.finish(result)
-        run = SendFileReport(output, streams, talk, **options)
-        for each in told:
+        kind = ValidateReport if isinstance(result, Validation) else SendFileReport
+        run: Any = kind(output, streams, talk, **options)
+        for each in (*getattr(result, "issues", ()), *told):
             run.settled(each) if isinstance(each, Settled) else run.issue(each)
         return run.failed(result) if isinstance(result, ReoError) else run.finish(result)
 
@@ -141,19 +123,9 @@ def on_screen(act: Act, columns: int = 80, environ: Mapping[str, str] | None = N
 
     Line ends are those written: what the terminal itself breaks stays one line here.
     """
-    from tests.screen import Terminal
-
     terminal = Terminal(columns)
     with terminal.file() as file:
         streams = Streams(file, file, environ or {"TERM": "xterm", "NO_COLOR": "1"})
         streams.mask.hide(KEY)
         act(streams, Talk(streams.err))
     return terminal.text()
-
-
-if __name__ == "__main__":
-    what, form, streams = sys.argv[1], sys.argv[2], Streams.standard()
-    many = [settled(event_id=number) for number in range(20_000)] if what == "many" else []
-    results = {"send": delivered(), "validate": validation(), "many": one_input()}
-    act = report(results.get(what, summary()), form, many)
-    sys.exit(int(str(act(streams, Talk(streams.err)))))

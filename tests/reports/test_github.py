@@ -2,6 +2,7 @@
 space is a command, and so is a known `##[name]` anywhere in a line."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,28 @@ from reo_cli.errors import ExitCode
 from reo_cli.records import STDIN, Issue
 from reo_cli.reports import Streams, Talk
 from reo_cli.reports.github import LARGEST_SUMMARY, annotation, markdown
-from reo_cli.reports.view import Block, Fact, Line, View
+from reo_cli.reports.view import Fact, Line, View
 from tests.reports.samples import (
+    DELIVERED,
     EVIL,
     HOSTILE,
     KEY_REFUSED,
     MAILBOX,
-    delivered,
+    SETTLED,
+    SUMMARY,
+    VALIDATION,
     on_screen,
     one_input,
     piped,
     report,
-    settled,
-    summary,
-    validation,
 )
 
 STREAM = Streams(None, None, {}).out
 TEXTS = st.text(max_size=60) | st.lists(
     st.sampled_from(["::", "##[", "error", "]", "\r", "\n", "%0A", ",", "=", " ", "|", "<", "`"])
 ).map("".join)
-CHECKED = report(validation(), "github")
+CHECKED = report(VALIDATION, "github", max_issues=2)
+TO_HTML = MarkdownIt("commonmark").enable("table")
 
 
 def commands(log: str) -> list[tuple[str, dict[str, str], str]]:
@@ -60,22 +62,18 @@ def unescape(text: str) -> str:
     return text
 
 
-def test_errors_come_first_and_are_escaped() -> None:
+def test_errors_come_first_and_are_escaped_and_the_text_goes_to_the_log() -> None:
     seen = piped(CHECKED)
-    lines = seen.out.splitlines()
-    assert lines[0] == (
+    first, second = seen.out.splitlines()
+    assert first == (
         '::error file=usage.csv,line=17,title=count::"1,250" is not a whole number'
         " (remove the comma: 1250)"
     )
-    assert lines[1].startswith("::error file=evil\\x1b[31m\\u202e[/x]\\n%3A%3Astop-commands%3A%3A")
-    assert lines[1].endswith('%250A" is odd (::debug::hint, with: marks)')
-    assert lines[2].startswith("::warning file=usage.csv,line=20,title=domain::")
-    assert (len(lines), seen.code) == (3, 65)
-
-
-def test_the_text_goes_to_the_log_and_obeys_quiet() -> None:
-    assert "result: invalid: 8 of 10,003 records\n" in piped(CHECKED).err
-    assert piped(CHECKED, quiet=True).err == ""
+    assert second.startswith("::error file=evil\\x1b[31m\\u202e[/x]\\n%3A%3Astop-commands%3A%3A")
+    assert second.endswith('%250A" is odd (::debug::hint, with: marks)')
+    assert "result: invalid: 8 of 10,003 records\n" in seen.err
+    assert seen.err.endswith("… and 1 more issue (`--max-issues 3` shows all)\n")
+    assert piped(CHECKED, quiet=True) == (seen.out, "", 65)
 
 
 PLACES = [
@@ -91,18 +89,17 @@ def test_where_an_annotation_is_shown(place: Any, expected: str, tmp_path: Path)
     file, line, number, field = place
     issue = Issue(file.format(work=tmp_path), line, number, field, "error", "bad")
     assert annotation(issue, STREAM, str(tmp_path)) == f"::error {expected}::bad"
-
-
-def test_an_issue_of_the_command_line_has_no_place_in_the_summary() -> None:
-    issue = Issue(STDIN, 0, 0, "count", "error", "bad")
-    lines = markdown("x", View("", ExitCode.OK, {}, issues=[issue]), 0, STREAM)
-    assert "|  | count | error | bad |" in list(lines)
+    where = f"{issue.file}:{line}" if line else ""
+    summary = TO_HTML.render(
+        "\n".join(markdown("x", View("", ExitCode.OK, {}, issues=[issue]), 0, STREAM))
+    )
+    assert f"<td>{where}</td>" in summary
 
 
 def test_records_the_api_did_not_take_and_the_error_are_annotations() -> None:
     ends = ("rejected", "errored", "delivered", "errored")
-    told = [settled(outcome, reason="HTTP 400") for outcome in ends]
-    result = summary(issues=[MAILBOX], errors=0, warnings=1, error=KEY_REFUSED)
+    told = [SETTLED._replace(outcome=each, reason="HTTP 400") for each in ends]
+    result = replace(SUMMARY, issues=[MAILBOX], error=KEY_REFUSED)
     seen = piped(report(result, "github", told, max_issues=2))
     assert seen.out == (
         "::error file=usage.csv,line=2,title=reo::rejected: HTTP 400\n"
@@ -110,6 +107,12 @@ def test_records_the_api_did_not_take_and_the_error_are_annotations() -> None:
         "::error title=reo send-file::the API refused the key (get one)\n"
     )
     assert "… and 2 more issues (`--max-issues 4` shows all)\n" in seen.err
+
+
+def test_what_is_forgiven_is_a_warning() -> None:
+    seen = piped(report(one_input(Counts(1, errored=2), allow_failure=True), "github"))
+    assert seen.out.startswith("::warning title=reo send-file::not every event was delivered")
+    assert seen.out.count("::error") == seen.code == 0
 
 
 @given(TEXTS, TEXTS, TEXTS, TEXTS)
@@ -126,14 +129,15 @@ def test_no_output_holds_a_command_that_is_not_ours(output: str) -> None:
     names = ["::error::x", "##[group]x", EVIL]
     issues = [Issue(name, 1, 1, "", "error", f"{name} {HOSTILE.message}", name) for name in names]
     files = [FileResult(name, 1, 1, 1) for name in names]
-    rejected = settled("rejected", reason="\n::warning::x ##[error]y")
+    rejected = SETTLED._replace(outcome="rejected", reason="\n::warning::x ##[error]y")
+    stopped = replace(SUMMARY, issues=issues, error=KEY_REFUSED)
 
     def act(streams: Streams, talk: Talk) -> None:
-        report(validation(files=files, issues=issues), output)(streams, talk)
-        report(summary(issues=issues, error=KEY_REFUSED), output, [rejected])(streams, talk)
+        report(VALIDATION._replace(files=files, issues=issues), output)(streams, talk)
+        report(stopped, output, [rejected])(streams, talk)
         talk.note("::note::x")
         talk.verbose("::verbose::x")
-        report(delivered(response="##[error]x"), output)(streams, talk)
+        report(replace(DELIVERED, response="##[error]x"), output)(streams, talk)
 
     seen = piped(act, verbose=True)
     found = commands(seen.out)
@@ -152,20 +156,15 @@ def step(tmp_path: Path) -> Path:
 
 
 def test_the_step_summary_holds_everything(step: Path) -> None:
-    piped(CHECKED, {"GITHUB_STEP_SUMMARY": str(step)})
+    for result in (VALIDATION, KEY_REFUSED, one_input()):
+        piped(report(result, "github", max_issues=2), {"GITHUB_STEP_SUMMARY": str(step)})
     text = step.read_text("utf-8")
     assert text.startswith("# before\n### reo validate\n")
-    html = MarkdownIt("commonmark").enable("table").render(text)
-    assert html.count("<tr>") == 4 + 4
+    html = TO_HTML.render(text)
+    assert html.count("<tr>") == 4 + 3 + 2
     assert "&lt;b&gt;z&lt;/b&gt; `k` | %0A" in html
-    assert "… and 7 more issues" in html
+    assert "… and 1 more issue" in html
     assert "<b>" not in html
-
-
-def test_the_step_summary_of_a_failure_and_of_success(step: Path) -> None:
-    for result in (KEY_REFUSED, one_input()):
-        piped(report(result, "github"), {"GITHUB_STEP_SUMMARY": str(step)})
-    text = step.read_text("utf-8")
     assert "**error:** the API refused the key\n\n**hint:** get one\n" in text
     assert "- result: 3 events delivered\n" in text
 
@@ -176,49 +175,33 @@ def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     assert seen.code == 65
 
 
-def test_a_step_summary_is_never_too_large_for_github() -> None:
-    issues = [Issue("a.csv", line, line, "", "error", "!" * 4000) for line in range(1, 1000)]
-    text = "\n".join(markdown("reo", View("", ExitCode.OK, {}, issues=issues), 5, STREAM))
-    assert len(text) < 1_000_000
-    assert re.search(r"… and \d+ more issues \(`--max-issues 1004` shows all\)", text)
-
-
 def test_the_summaries_of_one_step_stay_under_the_limit_together(step: Path) -> None:
     issues = [Issue("a.csv", line, line, "", "error", "!" * 4000) for line in range(1, 100)]
-    act = report(validation(issues=issues), "github")
+    act = report(VALIDATION._replace(issues=issues), "github")
     environ = {"GITHUB_STEP_SUMMARY": str(step)}
     assert {piped(act, environ).code for _ in range(20)} == {65}
     assert 900_000 < step.stat().st_size <= LARGEST_SUMMARY
-    assert step.read_text("utf-8").count("### reo validate") == 20
+    text = step.read_text("utf-8")
+    assert text.count("### reo validate") == 20
+    assert re.search(r"… and \d+ more issues \(`--max-issues 99` shows all\)", text)
     step.write_bytes(b" " * (LARGEST_SUMMARY - 100))
     warning = f"warning: the step summary `{step}` has no room: GitHub allows 1 MiB"
     assert warning in piped(act, environ).err
     assert step.stat().st_size == LARGEST_SUMMARY - 100
 
 
-def test_what_is_forgiven_is_a_warning() -> None:
-    seen = piped(report(one_input(Counts(1, errored=2), allow_failure=True), "github"))
-    assert seen.out.startswith("::warning title=reo send-file::not every event was delivered")
-    assert "::error" not in seen.out
-    assert seen.code == 0
-
-
 @given(TEXTS)
 def test_data_adds_no_markup_to_the_step_summary(text: str) -> None:
-    issue = Issue(text, 1, 1, text, "error", text, text)
-    blocks: list[Block] = [[Fact("ledger", text)], [Line(text)]]
-    said: dict[str, Any] = {
-        "issues": [issue],
-        "errors": [KEY_REFUSED],
-        "hints": [text],
-        "forgiven": text,
-    }
-    lines = markdown("reo", View("", ExitCode.OK, {}, blocks, **said), 0, STREAM)
-    html = MarkdownIt("commonmark").enable("table").render("\n".join(lines))
-    tags = set(re.findall(r"<(/?[a-z0-9]+)", html)) - {"/code", "code"}
-    known = "h3 p strong table thead tbody tr th td ul li"
-    assert {tag.lstrip("/") for tag in tags} <= set(known.split())
-    assert html.count("<tr>") == 2
-    assert html.count("<td>") == 4
-    assert html.count("<li>") == 2
-    assert html.count("<strong>") == 3 + bool(text)
+    view = View(
+        *("", ExitCode.OK, {}),
+        blocks=[[Fact("ledger", text)], [Line(text)]],
+        issues=[Issue(text, 1, 1, text, "error", text, text)],
+        errors=[KEY_REFUSED],
+        hints=[text],
+        forgiven=text,
+    )
+    html = TO_HTML.render("\n".join(markdown("reo", view, 0, STREAM)))
+    tags = {tag.strip("/") for tag in re.findall(r"<(/?[a-z0-9]+)", html)}
+    assert tags <= set("h3 p strong table thead tbody tr th td ul li code".split())
+    counts = [html.count(f"<{tag}>") for tag in ("tr", "td", "li", "strong")]
+    assert counts == [2, 4, 2, 2 + 2 * bool(text)]

@@ -14,7 +14,7 @@ from reo_cli.reports.progress import bar_line, log_line
 from reo_cli.reports.send_file import SendFileReport
 from tests.reports.samples import COUNT, Act, on_screen, one_input, piped
 
-PLAIN = Streams(None, None, {})
+ERASE = "\r\x1b[K"
 
 
 def progress(done: int = 400, total: int | None = 1000, **changes: Any) -> Progress:
@@ -22,9 +22,12 @@ def progress(done: int = 400, total: int | None = 1000, **changes: Any) -> Progr
     return Progress(done, total, **(values | changes))
 
 
-def ticks(step: float) -> Callable[[], float]:
-    """A clock that goes on by `step` seconds every time it is read."""
-    return count(0.0, step).__next__
+BUSY = progress(failures=3, waiting="waiting 12 s (429)")
+
+
+def bar(given: Progress, columns: int = 80) -> str:
+    err = Streams(None, None, {"COLUMNS": str(columns)}).err
+    return bar_line(given, "failed", err)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +35,10 @@ def ticks(step: float) -> Callable[[], float]:
     [
         (progress(), "400 of 1,000 (40 %), 100 a second, about 6.0 s left, 8 at once"),
         (progress(total=None), "400 so far, 100 a second, 8 at once"),
+        (progress(total=None, share=0.505, limit=0), "400 so far (50 %), 100 a second"),
         (progress(0, 0, rate=0.0, limit=0), "0 of 0"),
         (
-            progress(failures=3, waiting="waiting 12 s (429)"),
+            BUSY,
             "400 of 1,000 (40 %), 100 a second, about 6.0 s left, 3 failed, 8 at once,"
             " waiting 12 s (429)",
         ),
@@ -60,27 +64,18 @@ def test_the_line_of_a_log(given: Progress, expected: str) -> None:
     ],
 )
 def test_the_bar_fits_its_screen(columns: int, expected: str) -> None:
-    err = Streams(None, None, {"COLUMNS": str(columns)}).err
-    given = progress(failures=3, waiting="waiting 12 s (429)")
-    assert bar_line(given, "failed", err) == expected
+    assert bar(BUSY, columns) == expected
 
 
-def test_a_bar_of_an_unknown_total_pulses_and_says_so_far() -> None:
-    line = bar_line(progress(total=None), "failed", PLAIN.err)
-    assert "━" in line
-    assert "400 so far" in line
-
-
-def test_a_check_shows_how_much_of_the_bytes_is_read() -> None:
-    given = progress(total=None, share=0.505, limit=0)
-    assert bar_line(given, "failed", PLAIN.err).startswith("━" * 15)
-    assert "  50 %  400 so far  " in bar_line(given, "failed", PLAIN.err)
-    assert log_line(given, "failed") == "400 so far (50 %), 100 a second"
-
-
-@pytest.mark.parametrize("given", [progress(2000), progress(0, 0), progress(1000)])
-def test_a_bar_is_never_longer_than_full(given: Progress) -> None:
-    assert bar_line(given, "failed", PLAIN.err).count("━") == 30
+def test_a_bar_pulses_shows_the_bytes_and_is_never_longer_than_full() -> None:
+    pulsing = bar(progress(total=None))
+    assert "━" in pulsing
+    assert "400 so far" in pulsing
+    checking = bar(progress(total=None, share=0.505, limit=0))
+    assert checking.startswith("━" * 15)
+    assert "  50 %  400 so far  " in checking
+    for given in (progress(2000), progress(0, 0), progress(1000)):
+        assert bar(given).count("━") == 30
 
 
 def test_the_share_is_that_of_all_files_and_unknown_for_a_pipe(tmp_path: Path) -> None:
@@ -97,6 +92,11 @@ def test_the_share_is_that_of_all_files_and_unknown_for_a_pipe(tmp_path: Path) -
     assert share_read([second]) is None
 
 
+def ticks(step: float) -> Callable[[], float]:
+    """A clock that goes on by `step` seconds every time it is read."""
+    return count(0.0, step).__next__
+
+
 def run(step: float, calls: int) -> Act:
     """A run that tells its progress and an issue, on a clock of such steps."""
 
@@ -111,9 +111,11 @@ def run(step: float, calls: int) -> Act:
     return act
 
 
-def test_a_pipe_gets_a_line_every_ten_seconds() -> None:
-    lines = [line for line in piped(run(1.0, 35)).err.splitlines() if "of 1,000" in line]
-    assert [line.split()[0] for line in lines] == ["9", "19", "29"]
+def test_a_file_gets_a_line_every_ten_seconds_whatever_wants_to_force_a_bar() -> None:
+    environ = {"TERM": "xterm", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"}
+    *lines, issue = piped(run(1.0, 35), environ).err.splitlines()
+    assert [line.partition(" of ")[0] for line in lines] == ["9", "19", "29"]
+    assert issue.startswith("usage.csv:17:")
 
 
 def test_a_short_or_quiet_run_says_nothing_of_its_progress() -> None:
@@ -123,27 +125,19 @@ def test_a_short_or_quiet_run_says_nothing_of_its_progress() -> None:
 
 def test_the_bar_is_drawn_now_and_then_and_gone_at_the_end() -> None:
     screen = on_screen(run(0.05, 1000), columns=100)
-    erase = "\r\x1b[K"
-    assert 300 < screen.count(erase) <= 505
-    assert re.search(rf"{re.escape(erase)}━+╸? +99\d/1,000", screen)
+    assert 300 < screen.count(ERASE) <= 505
+    assert re.search(rf"{re.escape(ERASE)}━+╸? +99\d/1,000", screen)
     assert screen.index("usage.csv:17: ") > screen.rindex("/1,000")
-    assert "━" not in screen[screen.rindex(erase) :]
-    assert "result  3 events delivered" in screen[screen.rindex(erase) :]
+    end = screen[screen.rindex(ERASE) :]
+    assert "━" not in end
+    assert "result  3 events delivered" in end
 
 
-@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {}])
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"LANG": "C"}])
 def test_a_terminal_that_cannot_go_back_gets_lines(environ: dict[str, str]) -> None:
-    screen = on_screen(run(1.0, 35), environ=environ or {"LANG": "C"})
+    screen = on_screen(run(1.0, 35), environ=environ)
     assert "\x1b" not in screen
     assert "9 of 1,000 (0 %)" in screen
-
-
-def test_nothing_forces_a_bar_into_a_file() -> None:
-    environ = {"TERM": "xterm", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"}
-    seen = piped(run(1.0, 35), environ)
-    assert "\x1b" not in seen.err
-    assert "━" not in seen.err
-    assert "9 of 1,000" in seen.err
 
 
 def test_an_exception_leaves_no_bar_behind() -> None:
@@ -154,4 +148,4 @@ def test_an_exception_leaves_no_bar_behind() -> None:
             raise ZeroDivisionError
         report.progress(progress())
 
-    assert on_screen(act).endswith("\r\x1b[K")
+    assert on_screen(act).endswith(ERASE)
