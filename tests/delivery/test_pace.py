@@ -2,68 +2,35 @@
 
 import heapq
 import random
-from collections import deque
 from collections.abc import Callable
 
 import pytest
 
 from reo_cli.client.outcome import Outcome, Verdict
-from reo_cli.delivery.dispatch import Policy
-from reo_cli.delivery.pace import CAP, CAP_ONE, OUTAGE_AFTER, Pace, delay
+from reo_cli.delivery.pace import CAP_ONE, OUTAGE_AFTER, Pace, delay
 from tests.delivery.simulation import (
     BUSY,
     DELIVERED,
     ERROR,
     REFUSED,
     Attempt,
-    Server,
-    Simulation,
     come_back_after,
-    records,
     run,
 )
 
 
 def highest() -> float:
-    return 1.0 - 1e-12
+    return 1.0
 
 
-@pytest.mark.parametrize(
-    ("failures", "throttled", "cap", "most"),
-    [
-        (1, False, CAP, 0.25),
-        (2, False, CAP, 0.5),
-        (7, False, CAP, 16.0),
-        (10_000, False, CAP, 30.0),
-        (1, True, CAP, 1.0),
-        (6, True, CAP, 30.0),
-        (6, False, CAP_ONE, 5.0),
-    ],
-)
-def test_a_wait_is_uniform_up_to_a_bound_that_doubles(
-    failures: int, throttled: bool, cap: float, most: float
-) -> None:
-    for part in (0.0, 0.5, highest()):
-        wait = delay(failures, lambda: part, throttled=throttled, cap=cap)  # noqa: B023
-        assert wait == pytest.approx(part * most)
+def test_a_wait_is_uniform_up_to_a_bound_that_doubles() -> None:
+    assert [delay(1, lambda: part) for part in (0.0, 0.5)] == [0, 0.125]  # noqa: B023
+    assert [delay(n, highest) for n in (1, 2, 7, 8, 10_000)] == [0.25, 0.5, 16, 30, 30]
+    assert [delay(n, highest, throttled=True) for n in (1, 5, 6)] == [1, 16, 30]
+    assert delay(6, highest, cap=CAP_ONE) == 5
 
 
 # The figures of reliability.md: servers that refuse
-
-
-def at_once(most: int, seconds: float = 0.05) -> Server:
-    """A server that serves `most` at a time and refuses all others at once."""
-    free: list[float] = []
-
-    def serve(attempt: Attempt) -> tuple[float, Outcome]:
-        while free and free[0] <= attempt.at + 1e-9:
-            heapq.heappop(free)
-        if len(free) >= most:
-            return 0.005, BUSY
-        heapq.heappush(free, attempt.at + seconds)
-        return seconds, DELIVERED
-
-    return serve
 
 
 @pytest.mark.parametrize(
@@ -81,9 +48,19 @@ def at_once(most: int, seconds: float = 0.05) -> Server:
 def test_a_server_that_takes_some_at_a_time_is_kept_busy_and_seldom_overrun(
     most: int, concurrency: int, part: float, refused: float
 ) -> None:
-    """From its first request on, for 80 seconds."""
+    """From its first request on, for 80 seconds; it refuses at once."""
     number = most * 20 * 80
-    done = run(at_once(most), number, concurrency=concurrency, retries=1000)
+    free_at: list[float] = []
+
+    def serve(attempt: Attempt) -> tuple[float, Outcome]:
+        while free_at and free_at[0] <= attempt.at + 1e-9:
+            heapq.heappop(free_at)
+        if len(free_at) >= most:
+            return 0.005, BUSY
+        heapq.heappush(free_at, attempt.at + 0.05)
+        return 0.05, DELIVERED
+
+    done = run(serve, number, concurrency=concurrency, retries=1000)
     assert done.counts.delivered == number
     assert 80 / done.seconds >= part
     assert (done.requests - number) / done.requests <= refused
@@ -99,63 +76,42 @@ def test_a_server_that_refuses_now_and_then_is_not_met_ever_more_slowly(
     assert 6000 / done.seconds >= part * 16 / 0.02 * (1 - share)
 
 
-Allowance = Callable[[float], float]
-"""Gives 0 and lets a request at this time through, or gives the seconds until the next one."""
+# Servers that allow 100 a second: the seconds that a request comes too early, and what to note of
+# one that is let through.
 
 
-def sliding_window(most: int) -> Allowance:
-    passed: deque[float] = deque(maxlen=most)
-
-    def wait(now: float) -> float:
-        if len(passed) == most and now < passed[0] + 1.0:
-            return passed[0] + 1.0 - now
-        passed.append(now)
-        return 0.0
-
-    return wait
+def sliding_window(now: float, noted: list[float]) -> tuple[float, float]:
+    return noted[-100] + 1 - now, now
 
 
-def fixed_window(most: int) -> Allowance:
-    counts: dict[int, int] = {}
-
-    def wait(now: float) -> float:
-        second = int(now)
-        counts[second] = counts.get(second, 0) + 1
-        return 0.0 if counts[second] <= most else second + 1 - now
-
-    return wait
+def fixed_window(now: float, noted: list[float]) -> tuple[float, float]:
+    return (int(now) + 1 - now if int(noted[-100]) == int(now) else 0.0), now
 
 
-def token_bucket(rate: int) -> Allowance:
-    level, last = float(rate), 0.0
-
-    def wait(now: float) -> float:
-        nonlocal level, last
-        level = min(rate, level + (now - last) * rate)
-        last = now
-        if level < 1:
-            return (1 - level) / rate
-        level -= 1
-        return 0.0
-
-    return wait
+def token_bucket(now: float, noted: list[float]) -> tuple[float, float]:
+    """What is noted is when the bucket is full again."""
+    return noted[-1] - 0.99 - now, max(noted[-1], now) + 0.01
 
 
 @pytest.mark.parametrize("whole_seconds", [True, False])
 @pytest.mark.parametrize("kind", [sliding_window, fixed_window, token_bucket])
 @pytest.mark.parametrize(("number", "concurrency"), [(6000, 8), (6000, 64), (1000, 64)])
 def test_a_server_that_allows_100_a_second_is_used_and_obeyed(
-    kind: Callable[[int], Allowance], whole_seconds: bool, number: int, concurrency: int
+    kind: Callable[[float, list[float]], tuple[float, float]],
+    whole_seconds: bool,
+    number: int,
+    concurrency: int,
 ) -> None:
-    """N4 in virtual time: the 429 names the wait, in whole seconds as most servers do."""
-    wait = kind(100)
+    """N4: the 429 names the wait, in whole seconds as most servers do."""
+    noted = [-9.0] * 100
     asked: list[tuple[float, float]] = []
 
     def serve(attempt: Attempt) -> tuple[float, Outcome]:
-        seconds = wait(attempt.at)
-        if not seconds:
+        early, note = kind(attempt.at, noted)
+        if early < 1e-9:
+            noted.append(note)
             return 0.01, DELIVERED
-        seconds = float(int(seconds) + 1) if whole_seconds else seconds
+        seconds = float(int(early) + 1) if whole_seconds else early
         asked.append((attempt.at + 0.01, attempt.at + 0.01 + seconds))
         return 0.01, come_back_after(seconds)
 
@@ -163,7 +119,7 @@ def test_a_server_that_allows_100_a_second_is_used_and_obeyed(
     assert done.counts.delivered == number
     assert number / done.seconds >= 60
     assert len(asked) / done.requests <= 0.10
-    starts = [each.at for each in done.transport.attempts]
+    starts = [each.at for each in done.attempts]
     for begin, end in asked:
         assert not [at for at in starts if begin + 1e-9 < at < end - 1e-9]
 
@@ -183,53 +139,39 @@ def fail(one: Pace, answer: Outcome, now: float = 0.0, under_way: int = 0) -> No
     one.ended(answer, Verdict.TRANSIENT, under_way, now, now)
 
 
-@pytest.mark.parametrize("under_way", [0, 20])
-def test_an_outage_begins_after_eight_failures_or_as_many_as_are_under_way(
-    under_way: int,
+@pytest.mark.parametrize(("under_way", "failures"), [(0, OUTAGE_AFTER), (20, 21)])
+def test_an_outage_is_probed_ever_later_until_the_first_success(
+    under_way: int, failures: int
 ) -> None:
+    """It begins after eight failures, or as many as are under way; these are no probes."""
     one = proven(64)
-    for count in range(1, max(OUTAGE_AFTER, under_way + 1)):
+    for _ in range(failures):
+        assert (one.outage, one.limit) == (False, 64)
         fail(one, ERROR, under_way=under_way)
-        assert not one.outage, count
-    fail(one, ERROR, under_way=under_way)
     assert (one.outage, one.limit) == (True, 1)
     assert "nothing gets through" in one.waiting(0.0)
-
-
-def test_probes_come_ever_later_up_to_the_cap_and_the_first_success_ends_it() -> None:
-    one = proven()
+    for left in range(under_way, 0, -1):
+        fail(one, REFUSED, under_way=left)
     now, waits = 0.0, []
-    for _ in range(OUTAGE_AFTER - 1):
-        fail(one, ERROR)
     for _ in range(10):
-        fail(one, ERROR, now)
         wake = one.wake_at(now)
         assert wake is not None
-        assert not one.may_start(0, wake - 0.001)
-        assert one.may_start(0, wake)
+        assert [one.may_start(0, at) for at in (wake - 0.001, wake)] == [False, True]
         waits.append(round(wake - now, 3))
         now = wake
+        fail(one, ERROR, now)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     one.ended(DELIVERED, Verdict.DELIVERED, 0, now, now)
-    assert not one.outage
-    assert one.limit == 2, "the server is met anew, carefully"
-
-
-def test_what_was_under_way_when_an_outage_began_does_not_count_as_probes() -> None:
-    one = proven(64)
-    for under_way in [63] * 64 + list(range(62, 0, -1)):
-        fail(one, REFUSED, under_way=under_way)
-    assert one.wake_at(0.0) == pytest.approx(0.25)
+    assert (one.outage, one.limit) == (False, 2), "the server is met anew, carefully"
 
 
 def test_the_longest_wait_that_is_asked_for_closes_the_gate_for_all_and_is_named() -> None:
     one = proven()
     for seconds in (5, 20, 1):
         fail(one, come_back_after(seconds))
-    assert one.wake_at(0.0) == 20
+    assert (one.wake_at(0.0), one.throttled) == (20, True)
     assert [one.may_start(0, 19.9), one.may_start(0, 20)] == [False, True]
     assert (one.waiting(18.0), one.waiting(20.0)) == ("waiting 2 s (429)", "")
-    assert one.throttled
 
 
 def test_refusals_that_name_no_time_lower_the_limit_and_in_a_row_are_an_outage() -> None:
@@ -267,13 +209,3 @@ def test_nobody_waits_for_a_time_that_is_not_reached_by_a_rounding_error(rate: f
         assert wake > now
         now = wake
     assert (sent - 1) / (now - 0.1) == pytest.approx(rate, rel=0.02)
-
-
-def test_after_an_outage_the_old_limit_is_soon_reached_again() -> None:
-    limits: dict[int, int] = {}
-    server = lambda each: (0.05, REFUSED if 5 < each.at < 25 else DELIVERED)  # noqa: E731
-    outage = Simulation(server, records(12_000), Policy(concurrency=64))
-    outage.watch = lambda each: limits.setdefault(int(outage.seconds), each.pace.limit)
-    outage.run()
-    first = next(each.at for each in outage.transport.attempts if each.at > 25)
-    assert limits[int(first) + 2] == 64

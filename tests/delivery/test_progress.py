@@ -14,38 +14,29 @@ from reo_cli.records import Progress
 from tests.delivery.simulation import DELIVERED, Ears, come_back_after
 
 
-class Run:
-    """A meter over counts and a clock that the test sets."""
+class Run(Ears):
+    """A meter over counts and a clock that the test sets, and what it tells."""
 
     def __init__(self, total: int | None, concurrency: int = 8, rate: float | None = None) -> None:
-        self.now = 0.0
-        self.counts = Counts()
-        self.told: list[Progress] = []
-        self.ears = Ears()
+        super().__init__()
+        self.now, self.counts = 0.0, Counts()
         self.pace = Pace(concurrency, 0.0, lambda: 0.5, rate)
         self.pace.ended(DELIVERED, Verdict.DELIVERED, 0, 0.0, 0.0)
-        self.dispatcher: Any = SimpleNamespace(
-            pace=self.pace, policy=Policy(concurrency=concurrency), first_request=None
-        )
-        self.meter = Meter(self, lambda: self.now)  # type: ignore[arg-type]
+        policy = Policy(concurrency=concurrency)
+        self.run: Any = SimpleNamespace(pace=self.pace, policy=policy, first_request=None)
         self.book: Any = SimpleNamespace(inputs=[InputSummary("x.csv", self.counts)])
+        self.meter = Meter(self, lambda: self.now)
         self.meter.sending(total)
 
-    def progress(self, progress: Progress) -> None:
-        self.told.append(progress)
-
-    def hint(self, text: str) -> None:
-        self.ears.said.append(text)
-
-    def goes_on(self, seconds: float, **each_second: int) -> "Run":
+    def goes_on(self, seconds: int, **each_second: int) -> "Run":
         """Let time pass, and let so many records a second come to these ends."""
-        if "delivered" in each_second and self.dispatcher.first_request is None:
-            self.dispatcher.first_request = self.now
-        for _ in range(round(seconds)):
+        if "delivered" in each_second and self.run.first_request is None:
+            self.run.first_request = self.now
+        for _ in range(seconds):
             self.now += 1
             for outcome, number in each_second.items():
                 self.counts.add(outcome, number)
-            self.meter.turn(self.dispatcher, self.book)
+            self.meter.turn(self.run, self.book)
         return self
 
 
@@ -61,11 +52,11 @@ def test_what_was_delivered_before_makes_no_forecast() -> None:
     assert run.told[-1].waiting == "skipping what was delivered before"
     run.goes_on(9, delivered=100)
     assert (run.told[-1].rate, run.told[-1].waiting) == (100.0, "")
-    assert run.ears.said == []
+    assert run.said == []
     run.goes_on(62, delivered=100)
-    assert run.ears.said == ["about 233 min left; --concurrency 32 may be faster"]
+    assert run.said == ["about 233 min left; --concurrency 32 may be faster"]
     mixed = Run(total=2_000_000).goes_on(30, already_delivered=20_000, delivered=1)
-    assert mixed.ears.said == []
+    assert mixed.said == []
 
 
 @pytest.mark.parametrize(
@@ -85,4 +76,4 @@ def test_where_more_at_once_would_not_help_it_is_not_advised(
     run = Run(total, concurrency, rate)
     if asked:
         run.pace.ended(come_back_after(asked), Verdict.TRANSIENT, 0, 0.0, 0.0)
-    assert run.goes_on(60, delivered=100).ears.said == []
+    assert run.goes_on(60, delivered=100).said == []
