@@ -1,14 +1,13 @@
 """N1 to N14: faults of the network and of the server (reliability.md section 4).
 
-The real program against a server that misbehaves as told. What must be told to the second is in
-test_dispatch.py and test_pace.py, in virtual time.
+The real program against a server that misbehaves as told. N4, ten minutes of N3 and what else must
+be told to the second are in test_dispatch.py and test_pace.py, in virtual time; every kind of drip
+of N6 is in test_client_deadline.py.
 """
 
 import random
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,10 +16,6 @@ from tests import faults
 from tests.conftest import CANARY, World, scaled
 from tests.delivery.harness import Desk, assert_complete, counts, judge, row, rows
 from tests.faults import Action, FaultServer, Request
-
-OTHER_KEY = "canary-key-the-second-one"
-
-# N1
 
 
 @pytest.mark.slow
@@ -32,16 +27,14 @@ def test_n1_a_third_of_all_requests_goes_wrong(desk: Desk) -> None:
     the same command has to run again.
     """
     chance = random.Random(11)
-    before = [
+    kinds = [
         faults.failure(500),
         faults.failure(503),
         faults.hang_up(),
         faults.reset(),
         faults.cut_head(),
         faults.late(0.1),
-    ]
-    after = [
-        faults.page(),
+        faults.page(),  # a run would end with it before its first delivery
         replace(faults.failure(502), accepted=True),
         faults.cut_head(accepted=True),
         faults.cut_body(accepted=True),
@@ -49,13 +42,14 @@ def test_n1_a_third_of_all_requests_goes_wrong(desk: Desk) -> None:
         faults.reset(accepted=True),
         faults.late(0.9, faults.cut_json()),
     ]
-    lock = threading.Lock()
 
     def script(number: int, _: Request) -> Action:
-        with lock:
-            if chance.random() >= 0.3:
-                return faults.late(0.002)
-            return chance.choice(before + (after if number > 50 else []))
+        goes_wrong = chance.random() < 0.3
+        return (
+            chance.choice(kinds[: 6 if number <= 50 else None])
+            if goes_wrong
+            else faults.late(0.002)
+        )
 
     events = rows(scaled(20_000, 1000), identical=1 / 3)
     desk.server.script = script
@@ -67,51 +61,46 @@ def test_n1_a_third_of_all_requests_goes_wrong(desk: Desk) -> None:
     assert first.json["delivered"] == len(events) - errored
     assert errored <= len(events) / 1000
     assert first.json["attempts"] <= len(desk.server.requests)
-    desk.server.script = faults.success()  # a page before the first delivery of a run would end it
+    desk.server.script = faults.success()
     assert desk.send(file).code == 0
     assert_complete(desk.server, events)
     assert len(desk.server.requests) / len(events) <= 1.6
 
 
-# N2
+def test_n2_the_attempt_after_the_faults_delivers_the_same_bytes(desk: Desk) -> None:
+    """One event fails for ever: it is errored, and the rest is delivered."""
+    kinds = {
+        10: faults.failure(500),
+        15: faults.cut_body(accepted=True),
+        20: faults.cut_json(accepted=True),
+        25: faults.reset(accepted=True),
+        30: faults.hang_up(),
+        35: faults.silence(),
+        40: faults.throttled(1),  # the last: that wait is looked at below
+    }
+    tries: Counter[int] = Counter()
 
-FAULTS = [
-    faults.failure(500),
-    faults.throttled(0),
-    faults.cut_body(accepted=True),
-    faults.cut_json(accepted=True),
-    faults.reset(accepted=True),
-    faults.hang_up(),
-    faults.silence(),
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_n2_the_attempt_after_the_faults_delivers_the_same_bytes(desk: Desk, fault: Action) -> None:
-    """One event alone, and its next attempts: the same body, the same id."""
-    desk.server.script = [fault] * 2
-    run = desk.send(desk.csv([row(1)]), "--timeout", "0.3")
-    assert (run.code, counts(run)) == (0, {"delivered": 1})
-    requests = desk.server.requests
-    assert len(requests) == run.json["attempts"] == 3
-    assert len({request.body for request in requests}) == 1
-
-
-def test_n2_what_fails_for_ever_is_errored_and_the_rest_is_delivered(desk: Desk) -> None:
     def script(_: int, request: Request) -> Action:
-        fails = request.json["payload"]["count"] == 8
-        return faults.failure(500, "boom") if fails else faults.late(0.05)
+        count = request.json["payload"]["count"]
+        tries[count] += 1
+        if count == 8:
+            return faults.failure(500, "boom")
+        return kinds[count] if count in kinds and tries[count] <= 2 else faults.late(0.05)
 
     desk.server.script = script
     file = desk.csv(rows(60))
-    run = desk.send(file, "--retries", "1")
+    run = desk.send(file, "--retries", "2", "--timeout", "0.5")
     assert (run.code, counts(run)) == (69, {"delivered": 59, "errored": 1})
-    assert len(desk.server.requests) == 61
+    for count, fault in kinds.items():
+        requests = [each for each in desk.server.requests if each.json["payload"]["count"] == count]
+        assert len({request.body for request in requests}) == 1
+        assert [each.accepted for each in requests] == [fault.accepted, fault.accepted, True]
+    times = [each.at for each in desk.server.requests]
+    for refused in requests[:2]:
+        on_its_way = refused.at + 0.15  # what had been sent before the refusal was read
+        assert not [at for at in times if on_its_way < at < refused.at + 1]
     desk.server.script = faults.success()
     assert counts(desk.send(file)) == {"already_delivered": 59, "delivered": 1}
-
-
-# N3: ten minutes are in test_dispatch.py
 
 
 @pytest.mark.slow
@@ -149,58 +138,11 @@ def test_n3_a_server_that_never_was_there_ends_the_run(
     assert said in run.json["error"]["message"]
 
 
-# N4
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_n4_a_server_that_allows_100_a_second(desk: Desk) -> None:
-    """No request earlier than asked, ≥ 60 % of the allowed rate, ≤ 10 % refused."""
-    passed: deque[float] = deque(maxlen=100)
-    lock = threading.Lock()
-
-    def script(_: int, request: Request) -> Action:
-        with lock:
-            now = time.monotonic()
-            if len(passed) == 100 and now < passed[0] + 1:
-                return faults.throttled(1)
-            passed.append(now)
-            return faults.late(0.01)
-
-    events = rows(scaled(5000, 500))
-    desk.server.script = script
-    run = desk.send(desk.csv(events), "--concurrency", "16", timeout=280)
-    assert (run.code, counts(run)) == (0, {"delivered": len(events)})
-    refused = [each.at for each in desk.server.requests if not each.accepted]
-    times = [each.at for each in desk.server.requests]
-    assert len(events) / (times[-1] - times[0]) >= 60
-    assert len(refused) / len(times) <= 0.10
-    on_its_way = 0.15  # what had been sent before the refusal was read
-    for at in refused:
-        assert not [each for each in times if at + on_its_way < each < at + 1.0]
-
-
-# N6
-
-
-@pytest.mark.parametrize("name", ["drip", "silence after accept", "drip in the handshake"])
-def test_n6_every_attempt_ends_at_its_deadline(world: World, name: str) -> None:
-    hello = b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03"  # the start of a long ServerHello
-    greeting = {
-        "drip": None,
-        "silence after accept": faults.silence(),
-        "drip in the handshake": faults.drip(b"\0", before=hello),
-    }[name]
-    with FaultServer(faults.drip_body(), greeting=greeting) as server:
-        url = server.url.replace("http:", "https:") if "handshake" in name else server.url
-        desk = Desk(world, server, ["--timeout", "0.7", "--retries", "0"])
-        run = desk.send(desk.csv([row(1)]), env={"REO_ENDPOINT": url})
-        assert (run.code, counts(run)) == (69, {"errored": 1})
-        assert run.json["attempts"] == 1
-        assert 0.7 <= run.json["elapsed_s"] < 5
-
-
-# N9
+def test_n6_every_attempt_ends_at_its_deadline(desk: Desk) -> None:
+    desk.server.script = faults.drip_body()
+    run = desk.send(desk.csv([row(1)]), "--timeout", "0.7", "--retries", "0")
+    assert (run.code, counts(run), run.json["attempts"]) == (69, {"errored": 1}, 1)
+    assert 0.7 <= run.json["elapsed_s"] < 5
 
 
 @pytest.mark.parametrize(
@@ -226,33 +168,25 @@ def test_n9_a_wrong_key_or_url_costs_exactly_one_request(
     assert run.json["status"] == "failed"
 
 
-# N10
-
-
-def revoked_after(number: int) -> Callable[[int, Request], Action]:
-    """A server that knows `CANARY` for so many requests, and `OTHER_KEY` always."""
-
-    def script(count: int, request: Request) -> Action:
-        is_revoked = request.headers["x-api-key"] == CANARY and count > number
-        return faults.wrong_key(401) if is_revoked else faults.late(0.005)
-
-    return script
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("way_on", [["--key-rotated"], []])
 def test_n10_a_key_that_is_revoked_on_the_way(desk: Desk, way_on: list[str]) -> None:
     """At most what is under way is asked after it; the new key finishes the run, same ids."""
     number = scaled(5000, 500)
     events = rows(number * 2, identical=1 / 3)
-    desk.server.script = revoked_after(number)
+
+    def script(count: int, request: Request) -> Action:
+        is_revoked = request.headers["x-api-key"] == CANARY and count > number
+        return faults.wrong_key(401) if is_revoked else faults.late(0.005)
+
+    desk.server.script = script
     desk.options = ["--concurrency", "32", *([] if way_on else ["--account", "acme"])]
     file = desk.csv(events)
     run = desk.send(file, timeout=300)
     sent = len(desk.server.requests)
     assert (run.code, counts(run)) == (77, {"delivered": number, "unsent": number})
     assert sent - number <= 32
-    desk.env = {"REO_API_KEY": OTHER_KEY}
+    desk.env = {"REO_API_KEY": "canary-key-the-second-one"}
     if way_on:
         stopped = desk.send(file)
         assert stopped.code == 78
@@ -266,10 +200,8 @@ def test_n10_a_key_that_is_revoked_on_the_way(desk: Desk, way_on: list[str]) -> 
     assert counts(desk.send(file)) == {"already_delivered": 2 * number}
 
 
-# N12
-
-
 def test_n12_when_every_row_is_rejected_the_run_stops(desk: Desk) -> None:
+    """Not so a file of which a part was delivered before."""
     desk.server.script = faults.failure(400, "unknown product_id")
     run = desk.send(desk.csv(rows(1000)), "--concurrency", "16")
     assert run.code == 65
@@ -278,16 +210,11 @@ def test_n12_when_every_row_is_rejected_the_run_stops(desk: Desk) -> None:
     assert run.json["unsent"] == 1000 - run.json["rejected"]
     assert "unknown product_id" in run.json["error"]["message"]
     assert "--max-rejects" in run.json["error"]["hint"]
-
-
-def test_n12_a_file_that_was_delivered_in_part_before_is_not_all_wrong(desk: Desk) -> None:
+    desk.server.script = faults.success()
     desk.send(desk.csv(rows(400)[300:]))
     desk.server.script = faults.failure(400)
     run = desk.send(desk.csv(rows(400)))
     assert (run.code, counts(run)) == (1, {"rejected": 300, "already_delivered": 100})
-
-
-# N14
 
 
 @pytest.mark.parametrize("every", [1, 2, 7])
