@@ -6,12 +6,13 @@ import pytest
 
 from tests.conftest import World
 from tests.delivery.harness import Desk
-from tests.faults import FaultServer
+from tests.faults import FaultServer, late
 
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
+    """It takes its time, so that a run can be cut short."""
+    with FaultServer(late(0.004)) as server:
         yield server
 
 
