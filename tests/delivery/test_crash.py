@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from tests.delivery.harness import (
     counts,
     judge,
     ndjson,
+    rejects,
     row,
     rows,
     wait_until,
@@ -31,21 +31,7 @@ from tests.delivery.harness import (
 from tests.faults import Action, FaultServer, Request, failure, late
 
 STRACE = shutil.which("strace")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(late(0.004)) as server:
-        yield server
-
-
-def accepted(server: FaultServer) -> int:
-    return sum(request.accepted for request in list(server.requests))
-
-
-def wait_for(server: FaultServer, number: int, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until so many requests have come, or the process has ended."""
-    wait_until(lambda: len(server.requests) >= number, process)
+needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 
 
 def finish_off(process: "subprocess.Popen[bytes]") -> bool:
@@ -56,7 +42,14 @@ def finish_off(process: "subprocess.Popen[bytes]") -> bool:
     return process.returncode == -signal.SIGKILL
 
 
-# K1
+def killed(desk: Desk, file: Path, after: int, chance: random.Random) -> int:
+    """Start a run and kill it some time after so many requests; give how it ended."""
+    goal = len(desk.server.requests) + after
+    process = desk.start(file)
+    wait_until(lambda: len(desk.server.requests) >= goal, process)
+    time.sleep(chance.random() * 0.005)
+    finish_off(process)
+    return process.returncode
 
 
 @pytest.mark.slow
@@ -69,57 +62,47 @@ def test_k1_kill_9_at_random_moments(desk: Desk) -> None:
     desk.options = ["--concurrency", str(under_way)]
     file, server = desk.csv(events), desk.server
     seen: set[str] = set()
-    killed = done = 0
-    while killed < kills:
-        process = desk.start(file)
+    ends: list[int] = []
+    while ends.count(-signal.SIGKILL) < kills and 0 not in ends:
+        done = len(server.requests)
         if chance.random() < 0.15:  # anywhere, also before the first request
+            process = desk.start(file)
             time.sleep(chance.random())
+            finish_off(process)
+            ends.append(process.returncode)
         else:
-            wait_for(server, done + chance.randrange(150), process)
-            time.sleep(chance.random() * 0.005)
-        killed += finish_off(process)
-        assert process.returncode in (0, -signal.SIGKILL)
+            ends.append(killed(desk, file, chance.randrange(150), chance))
         fresh = [str(each.event_id) for each in server.requests[done:] if each.accepted]
         repeats = len(fresh) - len(set(fresh) - seen)
-        assert repeats <= under_way, f"{repeats} repeats after kill {killed}"
+        assert repeats <= under_way, f"{repeats} repeats after kill {len(ends)}"
         seen.update(fresh)
-        done = len(server.requests)
-        if process.returncode == 0:
-            break
+    assert set(ends) <= {0, -signal.SIGKILL}
     assert desk.send(file).code == 0
-    assert killed >= kills * 0.9
-    assert assert_complete(server, events).repeats <= under_way * killed
+    assert len(ends) >= kills * 0.9
+    assert assert_complete(server, events).repeats <= under_way * len(ends)
     before = len(server.requests)
     assert counts(desk.send(file)) == {"already_delivered": len(events)}
     assert len(server.requests) == before
     assert desk.ledger_holds() == len(events)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_k1_rejects_survive_kills_each_once(desk: Desk, seed: int) -> None:
+def test_k1_rejects_survive_kills_each_once(desk: Desk) -> None:
     """Rejected and invalid records stand in the rejects file once, however often it was killed."""
-    chance = random.Random(seed)
-    events = [row(n, count="x" if n % 10 == 0 else n) for n in range(1, 401)]
+    chance = random.Random(1)
 
     def script(_: int, request: Request) -> Action:
         return failure(400) if request.json["payload"]["count"] % 10 == 3 else late(0.003)
 
     desk.server.script = script
     desk.options = ["--concurrency", "16", "--skip-invalid"]
-    file = desk.csv(events)
-    for _ in range(6):
-        process = desk.start(file)
-        wait_for(desk.server, len(desk.server.requests) + chance.randrange(80), process)
-        time.sleep(chance.random() * 0.01)
-        finish_off(process)
+    file = desk.csv([row(n, count="x" if n % 10 == 0 else n) for n in range(1, 401)])
+    for _ in range(8):
+        killed(desk, file, chance.randrange(80), chance)
     run = desk.send(file)
     assert run.code == 1
-    lines = Path(run.json["inputs"][0]["rejects_file"]).read_text().splitlines()
+    lines = rejects(run).read_text().splitlines()
     assert len(lines) == len(set(lines)) == 80
     assert run.json["rejected"] == run.json["invalid"] == 40
-
-
-# K2
 
 
 def tampered(world: World, how: str, events: list[dict[str, object]]) -> tuple[int, int, str]:
@@ -131,8 +114,7 @@ def tampered(world: World, how: str, events: list[dict[str, object]]) -> tuple[i
     command = [STRACE, "-f", "-qq", "-e", "signal=none", "-o", os.devnull]
     command += ["-e", "trace=pwrite64", "-e", f"inject=pwrite64:{how}", sys.executable]
     with FaultServer(late(0.002)) as server:
-        ledger = world.folder / f"{server.url.rpartition(':')[2].strip('/')}-{how}.db"
-        desk = Desk(world, server, ["--ledger", str(ledger), "--concurrency", "4", "-o", "json"])
+        desk = Desk(world, server, ["--ledger", f"{how}.db", "--concurrency", "4", "-o", "json"])
         file = desk.csv(events)
         done = subprocess.run(
             [*command, "-m", "reo_cli", "send-file", str(file), *desk.options],
@@ -150,7 +132,7 @@ def tampered(world: World, how: str, events: list[dict[str, object]]) -> tuple[i
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+@needs_strace
 def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
     """The first writes make a new ledger; later ones record what was acknowledged."""
     points = scaled(100, 12)
@@ -161,7 +143,7 @@ def test_k2_kill_at_every_write_to_the_ledger(world: World) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+@needs_strace
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 def test_k3_a_failing_write_to_the_ledger(world: World, error: str) -> None:
     """73 while it is opened, 74 after the first request; never a traceback, and nothing lost."""
@@ -174,22 +156,17 @@ def test_k3_a_failing_write_to_the_ledger(world: World, error: str) -> None:
     assert codes == {73, 74}
 
 
+RECORD = "record(self, acknowledged)"
 FAIL_POINT = """
 import os, signal
 from reo_cli.delivery.ledger import Account
-
-number, when = %d, %r
-record = Account.record
-
+record, calls = Account.record, []
 def tampered(self, acknowledged):
-    global number
-    number -= 1
-    if when == "before" and not number:
+    calls.append(1)
+    %s
+    if len(calls) == %d:
         os.kill(os.getpid(), signal.SIGKILL)
-    record(self, acknowledged)
-    if when == "after" and not number:
-        os.kill(os.getpid(), signal.SIGKILL)
-
+    %s
 Account.record = tampered
 """
 
@@ -201,11 +178,9 @@ def test_k2_kill_just_before_and_after_an_acknowledgement_is_recorded(
 ) -> None:
     events = rows(80, identical=1 / 3)
     file = desk.csv(events)
-    code = FAIL_POINT % (number, when)
-    args = ("send-file", str(file), "--concurrency", "4")
-    assert desk.world.run(*args, env=desk.environ(), code=code).code == -signal.SIGKILL
-    first = accepted(desk.server)
-    held = desk.ledger_holds()
+    code = FAIL_POINT % (("", number, RECORD) if when == "before" else (RECORD, number, ""))
+    assert desk.run("send-file", file, "--concurrency", "4", code=code).code == -signal.SIGKILL
+    first, held = len(desk.server.accepted), desk.ledger_holds()
     if when == "after":
         assert held >= number
     assert held <= first <= held + 4 + (when == "before") * 4
@@ -213,33 +188,20 @@ def test_k2_kill_just_before_and_after_an_acknowledgement_is_recorded(
     assert assert_complete(desk.server, events).repeats <= 4
 
 
-# K3
-
-
-def test_k3_a_disk_that_is_full_for_the_ledger_from_the_start(desk: Desk) -> None:
+@pytest.mark.parametrize(("size", "code"), [(3000, 73), (120_000, 74)])
+def test_k3_a_disk_that_is_full_for_the_ledger_or_gets_full(
+    desk: Desk, size: int, code: int
+) -> None:
     """A limit on the size of files stands for the full disk: it needs no rights and no tools."""
-    file = desk.csv(rows(50))
-    assert desk.send(file, code=limited(3000)).code == 73
-    assert desk.server.requests == []
-    assert desk.send(file).code == 0
-    assert_complete(desk.server, rows(50))
-
-
-def test_k3_a_disk_that_gets_full_on_the_way(desk: Desk) -> None:
     events = rows(600)
     file = desk.csv(events)
-    run = desk.send(file, "--concurrency", "16", code=limited(120_000))
-    assert run.code == 74
-    sent = accepted(desk.server)
-    assert 0 < sent < 600
-    assert run.json["delivered"] == sent
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+    run = desk.send(file, "--concurrency", "16", code=limit)
+    sent = len(desk.server.accepted)
+    assert (run.code, run.json["delivered"]) == (code, sent)
+    assert sent == 0 if code == 73 else 0 < sent < 600
     assert desk.send(file).code == 0
     assert assert_complete(desk.server, events).repeats <= 32
-
-
-def limited(size: int) -> str:
-    """Code after which no file may grow beyond `size` bytes."""
-    return f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
@@ -252,8 +214,7 @@ def test_k3_a_rejects_file_on_a_full_disk(desk: Desk, piped: bool) -> None:
 
     desk.server.script = script
     file = desk.csv(events)
-    source = ["-", "--format", "ndjson"] if piped else [str(file)]
-    data = ndjson(events) if piped else None
+    source, data = (["-"], ndjson(events)) if piped else ([file], None)
     run = desk.send(*source, "--rejects", "/dev/full", input=data)
     assert (run.code, run.json["error"]["reason"]) == (74, "rejects_not_written")
     assert os.strerror(errno.ENOSPC) in run.json["error"]["message"]
@@ -262,18 +223,6 @@ def test_k3_a_rejects_file_on_a_full_disk(desk: Desk, piped: bool) -> None:
     assert again.json["already_delivered"] == run.json["delivered"]
     assert again.json["delivered"] + run.json["delivered"] == 59
     assert again.json["rejected"] == judge(desk.server, events).lost == 1
-
-
-@pytest.mark.parametrize("place", ["missing/folder/x.ndjson", "/dev/null/x.ndjson", "."])
-def test_k3_an_explicit_rejects_file_that_cannot_be_made_is_found_first(
-    desk: Desk, place: str
-) -> None:
-    run = desk.send(desk.csv(rows(5)), "--rejects", place)
-    assert run.code == 73
-    assert desk.server.requests == []
-
-
-# K8
 
 
 def test_k8_of_twenty_processes_on_one_input_exactly_one_sends(desk: Desk) -> None:
@@ -289,28 +238,27 @@ def test_k8_of_twenty_processes_on_one_input_exactly_one_sends(desk: Desk) -> No
     assert len(desk.server.requests) == 300
 
 
+def starts_after(server: FaultServer, connection: int) -> list[float]:
+    """When the requests over connections after this one came."""
+    return [each.at for each in list(server.requests) if each.connection > connection]
+
+
 def test_k8_after_a_kill_the_next_one_starts_at_once(desk: Desk) -> None:
     """One that waits takes over in under 100 ms: the kernel frees the lock, the wait is short."""
     desk.server.script = late(0.05)
+    desk.options = ["--concurrency", "2", "--no-ledger"]
     file = desk.csv(rows(600))
     times: list[float] = []
     while len(times) < 5 and min(times, default=1) >= 0.1:
-        first = desk.start(file, "--concurrency", "2", "--no-ledger")
-        sent = len(desk.server.requests)
-        assert wait_until(lambda: len(desk.server.requests) > sent + 3, first)  # noqa: B023
-        second = desk.start(file, "--wait", "30", "--concurrency", "2", "--no-ledger")
+        first = desk.running(file, after=3)
+        second = desk.start(file, "--wait", "30")
         assert wait_until(lambda: waits_for_lock(second.pid), second)  # noqa: B023
         before, began = desk.server.connections, time.monotonic()
         assert finish_off(first)
-        assert wait_until(lambda: starts_of(desk.server, before), second)  # noqa: B023
-        times.append(starts_of(desk.server, before)[0] - began)
+        assert wait_until(lambda: starts_after(desk.server, before), second)  # noqa: B023
+        times.append(starts_after(desk.server, before)[0] - began)
         finish_off(second)
     assert min(times) < 0.1, times
-
-
-def starts_of(server: FaultServer, connection: int) -> list[float]:
-    """When the requests over connections after this one came."""
-    return [each.at for each in list(server.requests) if each.connection > connection]
 
 
 def test_k8_different_inputs_run_at_the_same_time_on_one_ledger(desk: Desk) -> None:
