@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import Settings, Sources, resolve
-from reo_cli.settings.guard import odd_key
-from reo_cli.settings.table import masked
+from reo_cli.settings.prompt import masked, odd_key
 
 if TYPE_CHECKING:
     from reo_cli.client import Target
@@ -200,7 +199,7 @@ def _clock(date: str, now: float) -> Check:
 def _ledger_check(settings: Settings) -> Check:
     """Say whether the ledger can be written, and whether it knows this key."""
     try:
-        path = settings.ledger
+        path = settings.require_ledger()
         size = _size_of(path)
         if size is None:
             return ok("ledger", f"`{path}` will be created by the first send-file")

@@ -52,7 +52,7 @@ def set_one(path: Path, name: str, text: str, profile: str | None = None) -> Non
         ("retries = true", "1: `retries`: is n", ""),
         ("concurrency = 300", '1: `concurrency`: "300" is outside 1 to 256', ""),
         ("product_id = [\n 15\n]", "1: `product_id`: is n", ""),
-        ('"\\u0061ccount" = []', " `account`: is n", ""),
+        ('"\\u0061ccount" = []', "1: `account`: is n", ""),
         ("[profiles.a]\nretries = 1\n[profiles.b]\nretries = -1", "4: `profiles.b.retries`", ""),
         ("[profiles.a]\n\n[profiles.a.mapp]\n", "3: `profiles.a.mapp`: is not", "you mean `map`?"),
         ("[map]\ndomain = 'x'", "1: `map`: belongs in a profile", "[profiles.NAME]"),

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.guard import check_endpoint, check_key, is_loopback, odd_key
+from reo_cli.settings.prompt import check_key, odd_key
+from reo_cli.settings.table import check_endpoint, is_loopback
 
 KEY = "k3y-CANARY_0123456789+/=~"
 
@@ -25,13 +26,13 @@ def test_good_keys_pass_unchanged(key: str) -> None:
         ("1234567", "the key has 7 characters; a key has 8 to 512"),
         ("x" * 513, "the key has 513 characters; a key has 8 to 512"),
         (f"{KEY}\r\nX-Other: 1", "character 26 is a line break"),
-        (f"\0{KEY}", "character 1 is a NUL byte"),
+        (f"\0{KEY}", "character 1 is a control character"),
         (f"{KEY}\x7f", "character 26 is a control character"),
-        (f"\ufeff{KEY}", "character 1 is a byte order mark"),
+        (f"\ufeff{KEY}", "character 1 is outside ASCII"),
         (f"“{KEY}”", "character 1 is outside ASCII"),
         (f"{KEY}\xa0", "character 26 is outside ASCII"),
         (f"{KEY[:9]}\ud800", "character 10 is outside ASCII"),
-        (f"{KEY}\t{KEY}", "character 26 is a tab"),
+        (f"{KEY}\t{KEY}", "character 26 is a control character"),
     ],
 )
 def test_5_6_bad_keys_are_refused_and_not_shown(key: str, said: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import SETTINGS, Settings, Sources, resolve
 from reo_cli.settings.files import user_folder
-from reo_cli.settings.table import BY_KEY, masked
+from reo_cli.settings.prompt import masked
+from reo_cli.settings.table import BY_KEY
 from tests.conftest import CANARY as KEY
 
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
@@ -144,7 +145,7 @@ def test_without_a_home_there_is_no_config_file_and_no_ledger(
     assert settings.values["endpoint"].source == "default"
     assert {value.key: value.value for value in settings.shown()}["ledger"] is None
     with pytest.raises(ReoError, match="no home folder"):
-        _ = settings.ledger
+        settings.require_ledger()
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
@@ -308,7 +309,7 @@ def test_with_an_explicit_profile_a_key_from_elsewhere_is_a_warning(files: Files
 def test_nothing_shows_the_key(files: Files) -> None:
     sources = files.sources(f"REO_API_KEY={KEY}", f'api_key = "{KEY}"\n', REO_API_KEY=KEY)
     assert KEY not in repr(sources) + repr(resolve(sources))
-    assert resolve(sources).values["api_key"].value == "********abcd"
+    assert next(resolve(sources).shown()).value == "********abcd"
     assert masked("k" * 16 + "wxyz") == "********wxyz"
     assert masked("k" * 15 + "wxyz") == masked("") == "********"
 

@@ -48,7 +48,7 @@ def _info(options: Shared) -> int:
     from reo_cli.delivery.ledger.admin import LedgerResult, describe
 
     settings, report = options.begin("info")
-    return report.finish(LedgerResult("info", describe(settings.ledger)))
+    return report.finish(LedgerResult("info", describe(settings.require_ledger())))
 
 
 @command("prune", Prune, "Forget what was delivered long ago; it would be sent again.")
@@ -59,7 +59,8 @@ def _prune(options: Prune) -> int:
 
     settings, report = options.begin("prune")
     days = settings.ledger_keep_days if options.keep_days is None else options.keep_days
-    return report.finish(pruned(settings.ledger, days, time.time, dry_run=options.dry_run))
+    path = settings.require_ledger()
+    return report.finish(pruned(path, days, time.time, dry_run=options.dry_run))
 
 
 @command("merge", Merge, "Take in what another ledger holds, such as that of another machine.")
@@ -71,7 +72,7 @@ def _merge(options: Merge) -> int:
 
     settings, report = options.begin("merge")
     key = orders.key_if_any(settings)
-    result = merged(settings.ledger, options.file, time.time, key, settings.account)
+    result = merged(settings.require_ledger(), options.file, time.time, key, settings.account)
     return report.finish(result)
 
 

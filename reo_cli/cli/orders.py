@@ -156,7 +156,7 @@ def require_inputs(names: Sequence[str]) -> None:
 
 def explained(error: ReoError | None, key: str | None) -> ReoError | None:
     """Return the error of a run; of a key that was refused it says what that looks like."""
-    from reo_cli.settings.guard import odd_key
+    from reo_cli.settings.prompt import odd_key
 
     odd = odd_key(key or "")
     if error is None or error.exit_code is not ExitCode.KEY_REFUSED or not odd:

@@ -164,7 +164,7 @@ def _order(
         record=record,
         rules=rules,
         started=STARTED,
-        ledger=lambda: None if options.sandbox else settings.ledger,
+        ledger=lambda: None if options.sandbox else settings.require_ledger(),
         hints=FLAGS,
         attempted=report.attempted,
         waiting=report.note,

@@ -131,7 +131,7 @@ def order_of(options: SendFile, settings: "Settings", stack: "ExitStack") -> "Or
         roll_up=plan,
         identity=Identity(options.id_from or (), options.on_change, options.shard, bool(plan)),
         policy=filled(Policy, settings, options),
-        ledger=None if options.no_ledger or options.sandbox else settings.ledger,
+        ledger=None if options.no_ledger or options.sandbox else settings.require_ledger(),
         state=user_folder("state") or Path(".reo").absolute(),
         started=STARTED,
         command=orders.command_line(),

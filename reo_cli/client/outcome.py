@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reo_cli.client.answers import Answer, content, is_html, one_line, retry_after, words_of
-from reo_cli.settings.guard import KEY_HINT
+from reo_cli.settings.prompt import KEY_HINT
 
 CUT_OFF = "the answer was cut off"
 

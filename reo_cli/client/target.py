@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from reo_cli import __version__
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.guard import check_endpoint, check_key, is_host, is_loopback
+from reo_cli.settings.prompt import check_key
+from reo_cli.settings.table import check_endpoint, is_host, is_loopback
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -71,7 +72,7 @@ class Target:
 def prepare(endpoint: str, key: str, *, timeout: float, ca_bundle: Path | None) -> Target:
     """Work out all that attempts have in common; opens no socket.
 
-    Raises `ReoError` (78) for a key or endpoint that `guard` refuses, CA certificates that cannot
+    Raises `ReoError` (78) for a key or endpoint that is refused, CA certificates that cannot
     be read, or a proxy that cannot be used. `timeout` is in seconds.
     """
     url, key = check_endpoint(endpoint), check_key(key)

@@ -29,16 +29,6 @@ _LOCAL_FUSE = frozenset(
 )
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each one made here with mode 0700 under any umask."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir(0o700)
-        folder.chmod(0o700)
-
-
 def temporary_folder() -> "TemporaryDirectory[str]":
     """Return a new folder that goes when its context ends; raises ReoError 73."""
     import tempfile

@@ -17,8 +17,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from reo_cli.delivery.folders import make_folder, open_private
+from reo_cli.delivery.folders import open_private
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.files import make_folder
 
 PAUSE = 0.05
 """Seconds between two looks at a lock that another run holds."""

@@ -18,10 +18,11 @@ from sqlite3 import Connection
 from typing import Any
 
 from reo_cli.checks.scratch import on_disk
-from reo_cli.delivery.folders import make_folder, open_private
+from reo_cli.delivery.folders import open_private
 from reo_cli.delivery.identity import is_place_id
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.records import STDIN, Record
+from reo_cli.settings.files import make_folder
 
 SUFFIX = ".reo-rejects"
 

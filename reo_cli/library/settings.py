@@ -36,7 +36,8 @@ class Settings:
     ca_bundle: str | Path | None = None
 
     def __post_init__(self) -> None:
-        from reo_cli.settings.guard import check_endpoint, check_key
+        from reo_cli.settings.prompt import check_key
+        from reo_cli.settings.table import check_endpoint
 
         for each in SETTINGS:
             value = getattr(self, each.key)
@@ -66,7 +67,7 @@ class Settings:
     @typed()
     def key(self) -> str:
         """Return the key, read from its file if that is how it is given; raises `Misconfigured`."""
-        from reo_cli.settings.guard import key_in
+        from reo_cli.settings.prompt import key_in
 
         if self.api_key is not None:
             return self.api_key

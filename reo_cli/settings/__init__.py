@@ -1,7 +1,7 @@
 """Settings: flags > environment > `.env` > profile > config file > default, with their sources.
 
-`table` says which settings exist, `files` reads files, `resolve` chooses, `guard` checks keys and
-endpoints, `edit` and `prompt` change the config file.
+`table` says which settings exist, `files` reads files, `resolve` chooses, `edit` changes the config
+file, `prompt` asks for the key and checks it.
 """
 
 from reo_cli.settings.resolve import Sources, resolve

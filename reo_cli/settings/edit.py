@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.files import Fault, expanded, parsed, read, tables_of
-from reo_cli.settings.guard import check_endpoint, check_key
-from reo_cli.settings.table import BY_KEY, READING, nearest, parse
+from reo_cli.settings.files import Fault, expanded, make_folder, parsed, read, tables_of
+from reo_cli.settings.prompt import check_key
+from reo_cli.settings.table import BY_KEY, READING, check_endpoint, nearest, parse
 
 Table = MutableMapping[str, Any]
 TABLES = [key for key, kind in READING.items() if kind == "table"]
@@ -53,18 +53,24 @@ def set_values(path: Path, profile: str | None, texts: Mapping[str, str], cwd: P
 
 def write(path: Path, profile: str | None, values: Mapping[str, Any]) -> None:
     """Write values as TOML has them, as `set_values` does."""
-    new: dict[str, Any] = {}
-    table = new if profile is None else new.setdefault("profiles", {}).setdefault(profile, {})
-    for name, value in values.items():
-        head, dot, rest = name.partition(".")
-        node = table.setdefault(head, {}) if dot else table
-        node[rest or name] = value
+
+    def change(document: Table) -> None:
+        table = document if profile is None else _below(_below(document, "profiles"), profile)
+        for name, value in values.items():
+            head, dot, _ = name.partition(".")
+            if dot:
+                _below(table, head)
+            where, key = _place(table, name)
+            where[key] = value
+
+    alone: Table = {}
+    change(alone)
     try:
-        tables_of(new)
+        tables_of(alone)
     except Fault as fault:
         name, problem, hint = fault.args
         raise _usage(f"`{name.removeprefix(f'profiles.{profile}.')}` {problem}", hint) from None
-    _rewrite(path, lambda document: _merge(document, new))
+    _rewrite(path, change)
 
 
 def _toml_value(name: str, text: str, cwd: Path) -> str | int | float | list[str]:
@@ -93,13 +99,13 @@ def unset(path: Path, profile: str | None, name: str) -> bool:
 
     What stands there under a name that reo does not know can be removed too.
     """
-    where = () if profile is None else ("profiles", profile)
 
     def change(document: Table) -> None:
-        for key in where:
+        for key in () if profile is None else ("profiles", profile):
             below = document.get(key)
             document = below if isinstance(below, MutableMapping) else {}
-        _remove(document, name)
+        where, key = _place(document, name)
+        where.pop(key, None)
 
     removed = path.parent.is_dir() and _rewrite(path, change)
     if not removed:
@@ -107,27 +113,24 @@ def unset(path: Path, profile: str | None, name: str) -> bool:
     return removed
 
 
-def _merge(table: Table, new: Mapping[str, Any]) -> None:
-    """Put values into a table and those in it; `meta.plan` may stand in a table `meta` there."""
-    for key, value in new.items():
-        head, _, rest = key.partition(".")
-        is_table = isinstance(value, dict)
-        if is_table and key in table:
-            if not isinstance(table[key], MutableMapping):
-                message = f"`{key}` in the config file is not a table"
-                raise ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand")
-            _merge(table[key], value)
-        elif not (is_table or key in table) and isinstance(table.get(head), MutableMapping):
-            _merge(table[head], {rest: value})
-        else:
-            table[key] = value
+def _below(table: Table, key: str) -> Table:
+    """Return the table in a table, made when it is not there. Raises ReoError 78."""
+    if key not in table:
+        table[key] = {}
+    below = table[key]
+    if isinstance(below, MutableMapping):
+        return below
+    message = f"`{key}` in the config file is not a table"
+    raise ReoError(ExitCode.CONFIG, "config_file", message, "mend it by hand")
 
 
-def _remove(table: Table, name: str) -> None:
-    table.pop(name, None)
+def _place(table: Table, name: str) -> tuple[Table, str]:
+    """Return where `map.meta.plan` stands or would: the table and the key in it, maybe dotted."""
     head, dot, rest = name.partition(".")
-    if dot and isinstance(below := table.get(head), MutableMapping):
-        _remove(below, rest)
+    below = table.get(head)
+    if dot and name not in table and isinstance(below, MutableMapping):
+        return _place(below, rest)
+    return table, name
 
 
 def _rewrite(path: Path, change: Callable[[Table], None]) -> bool:
@@ -142,7 +145,7 @@ def _rewrite(path: Path, change: Callable[[Table], None]) -> bool:
         message = "there is no home folder to keep the config file in"
         raise ReoError(ExitCode.CONFIG, "no_home", message, "set HOME or REO_CONFIG")
     try:
-        _make_folder(path.parent)
+        make_folder(path.parent)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with suppress(OSError):  # where there are no locks, it goes without
@@ -187,15 +190,6 @@ def _changed(path: Path, old: str, change: Callable[[Table], None]) -> str:
     if got != wanted:
         raise RuntimeError(f"the change of `{path}` would have changed more than was asked")
     return new
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, for the owner only under any umask."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        with suppress(FileExistsError):
-            folder.mkdir(0o700)
-            folder.chmod(0o700)
 
 
 def _replace(path: Path, content: bytes) -> None:

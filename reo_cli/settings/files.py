@@ -8,13 +8,14 @@ key and a bad value are errors with file, line and key, also in profiles that ar
 import os
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
 from typing import Any, Literal
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.table import BY_KEY, CHOICES, READING, Setting, nearest, parse
+from reo_cli.settings.table import BY_KEY, CHOICES, READING, nearest, parse
 
 FILE_LIMIT = 1024 * 1024
 """The largest settings file in bytes."""
@@ -49,35 +50,49 @@ def expanded(base: Path, text: str) -> Path:
     return base / os.path.expanduser(text)  # noqa: PTH111 - it never raises
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each one made here with mode 0700 under any umask."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(0o700)
+        folder.chmod(0o700)
+
+
 def load_env(path: Path, name: str, *, found: bool, warnings: list[str]) -> dict[str, str]:
     """Return the variables of a `.env` file, which nobody named if it was `found`.
 
-    A folder, as some projects have, counts as no file, and `${…}` is not expanded. Raises
-    ReoError 78 when the file cannot be read.
+    A folder, as some projects have, counts as no file. Raises ReoError 78 when the file cannot be
+    read.
     """
+    without = "--no-env-file runs without it"
     try:
-        mode = path.stat().st_mode
-        if found and S_ISDIR(mode):
+        if found and path.is_dir():
             return {}
-        if found and not S_ISREG(mode):  # a pipe would be waited for
+        if found and path.exists() and not path.is_file():  # a pipe would be waited for
             raise _env_fault(name, "is not a regular file", "name it with --env-file to trust it")
         with path.open("rb") as file:
             raw = file.read(FILE_LIMIT + 1)
     except OSError as error:
         if found and not os.access(path, os.F_OK):
             return {}  # nobody can tell what a closed folder holds, and nobody asked for it
-        hint = "--no-env-file runs without it" if found else "check --env-file"
+        hint = without if found else "check --env-file"
         raise _env_fault(name, f"cannot be read: {error.strerror}", hint) from None
     if len(raw) > FILE_LIMIT:
-        raise _env_fault(name, "is larger than 1 MiB", "--no-env-file runs without it")
+        raise _env_fault(name, "is larger than 1 MiB", without)
     is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     if is_utf16 and (not found or "REO_" in raw.decode("utf-16", "replace")):
         raise _env_fault(name, "is UTF-16", "save it as UTF-8, or give --no-env-file")
-    return _bindings(name, raw.decode("utf-8-sig", "surrogateescape"), found, warnings)
+    return _variables(name, raw.decode("utf-8-sig", "surrogateescape"), found, warnings)
 
 
-def _bindings(name: str, text: str, found: bool, warnings: list[str]) -> dict[str, str]:
-    """Return the variables in the text; what has no effect is a warning."""
+def _env_fault(name: str, problem: str, hint: str) -> ReoError:
+    return ReoError(ExitCode.CONFIG, "env_file", f"`{name}` {problem}", hint)
+
+
+def _variables(name: str, text: str, found: bool, warnings: list[str]) -> dict[str, str]:
+    """Return the variables in the text, `${…}` as it stands; what has no effect is a warning."""
     import io
 
     from dotenv.parser import parse_stream
@@ -89,20 +104,16 @@ def _bindings(name: str, text: str, found: bool, warnings: list[str]) -> dict[st
             lead = original.string[: -len(original.string.lstrip())]  # the blank lines above
             line = original.line + lead.count("\n")
             warnings.append(f"`{name}`, line {line} is not understood and has no effect")
-        why = ""
         if re.fullmatch(NEVER_FROM_A_FILE, key):
             why = "reo takes proxies and certificates from the environment only"
         elif found and key in NOT_FROM_A_FOUND_FILE:
             why = "set it in the environment, or name the file with --env-file"
-        if not why:
+        else:
             values[key] = value
-        elif value:
+            continue
+        if value:
             warnings.append(f"`{key}` in `{name}` has no effect: {why}")
     return values
-
-
-def _env_fault(name: str, problem: str, hint: str) -> ReoError:
-    return ReoError(ExitCode.CONFIG, "env_file", f"`{name}` {problem}", hint)
 
 
 Tables = Mapping[str | None, dict[str, Any]]
@@ -136,9 +147,7 @@ def load(path: Path) -> Tables:
         return tables_of(parsed(path, text))
     except Fault as fault:
         name, problem, hint = fault.args
-        line = line_of(text, name)
-        place = f"{path}:{line}" if line else path
-        message = f"{place}: `{name}`: {problem}"
+        message = f"{path}:{_line_of(text, fault)}: `{name}`: {problem}"
         raise ReoError(ExitCode.CONFIG, "config_value", message, hint) from None
 
 
@@ -204,53 +213,44 @@ def _table(prefix: str, table: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for key, value in table.items():
         name = prefix + key
-        if key in BY_KEY:
-            checked[key] = _setting(name, BY_KEY[key], value)
-        elif key in READING and prefix:
-            checked[key] = _reading(name, key, value)
-        elif key in READING:
+        if key in READING and not prefix:
             hint = f"write it below `[profiles.NAME]`, not as `{key}`"
             raise Fault(name, "belongs in a profile", hint)
-        else:
+        if key not in BY_KEY and key not in READING:
             near = nearest(key, [*BY_KEY, *(READING if prefix else ["profiles"])])
             hint = f"did you mean `{near}`?" if near else f"the settings are {', '.join(BY_KEY)}"
             raise Fault(name, "is not a setting", hint)
+        checked[key] = _entry(name, key, value)
     return {key: value for key, value in checked.items() if value}
+
+
+def _entry(name: str, key: str, value: Any) -> Any:
+    """Return what is said of a setting or an option, which looks closer when it is used."""
+    if READING.get(key) == "table":
+        return _fields(name, _mapping(name, value))
+    if READING.get(key) == "list":
+        texts = [value] if type(value) is str else value
+        if type(texts) is not list or any(type(text) is not str for text in texts):
+            raise Fault(name, "is not a list of texts", 'write ["one", "other"]')
+        if key == "id_from":
+            for field in ",".join(texts).split(","):
+                _require_field(name, field.strip())
+        return tuple(texts)
+    text = _text(name, value)
+    if text and text not in CHOICES.get(key, [text]):
+        raise Fault(name, "is unknown", f"it is one of {', '.join(CHOICES[key])}")
+    if key in BY_KEY and text.strip():
+        try:
+            parse(BY_KEY[key], text)
+        except ValueError as error:
+            raise Fault(name, str(error), "") from None
+    return text if key in READING else text.strip() and text
 
 
 def _text(name: str, value: Any) -> str:
     if type(value) not in (str, int, float):
         raise Fault(name, "is neither text nor a number", "put it in quotes")
     return str(value)
-
-
-def _setting(name: str, setting: Setting, value: Any) -> str:
-    text = _text(name, value)
-    if not text.strip():
-        return ""
-    try:
-        parse(setting, text)
-    except ValueError as error:
-        raise Fault(name, str(error), "") from None
-    return text
-
-
-def _reading(name: str, key: str, value: Any) -> Any:
-    """Return what a profile says of an option; the option looks closer when it is used."""
-    if READING[key] == "table":
-        return _fields(name, _mapping(name, value))
-    if READING[key] == "text":
-        text = _text(name, value)
-        if text and text not in CHOICES.get(key, [text]):
-            raise Fault(name, "is unknown", f"it is one of {', '.join(CHOICES[key])}")
-        return text
-    texts = [value] if type(value) is str else value
-    if type(texts) is not list or any(type(text) is not str for text in texts):
-        raise Fault(name, "is not a list of texts", 'write ["one", "other"]')
-    if key == "id_from":
-        for field in ",".join(texts).split(","):
-            _require_field(name, field.strip())
-    return tuple(texts)
 
 
 def _fields(name: str, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -275,15 +275,21 @@ def _require_field(name: str, field: str) -> None:
         raise Fault(name, f"names the unknown field `{field}`", hint)
 
 
-def line_of(text: str, name: str) -> int:
-    """Return the line (from 1) on which an entry is written, 0 when it cannot be told.
+def _line_of(text: str, fault: Fault) -> int:
+    """Return the line (from 1) where the entry with the fault begins.
 
-    Each part of its dotted name is looked for from where the part before was found.
+    It is the last that looks like the start of one and has only lines without the fault before it.
     """
-    lines, number = text.split("\n"), 0
-    for part in name.split("."):
-        is_named = re.compile(rf"[^#]*(?<![\w-]){re.escape(part)}[\"']?\s*[=.\]]").match
-        number = next((n for n in range(number, len(lines)) if is_named(lines[n])), -1)
-        if number < 0:
-            return 0
-    return number + 1
+    lines = text.replace("\r\n", "\n").split("\n")
+    starts = [n for n, line in enumerate(lines) if re.match(r"\s*(\[|[^\s#].*=)", line)]
+
+    def is_behind(at: int) -> bool:
+        try:
+            tables_of(parsed(Path(), "\n".join([*lines[: starts[at]], ""])))
+        except Fault as found:
+            return found.args == fault.args
+        except ReoError:  # it only looks so, in a text or a list of several lines
+            return is_behind(at - 1)
+        return False
+
+    return starts[bisect_left(range(len(starts)), True, key=is_behind) - 1] + 1

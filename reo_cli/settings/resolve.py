@@ -1,6 +1,6 @@
 """Flags > environment > `.env` > profile > config file > default: the value of every setting.
 
-Each level that names a setting is a candidate for it; `resolve` is the only place where one is
+What a level says of a setting is a candidate for it; `resolve` is the only place where one is
 chosen. A key file is not read here but when the key is asked for (`Settings.require_key`).
 """
 
@@ -11,27 +11,32 @@ from typing import Any, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import files
-from reo_cli.settings.guard import QUOTED
+from reo_cli.settings.prompt import KEY_PLACE, QUOTED
 from reo_cli.settings.table import (
     BY_KEY,
-    EMPTY_KEY,
-    NO_KEY,
     READING,
-    SETTINGS,
     VARIABLES,
     Scalar,
-    Setting,
     Settings,
     Value,
-    masked,
     nearest,
     parse,
 )
 
+NO_KEY = (
+    "there is no API key: set `REO_API_KEY`, or give `--api-key-file FILE`, or put it in `.env`, "
+    f"or run `reo config set api_key`; Reo.Dev shows it under {KEY_PLACE}"
+)
+EMPTY_KEY = (
+    "there is no API key: `REO_API_KEY` is set but empty: a secret that this job may not see, or a "
+    "misspelt name?"
+)
+
 KEYS = ("api_key", "api_key_file")
 """The two ways to give a key; of one level the first comes first."""
-ENV_FILE, PROFILE = 2, 3
-"""Their places among the levels."""
+
+Level = tuple[str, Mapping[str, Any], Path, Path | None]
+"""What one source says: its name, texts by key, the folder where relative paths start, its file."""
 
 
 class Sources(NamedTuple):
@@ -55,37 +60,37 @@ class Sources(NamedTuple):
         return "Sources(…)"  # never the key
 
 
-class Level(NamedTuple):
-    """What one source says, as text by key, and the folder where its relative paths start."""
+class Candidate(NamedTuple):
+    """What one level says of one setting, as text."""
 
-    name: str
-    texts: dict[str, Any]
+    key: str
+    text: str
+    level: str
     base: Path
-    file: Path | None = None
+    file: Path | None
 
-    def source(self, key: str) -> str:
-        """Say where a setting comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file."""
-        setting = BY_KEY[key]
+    @property
+    def source(self) -> str:
+        """Where it comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file."""
         if self.file is not None:
-            return self.name
-        return f"{self.name} {setting.flag if self.name == 'flag' else setting.variable}"
+            return self.level
+        setting = BY_KEY[self.key]
+        return f"{self.level} {setting.flag if self.level == 'flag' else setting.variable}"
 
-    def value(self, key: str) -> Scalar | Path:
+    def value(self) -> Scalar | Path:
         """Parse the text. Raises ReoError naming the source (2 for flags, else 78)."""
-        text = self.texts[key]
         try:
-            value = parse(BY_KEY[key], text)
-            if BY_KEY[key].kind != "path":
+            value = parse(BY_KEY[self.key], self.text)
+            if BY_KEY[self.key].kind != "path":
                 return value
-            path = files.expanded(self.base, text)
-            is_like_a_key = len(text) >= 20 and "/" not in text and "." not in text
-            if key == "api_key_file" and is_like_a_key and not path.exists():
+            path = files.expanded(self.base, self.text)
+            is_like_a_key = not re.search("[/.]", self.text) and len(self.text) >= 20
+            if self.key == "api_key_file" and is_like_a_key and not path.exists():
                 raise ValueError("names no file, and looks like a key, so it is not shown")
             return path
         except ValueError as error:
-            is_flag = self.file is None and self.name == "flag"
-            code = ExitCode.USAGE if is_flag else ExitCode.CONFIG
-            message = f"`{key}` from {self.source(key)}: {error}"
+            code = ExitCode.USAGE if self.level == "flag" else ExitCode.CONFIG
+            message = f"`{self.key}` from {self.source}: {error}"
             raise ReoError(code, "setting_value", message) from None
 
 
@@ -98,33 +103,33 @@ def resolve(sources: Sources) -> Settings:
     warnings: list[str] = []
     own = cleaned(sources.environ, "the environment", warnings)
     env_file = _env_file(sources, warnings)
-    variables = own if sources.env_file is None else {**env_file.texts, **own}
+    variables = own if sources.env_file is None else {**env_file[1], **own}
     path = files.config_path(variables.get("config"), sources.cwd)
     tables = _tables(path, "config" in variables, warnings)
     profile = _profile(sources.profile, variables, path, tables)
     table = {} if profile is None else tables[profile]
-    levels = (
-        Level("flag", {k: v for k, v in sources.flags.items() if v is not None}, sources.cwd),
-        Level("environment", own, sources.cwd),
+    profile_level = f"profile {profile} in {path}"
+    levels: list[Level] = [
+        ("flag", sources.flags, sources.cwd, None),
+        ("environment", own, sources.cwd, None),
         env_file,
-        Level(f"profile {profile} in {path}", table, path.parent, path),
-        Level(str(path), tables.get(None, {}), path.parent, path),
-    )
+        (profile_level, table, path.parent, path),
+        (str(path), tables.get(None, {}), path.parent, path),
+    ]
+    found = [
+        Candidate(key, texts[key], level, base, file)
+        for level, texts, base, file in levels
+        for key in BY_KEY
+        if texts.get(key) is not None
+    ]
     is_empty = not sources.environ.get("REO_API_KEY", "x").strip()
     if sources.env_file is None:
-        _hold_back_endpoint(levels, is_empty, sources.offline, warnings)
-    typed: dict[str, Any] = {}
-    values = {}
-    for setting in SETTINGS:
-        typed[setting.key], values[setting.key] = _chosen(setting, levels)
-    typed["ledger_path"] = typed.pop("ledger")
-    notes = _about_the_key(levels, warnings)
+        _hold_back_endpoint(found, env_file[3], is_empty, sources.offline, warnings)
     return Settings(
-        **typed,
+        {key: _chosen(key, found) for key in BY_KEY},
         reading={key: value for key, value in table.items() if key in READING},
-        values=values,
+        notes=tuple(_about_the_key(found, profile_level, warnings)),
         warnings=tuple(warnings),
-        notes=tuple(notes),
         profile=profile,
         config_path=path,
         no_key=EMPTY_KEY if is_empty else NO_KEY,
@@ -167,7 +172,7 @@ def _env_file(sources: Sources, warnings: list[str]) -> Level:
     elif not is_found:
         message = "`--env-file` and `--no-env-file` exclude each other"
         raise ReoError(ExitCode.USAGE, "env_file", message)
-    return Level(name, texts, path.parent, path)
+    return name, texts, path.parent, path
 
 
 def _tables(path: Path, is_named: bool, warnings: list[str]) -> files.Tables:
@@ -201,14 +206,13 @@ def _profile(
     raise ReoError(ExitCode.CONFIG, "profile", message, hint)
 
 
-def _first(levels: Sequence[Level], *keys: str) -> tuple[Level, str] | None:
-    """Return the highest level that says something of one of `keys`, and of which."""
-    found = ((level, key) for level in levels for key in keys if key in level.texts)
-    return next(found, None)
+def _first(found: Sequence[Candidate], *keys: str) -> Candidate | None:
+    """Return what the highest level says that says something of one of `keys`."""
+    return next((each for each in found if each.key in keys), None)
 
 
 def _hold_back_endpoint(
-    levels: Sequence[Level], is_empty: bool, offline: bool, warnings: list[str]
+    found: list[Candidate], file: Path | None, is_empty: bool, offline: bool, warnings: list[str]
 ) -> None:
     """Let the endpoint of a `.env` that nobody named count only with the key beside it.
 
@@ -216,53 +220,49 @@ def _hold_back_endpoint(
     not choose where the user's key is sent (reliability.md 5.8), nor take the place of a secret
     that a job may not see.
     """
-    endpoint, key = _first(levels, "endpoint"), _first(levels, *KEYS)
-    if endpoint is None or endpoint[0] is not levels[ENV_FILE]:
+    endpoint, key = _first(found, "endpoint"), _first(found, *KEYS)
+    if endpoint is None or endpoint.file != file:
         return
-    env_file, _ = endpoint
-    message = f"the endpoint comes from `{env_file.file}`"
+    message = f"the endpoint comes from `{file}`"
     if key is None:
         message += ", which holds no key: it has no effect"
-    elif key[0] is not env_file:
-        message += f", but the key from {key[0].source(key[1])}"
+    elif key.file != file:
+        message += f", but the key from {key.source}"
     elif is_empty:
-        message = f"endpoint and key come from `{env_file.file}`: `REO_API_KEY` is set, but empty"
+        message = f"endpoint and key come from `{file}`: `REO_API_KEY` is set, but empty"
     else:
         return
     if key is not None and not offline:
         hint = "name the file with --env-file if you trust it, or give --no-env-file"
         raise ReoError(ExitCode.CONFIG, "foreign_endpoint", message, hint)
     warnings.append(message if key is None else f"{message}: nothing would be sent")
-    del env_file.texts["endpoint"]
+    found.remove(endpoint)
 
 
-def _chosen(setting: Setting, levels: Sequence[Level]) -> tuple[Scalar | Path | None, Value]:
-    """Return the value of a setting, None for a key that is not used, and what is shown of it."""
-    key = setting.key
-    best = _first(levels, key)
+def _chosen(key: str, found: Sequence[Candidate]) -> Value:
+    """Return the value of a setting; a key that another one comes before is not used."""
+    best = _first(found, key)
     if best is None:
         state = files.user_folder("state") if key == "ledger" else None
-        default = state / "ledger.db" if state else setting.default
-        return default, Value(key, default)
-    level, value = best[0], best[0].value(key)
-    is_used = key not in KEYS or best == _first(levels, *KEYS)
-    shown = masked(str(value)) if key == "api_key" else value
-    return value if is_used else None, Value(key, shown, level.source(key), level.file, is_used)
+        return Value(key, state / "ledger.db" if state else BY_KEY[key].default)
+    is_used = key not in KEYS or best is _first(found, *KEYS)
+    return Value(key, best.value(), best.source, best.file, is_used)
 
 
-def _about_the_key(levels: Sequence[Level], warnings: list[str]) -> list[str]:
+def _about_the_key(
+    found: Sequence[Candidate], profile_level: str, warnings: list[str]
+) -> list[str]:
     """Warn of what may be a mistake, and return notes on which key is used and which are not."""
-    found = [(level, key) for level in levels for key in KEYS if key in level.texts]
-    if not found:
+    keys = [each for each in found if each.key in KEYS]
+    if not keys:
         return []
-    (best, name), *others = found
-    used = f"`{name}` from {best.source(name)} is used"
-    for level, key in others:
-        if level is best:
-            warnings.append(f"{used}, not `{key}` from {level.source(key)}")
-    if name == "api_key" and best.texts[name] != best.value(name):
-        warnings.append(f"blanks around the key from {best.source(name)} were removed")
-    if any(level is levels[PROFILE] is not best for level, _ in others):
-        name_of = levels[PROFILE].name
-        warnings.append(f"the key comes from {best.source(name)}, not from {name_of}")
-    return [used, *(f"`{key}` from {level.source(key)} is not used" for level, key in others)]
+    best, *others = keys
+    used = f"`{best.key}` from {best.source} is used"
+    for each in others:
+        if each.level == best.level:
+            warnings.append(f"{used}, not `{each.key}` from {each.source}")
+    if best.key == "api_key" and best.text != best.value():
+        warnings.append(f"blanks around the key from {best.source} were removed")
+    if best.level != profile_level and any(each.level == profile_level for each in others):
+        warnings.append(f"the key comes from {best.source}, not from {profile_level}")
+    return [used, *(f"`{each.key}` from {each.source} is not used" for each in others)]

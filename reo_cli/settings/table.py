@@ -1,40 +1,35 @@
-"""The settings, in one table (key, kind, limits, default, help), and as resolved values.
+"""The settings, in one table: each an attribute of `Settings`, with its kind, limits and help.
 
-Resolution, `config list`, `.env.example` and the help all come from `SETTINGS`. The parser takes
-text, whatever the source, so that a number means the same in a flag, a variable and a file.
-Values are named tuples: they are made at every start and cost a tenth of the time of a class.
+Resolution, `config list`, `.env.example` and the help all come from it. The parser takes text,
+whatever the source, so that a number means the same in a flag, a variable and a file. An endpoint
+is checked more strictly than HTTP asks for, so that no trick in a URL can matter.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.guard import BLANKS, ENDPOINT, KEY_PLACE, check_endpoint, check_key, key_in
+from reo_cli.settings.prompt import BLANKS, KEY_PLACE, check_key, key_in, masked
 
 Kind = Literal["secret", "text", "url", "path", "whole", "decimal"]
 Scalar = str | int | float
 
-NO_KEY = (
-    "there is no API key: set `REO_API_KEY`, or give `--api-key-file FILE`, or put it in `.env`, "
-    f"or run `reo config set api_key`; Reo.Dev shows it under {KEY_PLACE}"
-)
-EMPTY_KEY = (
-    "there is no API key: `REO_API_KEY` is set but empty: a secret that this job may not see, or a "
-    "misspelt name?"
-)
+ENDPOINT = "https://ingest.reo.dev/api/product/aggregateusage"
 
 
 class Setting(NamedTuple):
     """One setting; `low` and `high` are the inclusive limits of a number."""
 
-    key: str
     kind: Kind
     help: str
     default: Scalar | None = None
     low: float = 0
     high: float = 0
+    key: str = ""
 
     @property
     def variable(self) -> str:
@@ -54,29 +49,125 @@ class Setting(NamedTuple):
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default or "")
 
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting("api_key", "secret", f"The API key; in Reo.Dev under {KEY_PLACE}."),
-    Setting("api_key_file", "path", "A file that holds the API key, such as a mounted secret."),
-    Setting("account", "text", "Your name for the account, so that the ledger outlives its keys."),
-    Setting(
-        "endpoint", "url", "Where events are sent; https unless the host is loopback.", ENDPOINT
-    ),
-    Setting("product_id", "text", "Product of events that name none, such as reoWebApp."),
-    Setting("activity_type", "text", "Activity type of events that name none, such as primary."),
-    Setting("environment", "text", "Environment of events that name none, such as PRODUCTION."),
-    Setting("timeout", "decimal", "Seconds that one attempt may take.", 10.0, 0.001, 86_400),
-    Setting("retries", "whole", "Further attempts after the first; 0 tries once.", 5, 0, 1000),
-    Setting("concurrency", "whole", "Requests under way at once, at most.", 8, 1, 256),
-    Setting("rate", "decimal", "Events a second, at most; unlimited unless set.", None, 0.001, 1e6),
-    Setting("ledger", "path", "The file that remembers what has been delivered."),
-    Setting("ledger_keep_days", "whole", "Days the ledger keeps an event.", 400, 1, 36_500),
-    Setting("ca_bundle", "path", "PEM file of the certificate authorities to trust."),
-)
+setting: Any = Setting
+secret, text, url, path, whole, decimal = (partial(setting, kind) for kind in get_args(Kind))
+"""Declare an attribute, whatever the type of its value."""
 
-BY_KEY = {each.key: each for each in SETTINGS}
-VARIABLES = frozenset(each.variable for each in SETTINGS) | {
-    *("REO_PROFILE", "REO_CONFIG", "REO_SQL_MEMORY")
+
+class Value(NamedTuple):
+    """The value of one setting, None for what is not set.
+
+    `source` is words such as `flag --timeout` or `default`, `file` the file it stands in. `used` is
+    false for a way to give the key that another one comes before.
+    """
+
+    key: str
+    value: Scalar | Path | None
+    source: str = "default"
+    file: Path | None = None
+    used: bool = True
+
+
+class Settings:
+    """Every setting, resolved; the class has a `Setting` in place of each value.
+
+    At most one of `api_key` and `api_key_file` is set; `no_key` says what is wrong when none is.
+    `reading` is what the profile says about files. `warnings` are for all, `notes` for `-v`.
+    """
+
+    api_key: str | None = secret(f"The API key; in Reo.Dev under {KEY_PLACE}.")
+    api_key_file: Path | None = path("A file that holds the API key, such as a mounted secret.")
+    account: str | None = text("Your name for the account, so that the ledger outlives its keys.")
+    endpoint: str = url("Where events are sent; https unless the host is loopback.", ENDPOINT)
+    product_id: str | None = text("Product of events that name none, such as reoWebApp.")
+    activity_type: str | None = text("Activity type of events that name none, such as primary.")
+    environment: str | None = text("Environment of events that name none, such as PRODUCTION.")
+    timeout: float = decimal("Seconds that one attempt may take.", 10.0, 0.001, 86_400)
+    retries: int = whole("Further attempts after the first; 0 tries once.", 5, 0, 1000)
+    concurrency: int = whole("Requests under way at once, at most.", 8, 1, 256)
+    rate: float | None = decimal(
+        "Events a second, at most; unlimited unless set.", None, 0.001, 1e6
+    )
+    ledger: Path | None = path("The file that remembers what has been delivered.")
+    ledger_keep_days: int = whole("Days the ledger keeps an event.", 400, 1, 36_500)
+    ca_bundle: Path | None = path("PEM file of the certificate authorities to trust.")
+
+    reading: Mapping[str, Any]
+    values: Mapping[str, Value]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    profile: str | None
+    config_path: Path
+    no_key: str
+
+    def __init__(self, values: Mapping[str, Value], **known: Any) -> None:
+        used = {key: each.value if each.used else None for key, each in values.items()}
+        vars(self).update(used, values=values, **known)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key is given, in whatever way."""
+        return self.api_key is not None or self.api_key_file is not None
+
+    @property
+    def foreign_endpoint(self) -> str:
+        """Where an endpoint that is not the API's comes from; empty for the API's own."""
+        return "" if self.endpoint == ENDPOINT else self.values["endpoint"].source
+
+    def require_key(self) -> str:
+        """Return the checked key, read from its file if that is how it is given.
+
+        Raises ReoError 78: `no_key`, `key_file`, or what `check_key` finds wrong with it.
+        """
+        if not self.has_key:
+            raise ReoError(ExitCode.CONFIG, "no_key", self.no_key)
+        with self._located("api_key_file" if self.api_key_file else "api_key"):
+            return key_in(self.api_key_file) if self.api_key_file else check_key(self.api_key or "")
+
+    def require_endpoint(self) -> str:
+        """Return the endpoint in its normal form. Raises ReoError 78 naming its source."""
+        with self._located("endpoint"):
+            return check_endpoint(self.endpoint)
+
+    @contextmanager
+    def _located(self, key: str) -> Iterator[None]:
+        """Add the source of a value to the error about it."""
+        try:
+            yield
+        except ReoError as error:
+            message = f"{error.message} (`{key}` from {self.values[key].source})"
+            raise error.changed(message=message) from None
+
+    def require_ledger(self) -> Path:
+        """Return the ledger's path, by default in the user state folder.
+
+        Raises ReoError 78 when the system knows no home for this user.
+        """
+        if self.ledger is None:
+            message = "there is no home folder to keep the ledger in"
+            hint = "set HOME, or give --ledger PATH or --no-ledger"
+            raise ReoError(ExitCode.CONFIG, "no_home", message, hint)
+        return self.ledger
+
+    def shown(self) -> Iterator[Value]:
+        """Give every setting, the key masked, in the order of the table, then of the profile."""
+        for each in self.values.values():
+            is_shown = each.value is None or BY_KEY[each.key].kind != "secret"
+            yield each if is_shown else each._replace(value=masked(str(each.value)))
+        source = f"profile {self.profile} in {self.config_path}"
+        for key, own in self.reading.items():
+            texts = own if isinstance(own, Mapping) else {"": own}
+            for field, text in texts.items():
+                name = f"{key}.{field}" if field else key
+                joined = ",".join(text) if isinstance(text, tuple) else text
+                yield Value(name, joined, source, self.config_path)
+
+
+BY_KEY = {
+    key: each._replace(key=key) for key, each in vars(Settings).items() if isinstance(each, Setting)
 }
+SETTINGS = tuple(BY_KEY.values())
+VARIABLES = {*(each.variable for each in SETTINGS), "REO_PROFILE", "REO_CONFIG", "REO_SQL_MEMORY"}
 """Every variable that reo reads from the environment."""
 
 READING: dict[str, Literal["table", "list", "text"]] = {
@@ -99,37 +190,28 @@ CHOICES = {
 """What some of them may be."""
 
 
+_NUMBERS: dict[str, tuple[str, str, type[float]]] = {
+    "whole": (r"-?[0-9]+", "a whole number", int),
+    "decimal": (r"-?[0-9]+(\.[0-9]+)?", "a plain number, as 10 or 2.5", float),
+}
+
+
 def parse(setting: Setting, text: str) -> Scalar:
     """Return the value of `text`; ValueError says what is wrong with it, never with a secret."""
-    if setting.kind == "secret":
-        return text.strip(BLANKS)
-    if setting.kind in ("whole", "decimal"):
-        return _number(setting, text)
-    if not text.strip():
-        raise ValueError("is empty")
-    if "\0" in text:
-        raise ValueError("holds a NUL byte")
-    return text
-
-
-def _number(setting: Setting, text: str) -> int | float:
     from reo_cli.text import shown
 
-    is_whole = setting.kind == "whole"
-    if not re.fullmatch(r"-?[0-9]+" if is_whole else r"-?[0-9]+(\.[0-9]+)?", text):
-        kind = "a whole number" if is_whole else "a plain number, as 10 or 2.5"
+    if setting.kind == "secret":
+        return text.strip(BLANKS)
+    if setting.kind not in _NUMBERS:
+        if "\0" in text or not text.strip():
+            raise ValueError("holds a NUL byte" if text.strip() else "is empty")
+        return text
+    form, kind, number = _NUMBERS[setting.kind]
+    if not re.fullmatch(form, text):
         raise ValueError(f"{shown(text)} is not {kind}")
-    number = float(text)
-    if not setting.low <= number <= setting.high:
-        limits = f"{setting.low:g} to {setting.high:.0f}"
-        raise ValueError(f"{shown(text)} is outside {limits}")
-    return int(number) if is_whole else number
-
-
-def masked(key: str) -> str:
-    """Return what may be shown of a key: its last 4 characters if it has 20 or more."""
-    tail = key[-4:] if len(key) >= 20 else ""
-    return "********" + (tail if tail.isascii() and tail.isprintable() else "")
+    if not setting.low <= float(text) <= setting.high:
+        raise ValueError(f"{shown(text)} is outside {setting.low:g} to {setting.high:.0f}")
+    return number(text)
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -141,108 +223,78 @@ def nearest(name: str, known: Collection[str]) -> str:
     return folded[near[0]] if near else ""
 
 
-class Value(NamedTuple):
-    """What is shown of one setting.
+PLAIN_HTTP_HINT = (
+    "use https; plain http is only for a server on this machine (localhost, 127.0.0.1, [::1])"
+)
+_URL = (
+    r"(?ai)(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)"
+    r"(?::(?P<port>[0-9]{0,5}))?"
+    r"(?P<path>/[a-z0-9/._~!$&'()*+,;=:%-]*)?"
+    r"(?P<query>\?[a-z0-9/?._~!$&'()*+,;=:%-]*)?"
+)
+_WRONG_URLS = {
+    r"": "is empty",
+    r"(?s).*[^\0-\x7f].*": "has characters outside ASCII (write the host as `xn--…`)",
+    r"(?s).*[\0- \x7f].*": "has blanks or control characters in it",
+    r".*@.*": "must not hold a user name, a password or any other `@`",
+    r"(?i)(?!https?://).*": "does not begin with `https://`",
+    r".*#.*": "must not hold a `#`",
+    r".*": "is not a URL of the form `https://host/path`",
+}
+"""What is wrong, by the first pattern that fits; the words never show what may be a secret."""
 
-    `value` is masked for a secret and None for what is not set. `source` is words such as
-    `flag --timeout` or `default`, `file` the file it stands in. `used` is false for a way to give
-    the key that another one comes before.
+
+def check_endpoint(url: str) -> str:
+    """Return the URL in its normal form: lower-case scheme and host, no default port, a path.
+
+    Raises ReoError 78, `endpoint_invalid`, for anything but `https://HOST[:PORT][/PATH][?QUERY]`,
+    or `http://` to a host that is literally loopback (reliability.md section 5.2).
     """
+    url, hint = url.strip(BLANKS), f"the API is at `{ENDPOINT}`"
+    match = re.fullmatch(_URL, url)
+    if match is None:
+        wrong = next(words for form, words in _WRONG_URLS.items() if re.fullmatch(form, url))
+        raise ReoError(ExitCode.CONFIG, "endpoint_invalid", f"the endpoint {wrong}", hint)
+    scheme, host = match["scheme"].lower(), match["host"].lower()
+    default = 443 if scheme == "https" else 80
+    port = int(match["port"] or default)
+    if not is_host(host):
+        message = f"`{host}` in the endpoint is not a host name or an IP address"
+    elif scheme == "http" and not is_loopback(host):
+        message, hint = f"the endpoint `http://{host}` is not https", PLAIN_HTTP_HINT
+    elif not 0 < port < 65536:
+        message = f"the endpoint has no usable port ({port})"
+    else:
+        shown_port = "" if port == default else f":{port}"
+        return f"{scheme}://{host}{shown_port}{match['path'] or '/'}{match['query'] or ''}"
+    raise ReoError(ExitCode.CONFIG, "endpoint_invalid", message, hint)
 
-    key: str
-    value: Scalar | Path | None
-    source: str = "default"
-    file: Path | None = None
-    used: bool = True
+
+def is_loopback(host: str) -> bool:
+    """Tell whether the host is literally this machine: `localhost`, 127.0.0.0/8 or `::1`."""
+    is_name = host.lower() in ("localhost", "::1", "[::1]")
+    return is_name or (host.startswith("127.") and _is_address("AF_INET", host))
 
 
-class Settings(NamedTuple):
-    """Every setting, resolved; see `table.SETTINGS` for what they mean.
+def is_host(host: str) -> bool:
+    """Tell whether this is an ASCII host name, an IPv4 address, or an IPv6 address in brackets.
 
-    `timeout` is in seconds, `rate` in events a second. At most one of `api_key` and `api_key_file`
-    is set: the one in use; `no_key` says what is wrong when there is none. `reading` is what the
-    profile says about files. `warnings` are for everyone, `notes` for `-v`.
+    Names that some resolvers take for a number (`127.1`, `0x7f000001`) are none of these.
     """
+    if host.startswith("["):
+        return _is_address("AF_INET6", host[1:-1])
+    labels = host.lower().split(".")
+    if re.fullmatch("[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return _is_address("AF_INET", host)
+    form = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    return len(host) < 254 and all(re.fullmatch(form, label) for label in labels)
 
-    api_key: str | None
-    api_key_file: Path | None
-    account: str | None
-    endpoint: str
-    product_id: str | None
-    activity_type: str | None
-    environment: str | None
-    timeout: float
-    retries: int
-    concurrency: int
-    rate: float | None
-    ledger_path: Path | None
-    ledger_keep_days: int
-    ca_bundle: Path | None
-    reading: Mapping[str, Any]
-    values: Mapping[str, Value]
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    profile: str | None
-    config_path: Path
-    no_key: str
 
-    def __repr__(self) -> str:
-        return "Settings(…)"  # never the key
+def _is_address(family: str, text: str) -> bool:
+    """Tell whether a text is an address as the standards write it: no short, octal or hex parts."""
+    import socket
 
-    @property
-    def ledger(self) -> Path:
-        """The ledger's path, by default in the user state folder.
-
-        Raises ReoError 78 when the system knows no home for this user.
-        """
-        if self.ledger_path is None:
-            message = "there is no home folder to keep the ledger in"
-            hint = "set HOME, or give --ledger PATH or --no-ledger"
-            raise ReoError(ExitCode.CONFIG, "no_home", message, hint)
-        return self.ledger_path
-
-    @property
-    def has_key(self) -> bool:
-        """Whether a key is given, in whatever way."""
-        return self.api_key is not None or self.api_key_file is not None
-
-    @property
-    def foreign_endpoint(self) -> str:
-        """Where an endpoint that is not the API's comes from; empty for the API's own."""
-        is_own = self.endpoint == BY_KEY["endpoint"].default
-        return "" if is_own else self.values["endpoint"].source
-
-    def require_key(self) -> str:
-        """Return the checked key, read from its file if that is how it is given.
-
-        Raises ReoError 78: `no_key`, `key_file`, or what `check_key` finds wrong with it.
-        """
-        if not self.has_key:
-            raise ReoError(ExitCode.CONFIG, "no_key", self.no_key)
-        try:
-            return key_in(self.api_key_file) if self.api_key_file else check_key(self.api_key or "")
-        except ReoError as error:
-            raise self._located(error, "api_key_file" if self.api_key_file else "api_key") from None
-
-    def require_endpoint(self) -> str:
-        """Return the endpoint in its normal form. Raises ReoError 78 naming its source."""
-        try:
-            return check_endpoint(self.endpoint)
-        except ReoError as error:
-            raise self._located(error, "endpoint") from None
-
-    def _located(self, error: ReoError, key: str) -> ReoError:
-        """Return the error with the source of the value it is about."""
-        message = f"{error.message} (`{key}` from {self.values[key].source})"
-        return error.changed(message=message)
-
-    def shown(self) -> Iterator[Value]:
-        """Give what is shown of every setting, in the order of the table, then of the profile."""
-        yield from self.values.values()
-        source = f"profile {self.profile} in {self.config_path}"
-        for key, own in self.reading.items():
-            texts = own if isinstance(own, Mapping) else {"": own}
-            for field, text in texts.items():
-                name = f"{key}.{field}" if field else key
-                joined = ",".join(text) if isinstance(text, tuple) else text
-                yield Value(name, joined, source, self.config_path)
+    with suppress(OSError, ValueError):
+        return bool(socket.inet_pton(getattr(socket, family), text))
+    return False

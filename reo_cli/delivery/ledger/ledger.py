@@ -14,8 +14,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from reo_cli.delivery.folders import make_folder, open_private, shared_file_system
+from reo_cli.delivery.folders import open_private, shared_file_system
 from reo_cli.errors import ExitCode, ReoError
+from reo_cli.settings.files import make_folder
 
 APPLICATION_ID = 0x52654C31
 SCHEMA_VERSION = 2
