@@ -11,6 +11,7 @@ a plain value; a script says which action each request gets:
 """
 
 import contextlib
+import http.client
 import itertools
 import json
 import socket
@@ -20,7 +21,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any, Literal, Self
 
 PATH = "/api/product/aggregateusage"
@@ -28,8 +28,6 @@ SUCCESS = b'{"response_code": "200", "response": "Data Uploaded", "status": "suc
 WRONG_KEY = b'{"response_code": 400, "response": "Authentication Failure", "status": "failure"}'
 PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome</body></html>"
 JSON_TYPE = {"Content-Type": "application/json"}
-
-# --- Actions: what the server does with one request ---------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ def page(status: int = 200) -> Action:
 
 
 def redirect(location: str, status: int = 302) -> Action:
-    """Send the client elsewhere."""
     return answer(status, b"", {"Location": location})
 
 
@@ -108,7 +105,6 @@ def cut_head(*, accepted: bool = False) -> Action:
 
 
 def cut_body(status: int = 200, *, accepted: bool = False) -> Action:
-    """Hang up in the middle of the body."""
     return cut(-20, status, accepted=accepted)
 
 
@@ -143,7 +139,6 @@ def silence() -> Action:
 
 
 def reset(*, accepted: bool = False) -> Action:
-    """Reset the connection."""
     return Action("reset", then="reset", accepted=accepted)
 
 
@@ -160,10 +155,7 @@ def endless(status: int = 200, data: bytes = b"[", kind: str = "application/json
 
 def head_of(status: int, headers: dict[str, str] | None = None) -> bytes:
     """Status line and headers, with the empty line that ends them."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Unheard Of"
+    phrase = http.client.responses.get(status, "Unheard Of")
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
@@ -171,9 +163,6 @@ def head_of(status: int, headers: dict[str, str] | None = None) -> bytes:
 def response(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     """A whole answer with a right Content-Length."""
     return head_of(status, {**(headers or {}), "Content-Length": str(len(body))}) + body
-
-
-# --- The server ---------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -194,7 +183,6 @@ class Request:
 
     @property
     def json(self) -> Any:
-        """The body, decoded."""
         return json.loads(self.body)
 
     @property
