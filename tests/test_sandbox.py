@@ -147,14 +147,10 @@ def test_the_connection_ends_when_the_client_says_so(
 
 REFUSED = [
     (b"GET /api/product/aggregateusage HTTP/1.1\r\n\r\n", 405),
-    (b"PUT /api/product/aggregateusage HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 405),
     (b"HEAD / HTTP/1.1\r\n\r\n", 405),
-    (b"hello\r\n\r\n", 400),
     (b"hello world\n", 400),
     (b"\x16\x03\x01\x02\x00\x01\x00\n", 400),
-    (b"POST /api HTTP/2.0\r\n\r\n", 505),
     (b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
-    (START + b"X: " + b"x" * 70_000 + b"\r\n\r\n", 431),
     (START + b"X: x\r\n" * 200 + b"\r\n", 431),
     (START + b"Content-Length: -1\r\n\r\n", 400),
     (START + b"Content-Length: 0x5\r\n\r\n", 400),
