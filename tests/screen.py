@@ -30,7 +30,10 @@ CHANGING = (
     (r'("elapsed_s"|"elapsed_ms"|"events_per_s"): [\d.]+', r"\1: TIME"),
     (r'"started_at": "[^"]*"', '"started_at": "DATE"'),
     (r"reject-[0-9a-f]{32}", "reject-ID"),
-    (r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC", "on DATE"),
+    (r"(on|created:|last one) \d{4}-\d\d-\d\d \d\d:\d\d UTC", r"\1 DATE"),
+    (r"delivered: .* UTC to .* UTC", "delivered: DATE to DATE"),
+    (r'(fingerprint |key |"key": ")[0-9a-f]{8}\b', r"\1xxxxxxxx"),
+    (r'"(created_at|oldest|newest)": \d+', r'"\1": TIME'),
 )
 """What differs from run to run, and what stands for it."""
 
