@@ -1,11 +1,9 @@
+"""The ledger: what it remembers and of whom, what it forgets, and what is no ledger."""
+
 import os
-import signal
 import sqlite3
-import stat
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,21 +12,53 @@ from reo_cli.delivery import folders
 from reo_cli.delivery.identity import id_key
 from reo_cli.delivery.ledger import Account, Acknowledged, Known, Ledger
 from reo_cli.delivery.ledger.accounts import fingerprint
-from reo_cli.delivery.ledger.ledger import APPLICATION_ID, FIRST_TIME, SCHEMA_VERSION
+from reo_cli.delivery.ledger.admin import describe, merged, pruned, tidy
+from reo_cli.delivery.ledger.ledger import APPLICATION_ID, DAY, FIRST_TIME, SCHEMA_VERSION
 from reo_cli.errors import ReoError
 
 API = "https://api.test/events"
 KEY = "canary-key-1"
-CONTENT = b"c" * 16
-T = 1_790_000_000
+ONE, TWO = b"1" * 16, b"2" * 16
+NOW = 1_900_000_000 // DAY * DAY
 
 
-def opened(path: Path, now: float = T) -> Ledger:
-    return Ledger.open(path, lambda: now)
+def opened(path: Path, day: float = 0) -> Ledger:
+    return Ledger.open(path, lambda: NOW + day * DAY)
 
 
-def existing(path: Path) -> Ledger:
-    return Ledger.existing(path, lambda: T)
+def account(
+    ledger: Ledger, key: str | None = KEY, name: str | None = None, endpoint: str = API
+) -> Account:
+    return Account(ledger, endpoint, key, name)
+
+
+def record(who: Account, *ids: str | int, at: float = NOW, content: bytes = ONE) -> None:
+    who.record([Acknowledged(each, content, at, n) for n, each in enumerate(ids)])
+
+
+def holds(who: Account, ids: str = "abcd") -> str:
+    return "".join(each for each in ids if who.find(each))
+
+
+def held(path: Path, key: str = KEY, name: str | None = None) -> str:
+    with opened(path) as ledger:
+        return holds(account(ledger, key, name))
+
+
+def sizes(ledger: Ledger) -> list[int]:
+    """The number of events, and of subjects."""
+    with ledger.reading() as connection:
+        tables = [connection.execute(f"SELECT * FROM {name}") for name in ("event", "subject")]
+        return [len(each.fetchall()) for each in tables]
+
+
+def refusal(path: Path, opening: Callable[[Path], Ledger] = opened) -> tuple[int, str]:
+    """The exit code and the slug of the error, which names the file and a way out."""
+    with pytest.raises(ReoError) as caught:
+        opening(path).close()
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    return int(caught.value.exit_code), caught.value.reason
 
 
 @pytest.fixture
@@ -42,50 +72,29 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def account(
-    ledger: Ledger, key: str | None = KEY, name: str | None = None, endpoint: str = API
-) -> Account:
-    return Account(ledger, endpoint, key, name)
-
-
-def record(who: Account, *ids: str | int, at: float = T, content: bytes = CONTENT) -> None:
-    who.record([Acknowledged(event_id, content, at) for event_id in ids])
-
-
-def refusal(path: Path, opening: Callable[[Path], Ledger] = opened) -> tuple[int, str]:
-    """The exit code and the slug of the error, which names the file and a way out."""
-    with pytest.raises(ReoError) as caught:
-        opening(path).close()
-    assert str(path) in caught.value.message
-    assert caught.value.hint
-    return int(caught.value.exit_code), caught.value.reason
-
-
 # What is recorded
 
 
 def test_what_was_recorded_is_found_in_the_same_and_in_the_next_run(path: Path) -> None:
+    """Ids are compared as text; a later entry takes the place of an earlier one."""
+    assert refusal(path, Ledger.existing) == (66, "no_ledger")
+    assert not path.parent.exists()
     with opened(path) as ledger:
         assert ledger.created
-        record(account(ledger), "a", 17, at=T + 0.9)
-        assert account(ledger).find("a") == Known(CONTENT[:8], T)
+        who = account(ledger)
+        record(who, "a", 17, "b", at=NOW + 0.9)
+        record(who, "b", at=NOW + 1, content=TWO)
+        assert who.find("a") == Known(ONE[:8], NOW)
     before = path.read_bytes()
-    with existing(path) as ledger:
-        assert not ledger.created
-        assert ledger.events() == 2
-        known = account(ledger).find("17")
+    with Ledger.existing(path) as ledger:
+        who = account(ledger)
+        assert (ledger.created, ledger.events()) == (False, 3)
+        assert who.find("b") == Known(TWO[:8], NOW + 1)
+        known = who.find("17")
         assert known is not None
-        assert (known.is_same(CONTENT), known.is_same(b"d" * 16)) == (True, False)
-        assert account(ledger).find("017") is None
+        assert (known.is_same(ONE), known.is_same(TWO)) == (True, False)
+        assert who.find("017") is None
     assert path.read_bytes() == before, "looking up changes nothing"
-
-
-def test_a_later_entry_takes_the_place_of_an_earlier_one(ledger: Ledger) -> None:
-    who = account(ledger)
-    record(who, "a")
-    record(who, "a", at=T + 1, content=b"d" * 16)
-    assert who.find("a") == Known(b"d" * 8, T + 1)
-    assert ledger.events() == 1
 
 
 def test_lone_surrogates_are_text_like_any_other(ledger: Ledger) -> None:
@@ -97,153 +106,84 @@ def test_lone_surrogates_are_text_like_any_other(ledger: Ledger) -> None:
 
 def test_a_group_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
     def group() -> Iterator[Acknowledged]:
-        yield Acknowledged("a", CONTENT, 1)
+        yield Acknowledged("a", ONE, 1)
         raise KeyboardInterrupt
 
     who = account(ledger)
     with pytest.raises(KeyboardInterrupt):
         who.record(group())
-    assert who.find("a") is None
     record(who, "b")
-    assert account(ledger).find("b")
+    assert holds(account(ledger)) == "b"
 
 
-HALF = """
-import os, signal, sys
-from pathlib import Path
-from reo_cli.delivery.ledger import Account, Acknowledged, Ledger
-
-def group():
-    for number in range(20_000):  # more than the cache holds: pages are in the WAL by now
-        yield Acknowledged(f"half-{number}", b"c" * 16, 1)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-account = Account(Ledger.open(Path(sys.argv[1])), "https://api.test/events", "canary-key-1", None)
-account.record([Acknowledged("before", b"c" * 16, 1)])
-account.record(group())
-"""
-
-
-def test_kill_9_between_write_and_commit_leaves_nothing_of_the_group(path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", HALF, str(path)])
-    assert killed.returncode == -signal.SIGKILL
-    with opened(path) as ledger:
-        assert account(ledger).find("before")
-        assert ledger.events() == 1
-
-
-@pytest.mark.parametrize(
-    ("newest", "now", "stamp"),
-    [
-        (None, 0, FIRST_TIME),
-        (None, T, T),
-        (T, 0, T),
-        (T, T + 86_400 * 405, T + 86_400 * 405),
-    ],
-)
-def test_an_entry_is_no_older_than_the_newest_and_than_2026(
-    path: Path, newest: int | None, now: int, stamp: int
-) -> None:
-    if newest:
-        with opened(path) as ledger:
-            record(account(ledger), "first", at=newest)
-    with opened(path, now) as ledger:
-        assert ledger.newest_before == (newest or 0)
-        record(account(ledger), "a", at=now)
-        assert account(ledger).find("a") == Known(CONTENT[:8], stamp)
+def test_an_entry_is_no_older_than_the_newest_and_than_2026(path: Path) -> None:
+    before = 0
+    for day, stamp in ((-20_000, FIRST_TIME), (0, NOW), (-20_000, NOW), (405, NOW + 405 * DAY)):
+        with opened(path, day) as ledger:
+            assert ledger.newest_before == before
+            record(account(ledger), "a", at=NOW + day * DAY)
+            assert account(ledger).find("a") == Known(ONE[:8], stamp)
+        before = stamp
 
 
 # Whose events they are
 
 
 @pytest.mark.parametrize(
-    ("key", "name", "endpoint", "finds", "elsewhere", "only_elsewhere"),
+    ("key", "name", "endpoint", "finds", "elsewhere"),
     [
-        (KEY, None, API, "a", "", False),
-        ("another-key", None, API, "", "a", True),
-        (None, None, API, "a", "", False),
-        (KEY, "acme", API, "b", "", False),
-        ("another-key", "acme", API, "b", "", False),
-        (KEY, "beta", API, "", "", False),
-        (KEY, None, "https://other.test/", "", "", False),
+        (KEY, None, API, "a", ""),
+        ("another-key", None, API, "", "a"),
+        (None, None, API, "a", ""),
+        (KEY, "acme", API, "b", ""),
+        ("another-key", "acme", API, "b", ""),
+        (KEY, "beta", API, "", ""),
+        (KEY, None, "https://other.test/", "", ""),
     ],
 )
 def test_endpoints_accounts_and_keys_are_kept_apart(
-    ledger: Ledger,
-    key: str | None,
-    name: str | None,
-    endpoint: str,
-    finds: str,
-    elsewhere: str,
-    only_elsewhere: bool,
+    ledger: Ledger, key: str | None, name: str | None, endpoint: str, finds: str, elsewhere: str
 ) -> None:
     """Without a key, in a dry run, all that has no name is looked up."""
     record(account(ledger), "a")
-    record(account(ledger, KEY, "acme"), "b")
+    record(account(ledger, name="acme"), "b")
     who = account(ledger, key, name, endpoint)
-    assert [each for each in "abc" if who.find(each)] == list(finds)
-    assert [each for each in "abc" if who.find_elsewhere(each)] == list(elsewhere)
-    assert who.is_only_elsewhere() == only_elsewhere
+    assert holds(who) == finds
+    assert "".join(each for each in "abcd" if who.find_elsewhere(each)) == elsewhere
+    assert who.is_only_elsewhere() == bool(elsewhere)
     record(who, "d")
     assert not account(ledger, key, name, endpoint).is_only_elsewhere()
 
 
 @pytest.mark.parametrize("name", [None, "acme"])
-def test_a_rotated_key_takes_over_what_the_old_one_delivered(path: Path, name: str | None) -> None:
+def test_a_rotated_key_takes_over_what_the_old_one_delivered(
+    ledger: Ledger, name: str | None
+) -> None:
     """Of two entries the newer one counts; a run with the old key is told, the next time."""
-    with opened(path) as ledger:
-        old, new = account(ledger), account(ledger, "new-key-1", name)
-        record(new, "b", at=T + 1, content=b"2" * 16)
-        record(old, "a", "b", "c", at=T + 2, content=b"1" * 16)
-        record(new, "c", at=T + 3, content=b"2" * 16)
-        assert account(ledger, "new-key-1", name).with_others().find("a")
-        assert new.find("a") is None
-        new.adopt()
-        known = [Known(b"1" * 8, T + 2), Known(b"1" * 8, T + 2), Known(b"2" * 8, T + 3)]
-        assert [new.find(each) for each in "abc"] == known
-        assert new.find_elsewhere("a") is None
-        record(old, "d")
-    with opened(path) as ledger:
-        assert ledger.events() == 4
-        again, old = account(ledger, "new-key-1", name), account(ledger)
-        assert [each for each in "abcd" if again.find(each)] == list("abc")
-        assert [each for each in "abcd" if old.find(each)] == ["d"], "the others have moved"
-        assert bool(old.find_elsewhere("a")) == (name is None)
-        assert bool(again.find_elsewhere("d")) == (name is None)
-        third = account(ledger, "third-key", name)
-        third.adopt()
-        assert third.find("a")
-
-
-def test_the_key_is_not_in_the_file(path: Path) -> None:
-    with opened(path) as ledger:
-        record(account(ledger), "a")
-        record(account(ledger, KEY, "acme"), "a")
-        files = list(path.parent.iterdir())
-        assert len(files) > 1
-        assert not any(KEY.encode() in file.read_bytes() for file in files)
+    old, new = account(ledger), account(ledger, "new-key-1", name)
+    record(new, "b", at=NOW + 1, content=TWO)
+    record(old, "a", "b", "c", at=NOW + 2)
+    record(new, "c", at=NOW + 3, content=TWO)
+    new.adopt()
+    known = [Known(ONE[:8], NOW + 2), Known(ONE[:8], NOW + 2), Known(TWO[:8], NOW + 3)]
+    assert [new.find(each) for each in "abc"] == known
+    record(old, "d")
+    old = account(ledger)
+    assert holds(account(ledger, "new-key-1", name)) == "abc"
+    assert (holds(old), ledger.events()) == ("d", 4), "the others have moved"
+    assert bool(old.find_elsewhere("a")) == (name is None)
+    third = account(ledger, "third-key", name)
+    third.adopt()
+    assert holds(third) == "abcd"
 
 
 # The file
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
-def test_a_new_ledger_is_private_under_any_umask(path: Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        with opened(path) as ledger:
-            record(account(ledger), "a")
-            modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    finally:
-        os.umask(before)
-    assert modes == {0o600}
-    assert {stat.S_IMODE(each.stat().st_mode) for each in list(path.parents)[:2]} == {0o700}
-
-
 def test_an_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
     path = tmp_path / "made by mktemp ?#%41"
     path.touch()
-    assert refusal(path, existing) == (66, "no_ledger")
+    assert refusal(path, Ledger.existing) == (66, "no_ledger")
     with opened(path) as ledger:
         assert ledger.created
         record(account(ledger), "a")
@@ -253,86 +193,74 @@ def test_an_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
     assert header[18:20] == b"\2\2", "WAL"
 
 
+SCHEMA_1 = f"""
+PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE scope (id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, account TEXT NOT NULL,
+    salt BLOB NOT NULL, fingerprint BLOB NOT NULL, family INTEGER NOT NULL,
+    UNIQUE (endpoint, account, salt, fingerprint));
+CREATE TABLE event (scope INTEGER NOT NULL, id BLOB NOT NULL, content BLOB NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID;
+"""
+
+
 def of_schema_1(path: Path) -> None:
     """A ledger as reo 0.1 made it: one account with two keys, one with a name, one wrong clock."""
     path.parent.mkdir(parents=True)
     salt = b"s" * 32
     with sqlite3.connect(path) as old:
-        old.executescript(f"""
-            PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
-            PRAGMA journal_mode = WAL;
-            CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-            CREATE TABLE scope (
-                id INTEGER PRIMARY KEY,
-                endpoint TEXT NOT NULL,
-                account TEXT NOT NULL,
-                salt BLOB NOT NULL,
-                fingerprint BLOB NOT NULL,
-                family INTEGER NOT NULL,
-                UNIQUE (endpoint, account, salt, fingerprint)
-            );
-            CREATE TABLE event (
-                scope INTEGER NOT NULL,
-                id BLOB NOT NULL,
-                content BLOB NOT NULL,
-                at INTEGER NOT NULL,
-                PRIMARY KEY (scope, id)
-            ) WITHOUT ROWID;
-        """)
-        facts = {"created": 5, "opened": T, "pruned": T, "since": 5, "salt": salt, "cursor": ""}
+        old.executescript(SCHEMA_1)
+        facts = {"created": 5, "opened": NOW, "pruned": NOW, "since": 5, "salt": salt, "cursor": ""}
         old.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
         keys = [fingerprint(salt, "key-one-1"), fingerprint(salt, "key-two-2")]
         scopes = [(at, API, "", salt, key, 2) for at, key in enumerate(keys, 1)]
         scopes.append((3, API, "acme", b"", b"", 3))
         old.executemany("INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?)", scopes)
-        events = [(1, "a", b"1", T), (1, "b", b"2", T + 100), (2, "a", b"3", T + 500)]
-        events += [(2, "c", b"4", 100), (3, "d", b"5", T + 200)]
+        events = [(1, "a", b"1", NOW), (1, "b", b"2", NOW + 100), (2, "a", b"3", NOW + 500)]
+        events += [(2, "c", b"4", 100), (3, "d", b"5", NOW + 200)]
         rows = [(scope, id_key(each), content * 16, at) for scope, each, content, at in events]
         old.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
     old.close()
 
 
-@pytest.mark.parametrize("opening", [opened, existing])
+def look_into(path: Path) -> Ledger:
+    return Ledger.existing(path, lambda: NOW)
+
+
+@pytest.mark.parametrize("opening", [opened, look_into])
 def test_a_ledger_of_the_first_schema_goes_on_being_used(
     path: Path, opening: Callable[[Path], Ledger]
 ) -> None:
     of_schema_1(path)
     for _ in range(2):
         with opening(path) as ledger:
-            assert not ledger.created
-            assert ledger.events() == 4
+            assert (ledger.created, ledger.events()) == (False, 4)
             who = account(ledger, "key-two-2")
-            assert who.find("a") == Known(b"3" * 16, T + 500), "of two, the later one"
-            assert who.find("b") == Known(b"2" * 16, T + 100)
-            assert who.find("c") == Known(b"4" * 16, T), "an unknown time is now"
-            assert account(ledger, None, "acme").find("d") == Known(b"5" * 16, T + 200)
+            assert who.find("a") == Known(b"3" * 16, NOW + 500), "of two, the later one"
+            assert who.find("b") == Known(b"2" * 16, NOW + 100)
+            assert who.find("c") == Known(b"4" * 16, NOW), "an unknown time is now"
+            assert account(ledger, None, "acme").find("d") == Known(b"5" * 16, NOW + 200)
             assert account(ledger, "key-one-1").find_elsewhere("b")
-            assert (ledger.newest_before, ledger.fact("created")) == (T + 500, 5)
+            assert (ledger.newest_before, ledger.fact("created")) == (NOW + 500, 5)
     with opened(path) as ledger:
         record(account(ledger, "key-two-2"), "a", "e")
-        assert account(ledger, "key-two-2").find("a") == Known(CONTENT[:8], T + 500)
+        assert account(ledger, "key-two-2").find("a") == Known(ONE[:8], NOW + 500)
 
 
-def test_two_processes_bring_an_old_ledger_up_at_once(path: Path) -> None:
+def test_several_processes_bring_an_old_ledger_up_at_once(path: Path) -> None:
     of_schema_1(path)
-    done: list[int] = []
 
-    def work() -> None:
+    def events(_: int) -> int:
         with opened(path) as ledger:
-            done.append(ledger.events())
+            return ledger.events()
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert done == [4] * 6
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(events, range(6))) == [4] * 6
 
 
 def executed(path: Path, statement: str) -> None:
-    other = sqlite3.connect(path)
-    other.execute(statement)
-    other.commit()
+    with sqlite3.connect(path) as other:
+        other.execute(statement)
     other.close()
 
 
@@ -348,9 +276,8 @@ def truncated(path: Path) -> None:
 
 def overwritten(path: Path) -> None:
     opened(path).close()
-    with path.open("r+b") as file:
-        file.seek(100)
-        file.write(b"\xaa" * 8000)
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + b"\xaa" * 8000 + data[8100:])
 
 
 @pytest.mark.parametrize(
@@ -367,7 +294,7 @@ def overwritten(path: Path) -> None:
     ],
     ids="header garbage foreign newer truncated overwritten folder pipe".split(),
 )
-@pytest.mark.parametrize("opening", [opened, existing])
+@pytest.mark.parametrize("opening", [opened, look_into])
 def test_what_is_no_usable_ledger_is_refused_and_left_alone(
     tmp_path: Path,
     make: Callable[[Path], object],
@@ -397,8 +324,9 @@ def test_a_read_only_ledger_is_refused(path: Path) -> None:
 def test_damage_found_on_the_way_is_a_clear_error(path: Path) -> None:
     with opened(path) as ledger:
         record(account(ledger), *range(5000))
+    size = path.stat().st_size
     with path.open("r+b") as file:
-        for page in range(8, path.stat().st_size // 4096):
+        for page in range(8, size // 4096):
             file.seek(page * 4096)
             file.write(b"\xff" * 200)
     with opened(path) as ledger:
@@ -408,29 +336,18 @@ def test_damage_found_on_the_way_is_a_clear_error(path: Path) -> None:
     assert (caught.value.exit_code, caught.value.reason) == (73, "ledger_damaged")
 
 
-def test_waiting_for_others_has_an_end(path: Path) -> None:
-    with opened(path) as ledger:
-        who = account(ledger)
-        record(who, "a")
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with ledger.reading() as connection:
-            assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
-            connection.execute("PRAGMA busy_timeout = 20")
-        with pytest.raises(ReoError) as caught:
-            record(who, "b")
-        assert (caught.value.exit_code, caught.value.reason) == (75, "ledger_busy")
-        other.execute("COMMIT")
-        other.close()
+def test_waiting_for_others_has_an_end(path: Path, ledger: Ledger) -> None:
+    who = account(ledger)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ledger.reading() as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
+        connection.execute("PRAGMA busy_timeout = 20")
+    with pytest.raises(ReoError) as caught:
         record(who, "b")
-
-
-def test_what_is_not_there_is_said_and_not_made(path: Path) -> None:
-    assert refusal(path, existing) == (66, "no_ledger")
-    assert not path.parent.exists()
-
-
-# Where the file is
+    assert (caught.value.exit_code, caught.value.reason) == (75, "ledger_busy")
+    other.close()
+    record(who, "b")
 
 
 MOUNTS = """\
@@ -484,3 +401,140 @@ def test_a_ledger_on_a_shared_file_system_is_refused(
     for place in (path, tmp_path / "new" / "ledger.db"):
         assert refusal(place) == (73, "ledger_on_network")
     assert not (tmp_path / "new").exists()
+
+
+# Forgetting
+
+
+def prune(path: Path, keep_days: int, day: float = 0) -> int | None:
+    return pruned(path, keep_days, lambda: NOW + day * DAY).removed
+
+
+def test_prune_removes_what_is_old_and_nothing_else(path: Path) -> None:
+    with opened(path) as ledger:
+        record(account(ledger), "a", "b", at=NOW - 11 * DAY)
+        record(account(ledger, name="acme"), "a", at=NOW - 11 * DAY)
+        record(account(ledger), "c", "d", at=NOW - 9 * DAY)
+    assert [prune(path, days) for days in (10**15, 10, 10)] == [0, 3, 0]
+    with opened(path) as ledger:
+        assert sizes(ledger) == [2, 2]
+    assert held(path) == "cd"
+    assert prune(path, 0) == 2
+
+
+def test_a_clock_that_has_jumped_prunes_nothing(path: Path) -> None:
+    with opened(path) as ledger:
+        record(account(ledger), "a", at=NOW - 399 * DAY)
+        record(account(ledger), "b")
+    with pytest.raises(ReoError, match="405 days ahead") as caught:
+        prune(path, 400, day=405)
+    assert (caught.value.exit_code, caught.value.reason) == (78, "clock_jumped")
+    assert held(path) == "ab"
+    assert prune(path, 400, day=2) == 1
+
+
+def test_a_ledger_is_tidied_once_a_day(path: Path) -> None:
+    with opened(path) as ledger:
+        for each, day in (("a", -402), ("b", -400), ("c", -1)):
+            record(account(ledger), each, at=NOW + day * DAY)
+    with opened(path) as ledger:
+        for seconds, left in ((0, 2), (DAY - 1, 2), (DAY, 1)):
+            assert tidy(ledger, 400, NOW + seconds) == ""
+            assert sizes(ledger)[0] == left
+
+
+def test_after_a_jump_of_the_clock_nothing_is_forgotten_for_a_month(path: Path) -> None:
+    """Also not by the next runs, whose entries are as new as the clock says (C1)."""
+    with opened(path) as ledger:
+        record(account(ledger), "a", at=NOW - 10 * DAY)
+    said = []
+    for day in (405, 406, 430):
+        with opened(path, day) as ledger:
+            record(account(ledger), str(day), at=NOW + day * DAY)
+            said.append(tidy(ledger, 400, NOW + day * DAY))
+            assert account(ledger).find("a")
+    assert "415 days ahead" in said[0]
+    assert said[1:] == ["", ""], "one warning"
+    with opened(path, 437) as ledger:
+        tidy(ledger, 400, NOW + 437 * DAY)
+        assert ledger.events() == 3, "a clock that goes on like this for a month is right"
+
+
+def test_a_clock_that_was_ahead_and_is_right_again_forgets_nothing(path: Path) -> None:
+    for each, day in (("a", 0), ("b", 405), ("c", 1)):
+        with opened(path, day) as ledger:
+            record(account(ledger), each, at=NOW + day * DAY)
+            tidy(ledger, 400, NOW + day * DAY)
+    assert held(path) == "abc"
+
+
+# Another machine's ledger, with a salt of its own
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    path = tmp_path / "other.db"
+    with opened(path) as other:
+        record(account(other), "a", "b", at=NOW - 2 * DAY)
+        record(account(other, name="acme"), "c", at=NOW - 2 * DAY)
+    return path
+
+
+def merge(
+    path: Path, other: Path, key: str | None = KEY, account: str | None = None
+) -> tuple[int | None, int | None]:
+    done = merged(path, other, lambda: NOW, key, account)
+    return done.read, done.taken
+
+
+def test_a_merged_ledger_is_known_by_its_keys_and_names(path: Path, other: Path) -> None:
+    with opened(path) as ledger:
+        record(account(ledger), "d")
+    before = other.read_bytes()
+    assert [merge(path, other) for _ in range(2)] == [(3, 3), (3, 0)]
+    assert other.read_bytes() == before
+    assert (held(path), held(path, name="acme"), held(path, "other-key-1")) == ("abd", "c", "")
+    with opened(path) as ledger:
+        assert sizes(ledger) == [4, 4]
+
+
+@pytest.mark.parametrize("key", [None, "other-key-1"])
+def test_what_another_key_delivered_needs_a_name(path: Path, other: Path, key: str | None) -> None:
+    with pytest.raises(ReoError, match="another key") as caught:
+        merge(path, other, key)
+    assert caught.value.exit_code == 2
+    assert "--account" in caught.value.hint
+    assert held(path) == held(path, name="acme") == "", "all or nothing"
+    assert merge(path, other, key, "acme") == (3, 3)
+    assert held(path, name="acme") == "abc"
+
+
+@pytest.mark.parametrize(("event", "name"), [("a", None), ("c", "acme")])
+@pytest.mark.parametrize(("day", "kept"), [(-3, ONE), (-1, TWO)])
+def test_of_two_entries_the_later_one_stays(
+    path: Path, other: Path, day: int, kept: bytes, event: str, name: str | None
+) -> None:
+    newest = NOW + max(day, -2) * DAY
+    with opened(path) as ledger:
+        record(account(ledger, name=name), event, at=NOW + day * DAY, content=TWO)
+    merge(path, other)
+    with opened(path) as ledger:
+        assert ledger.newest_before == newest
+        assert account(ledger, name=name).find(event) == Known(kept[:8], newest)
+
+
+def test_what_a_ledger_holds_is_described_by_account(path: Path) -> None:
+    opened(path).close()
+    empty = describe(path)
+    assert (empty.events, empty.oldest, empty.newest, empty.holdings) == (0, None, None, [])
+    with opened(path) as ledger:
+        record(account(ledger), "a", "b", at=NOW - 5 * DAY)
+        record(account(ledger, name="acme"), "c", at=NOW - 4 * DAY)
+        record(account(ledger, "new-key-1"), "a", at=NOW - 3 * DAY)
+    info = describe(path)
+    rows = [(each.account, each.events, each.newest) for each in info.holdings]
+    assert rows == [(None, 2, NOW - 5 * DAY), ("acme", 1, NOW - 4 * DAY), (None, 1, NOW - 3 * DAY)]
+    assert info.holdings[0].key != info.holdings[2].key
+    assert (info.events, info.oldest, info.newest) == (4, NOW - 5 * DAY, NOW - 3 * DAY)
+    assert info.size >= path.stat().st_size
+    assert (info.created, info.schema_version) == (NOW, 2)
