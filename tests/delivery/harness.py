@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import CANARY, Env, Run, World
-from tests.faults import FaultServer
+from tests.faults import FaultServer, Script, failure, success
 
 HEADER = ("activity_type", "count", "domain", "event_at", "product_id")
 ENDS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
@@ -161,6 +161,15 @@ def rejects(run: Run) -> Path:
     """The one rejects file that a run names."""
     (path,) = {each["rejects_file"] for each in run.json["inputs"] if each["rejects_file"]}
     return Path(path)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def refusing(bad: Callable[[dict[str, Any]], object], status: int = 400) -> Script:
+    """Let a server answer so for the payloads that are `bad`."""
+    return lambda _, request: failure(status) if bad(request.json["payload"]) else success()
 
 
 def wait_until(

@@ -1,6 +1,5 @@
-"""What was not delivered, mended and sent again: each event once, none taken for another."""
+"""What was not delivered, mended and sent again: each event once, none taken for another (I2)."""
 
-import json
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
-from tests.delivery.harness import Desk, counts, ndjson, rejects, row, write_csv
-from tests.faults import Action, FaultServer, Request, failure, success
+from tests.delivery.harness import Desk, counts, lines, ndjson, refusing, rejects, row, write_csv
+from tests.faults import FaultServer, success
 
 BAD = "x"
 BY_FIELDS = ("--id-from", "domain,event_at")
@@ -18,17 +17,8 @@ BY_FIELDS = ("--id-from", "domain,event_at")
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Refuses one company."""
-
-    def script(_: int, request: Request) -> Action:
-        return failure(400) if request.json["payload"]["domain"] == "refused.com" else success()
-
-    with FaultServer(script) as server:
+    with FaultServer(refusing(lambda payload: payload["domain"] == "refused.com")) as server:
         yield server
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def mend(path: Path, how: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -47,22 +37,24 @@ def printed_command(run: Run) -> list[str]:
 
 def test_mended_lines_and_then_the_mended_source(desk: Desk) -> None:
     """Two of the mended rows are equal, and equal to one that was delivered: three events."""
+    where = ("--endpoint", desk.server.url, "--ledger", "own.db")
     good = [row(n) for n in range(10)]
     bad = [row(3, count=BAD), row(3, count="y"), row(20, count=BAD), row(20, count=BAD)]
     file = desk.csv([*good, *bad])
-    run = desk.send(file, "--skip-invalid")
+    run = desk.send(file, "--skip-invalid", *where)
     assert (run.code, counts(run)) == (1, {"delivered": 10, "invalid": 4})
-    ids = [line["payload"]["event_id"] for line in lines(rejects(run))]
-    assert len(set(ids)) == 4
-    assert desk.send(file, "--skip-invalid").code == 1
+    assert len({line["payload"]["event_id"] for line in lines(rejects(run))}) == 4
+    assert desk.send(file, "--skip-invalid", *where).code == 1
     assert len(lines(rejects(run))) == 4, "no line is written twice"
 
     mend(rejects(run), lambda payload: {"count": row(payload["event_at"] % 100)["count"]})
-    sent = desk.send(*printed_command(run))
+    command = printed_command(run)
+    assert (command[0], sorted(command[1:])) == (f"{file}.reo-rejects", sorted(where))
+    sent = desk.send(*command)
     assert (sent.code, counts(sent)) == (0, {"delivered": 4})
-    assert counts(desk.send(*printed_command(run))) == {"already_delivered": 4}
+    assert counts(desk.send(*command)) == {"already_delivered": 4}
     source = desk.csv([*good, row(3), row(3), row(20), row(20)])
-    assert counts(desk.send(source)) == {"already_delivered": 14}
+    assert counts(desk.send(source, *where)) == {"already_delivered": 14}
     assert len(set(desk.server.accepted)) == len(desk.server.accepted) == 14
 
 
@@ -73,7 +65,6 @@ def test_the_printed_command_keeps_what_identifies_an_event(desk: Desk, by_profi
     if by_profile:
         config = desk.world.folder / "config.toml"
         config.write_text('[profiles.nightly]\nid_from = ["domain", "event_at"]\n')
-        config.chmod(0o600)
         desk.env = {"REO_CONFIG": str(config)}
         option = ("--profile", "nightly")
     good, bad = [row(n) for n in range(5)], [row(7, count=BAD), row(8, event_at=BAD)]
@@ -92,10 +83,8 @@ def test_neither_a_changed_nor_a_mended_line_is_sent_past_on_change(desk: Desk) 
     bad = [row(0, count=777), row(1, count=5, event_at=BAD)]
     run = desk.send(desk.csv([*good[1:], *bad]), "--skip-invalid", *BY_FIELDS)
     assert counts(run) == {"already_delivered": 4, "invalid": 2}
-    mend(
-        rejects(run),
-        lambda payload: {} if payload["count"] == 777 else {"event_at": row(1)["event_at"]},
-    )
+    at = row(1)["event_at"]
+    mend(rejects(run), lambda payload: {} if payload["count"] == 777 else {"event_at": at})
     again = desk.send(*printed_command(run))
     assert (again.code, counts(again)) == (65, {"invalid": 2})
     assert {each["code"] for each in again.json["issues"]} == {"changed"}
@@ -129,8 +118,7 @@ def test_a_mended_rejected_sum_and_then_the_mended_source(desk: Desk) -> None:
     """One that mends to a sum which was delivered with another count is not sent beside it."""
 
     def summed(other: str) -> Run:
-        file = desk.csv([row(1), row(7, domain=other)])
-        return desk.send(file, "--roll-up", "day")
+        return desk.send(desk.csv([row(1), row(7, domain=other)]), "--roll-up", "day")
 
     run = summed("refused.com")
     assert (run.json["delivered"], run.json["rejected"]) == (1, 1)
@@ -146,10 +134,10 @@ def test_equal_invalid_rows_of_two_files_are_two_events(desk: Desk) -> None:
     """Mended to different counts, they go out together and are known ever after."""
     files = [desk.csv([row(n), row(9, count=BAD)], f"{n}.csv") for n in (1, 2)]
     run = desk.send(*files, "--skip-invalid")
+    mended = [desk.csv([row(n), row(9, count=49 + n)], f"{n}.csv") for n in (1, 2)]
     for number, each in enumerate(run.json["inputs"]):
         mend(Path(each["rejects_file"]), lambda _, count=50 + number: {"count": count})  # type: ignore[misc]
     assert counts(desk.send(*printed_command(run))) == {"delivered": 2}
-    mended = [desk.csv([row(n), row(9, count=49 + n)], f"{n}.csv") for n in (1, 2)]
     assert counts(desk.send(*mended)) == {"already_delivered": 4}
 
 
@@ -162,31 +150,23 @@ def test_three_days_of_all_files_make_one_rejects_file(desk: Desk) -> None:
         names = sorted(folder.iterdir(), reverse=day == 3)
         run = desk.send(*names, "--skip-invalid")
         assert run.code == 1
-        assert sorted(each.name for each in folder.iterdir()) == [
-            "usage.csv",
-            "usage.csv.reo-rejects",
-        ]
-        assert rejects(run).name == "usage.csv.reo-rejects"
+        assert {each.name for each in folder.iterdir()} == {"usage.csv", "usage.csv.reo-rejects"}
         assert len(lines(rejects(run))) == 2
         assert len(desk.server.requests) == 1 + day
 
 
 def test_a_rejects_file_of_any_name_makes_none_of_its_own(desk: Desk) -> None:
+    """And a sandbox run leaves none behind."""
     kept = desk.world.folder / "kept.ndjson"
     file = desk.csv([row(1), row(2, domain="refused.com"), row(3, count=BAD)])
+    tried = desk.send(file, "--skip-invalid", "--sandbox")
+    assert (tried.code, tried.json["inputs"][0]["rejects_file"]) == (1, None)
     desk.send(file, "--skip-invalid", "--rejects", kept)
     before = kept.read_text()
     run = desk.send(kept, "--skip-invalid")
     assert (run.code, counts(run)) == (1, {"rejected": 1, "invalid": 1})
     assert rejects(run) == kept
     assert kept.read_text() == before
-    assert not list(desk.world.folder.glob("*.reo-rejects"))
-
-
-def test_a_sandbox_run_leaves_no_rejects_behind(desk: Desk) -> None:
-    run = desk.send(desk.csv([row(1), row(3, count=BAD)]), "--skip-invalid", "--sandbox")
-    assert (run.code, counts(run)) == (1, {"delivered": 1, "invalid": 1})
-    assert run.json["inputs"][0]["rejects_file"] is None
     assert not list(desk.world.folder.glob("*.reo-rejects"))
 
 

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,25 +192,23 @@ def test_shards_and_inputs_of_one_run_hold_each_other_s_events(desk: Desk) -> No
 
 
 @pytest.mark.parametrize(
-    "how", ["own ids", "resend", "another account", "another endpoint", "no ledger", "unknown"]
+    "how",
+    [
+        *("--resend", "--account=other", "--endpoint={}/other", "--no-ledger"),
+        *("ids of their own", "a ledger of an older reo"),
+    ],
 )
 def test_what_is_never_asked(desk: Desk, how: str) -> None:
-    rows = [row(n) for n in range(30)]
-    again = [{**each, "environment": "TEST"} for each in rows]
-    if how == "own ids":
-        rows = [{**each, "event_id": f"a{n}"} for n, each in enumerate(rows)]
-        again = [{**each, "event_id": f"b{n}"} for n, each in enumerate(rows)]
+    own = "a" if how == "ids of their own" else ""
+    rows = [row(n, event_id=own and f"{own}{n}") for n in range(30)]
     run = desk.send(desk.csv(rows))
-    if how == "unknown":  # what a ledger of an older reo holds
-        with sqlite3.connect(run.json["ledger"]["path"]) as ledger:
+    if how == "a ledger of an older reo":
+        with closing(sqlite3.connect(run.json["ledger"]["path"])) as ledger, ledger:
             ledger.execute("DELETE FROM subject")
-        ledger.close()
-    options = {
-        "resend": ["--resend"],
-        "another account": ["--account", "other"],
-        "no ledger": ["--no-ledger"],
-        "another endpoint": ["--endpoint", f"{desk.server.url}/other"],
-    }
-    run = desk.send(desk.csv(again), *options.get(how, []))
+    again = [
+        {**each, "environment": "TEST", "event_id": own and f"b{n}"} for n, each in enumerate(rows)
+    ]
+    options = [how.format(desk.server.url)] if how.startswith("--") else []
+    run = desk.send(desk.csv(again), *options)
     assert silent(run)
     assert counts(run) == {"delivered": 30}
