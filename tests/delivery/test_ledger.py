@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def path(tmp_path: Path) -> Path:
 def ledger(path: Path) -> Iterator[Ledger]:
     with opened(path) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def mount_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the kernel's table of mounts is; there is none yet."""
+    table = tmp_path / "mountinfo"
+    monkeypatch.setattr(folders, "MOUNTS", table)
+    return table
 
 
 # What is recorded
@@ -208,7 +217,7 @@ def of_schema_1(path: Path) -> None:
     """A ledger as reo 0.1 made it: one account with two keys, one with a name, one wrong clock."""
     path.parent.mkdir(parents=True)
     salt = b"s" * 32
-    with sqlite3.connect(path) as old:
+    with closing(sqlite3.connect(path)) as old, old:
         old.executescript(SCHEMA_1)
         facts = {"created": 5, "opened": NOW, "pruned": NOW, "since": 5, "salt": salt, "cursor": ""}
         old.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
@@ -220,7 +229,6 @@ def of_schema_1(path: Path) -> None:
         events += [(2, "c", b"4", 100), (3, "d", b"5", NOW + 200)]
         rows = [(scope, id_key(each), content * 16, at) for scope, each, content, at in events]
         old.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
-    old.close()
 
 
 def look_into(path: Path) -> Ledger:
@@ -258,60 +266,54 @@ def test_several_processes_bring_an_old_ledger_up_at_once(path: Path) -> None:
         assert list(pool.map(events, range(6))) == [4] * 6
 
 
+def overwritten(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
 def executed(path: Path, statement: str) -> None:
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other, other:
         other.execute(statement)
-    other.close()
-
-
-def newer(path: Path) -> None:
-    opened(path).close()
-    executed(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-
-
-def truncated(path: Path) -> None:
-    opened(path).close()
-    os.truncate(path, 5000)
-
-
-def overwritten(path: Path) -> None:
-    opened(path).close()
-    data = path.read_bytes()
-    path.write_bytes(data[:100] + b"\xaa" * 8000 + data[8100:])
 
 
 @pytest.mark.parametrize(
-    ("make", "reason"),
+    ("spoil", "reason"),
     [
         (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(20)), "not_a_ledger"),
         (lambda path: path.write_bytes(b"activity_type,count\n" * 100), "not_a_ledger"),
-        (lambda path: executed(path, "CREATE TABLE t (x)"), "not_a_ledger"),
-        (newer, "ledger_newer"),
-        (truncated, "ledger_damaged"),
-        (overwritten, "ledger_damaged"),
-        (Path.mkdir, "ledger_not_opened"),
-        (os.mkfifo, "ledger_not_opened"),
+        (lambda path: executed(path, "PRAGMA application_id = 7"), "not_a_ledger"),
+        (lambda path: executed(path, "PRAGMA application_id = 0"), "not_a_ledger"),
+        (
+            lambda path: executed(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}"),
+            "ledger_newer",
+        ),
+        (lambda path: os.truncate(path, 5000), "ledger_damaged"),
+        (lambda path: overwritten(path, 100, b"\xaa" * 8000), "ledger_damaged"),
     ],
-    ids="header garbage foreign newer truncated overwritten folder pipe".split(),
+    ids="header garbage foreign nobody's newer truncated overwritten".split(),
 )
 @pytest.mark.parametrize("opening", [opened, look_into])
 def test_what_is_no_usable_ledger_is_refused_and_left_alone(
-    tmp_path: Path,
-    make: Callable[[Path], object],
-    reason: str,
-    opening: Callable[[Path], Ledger],
+    path: Path, spoil: Callable[[Path], object], reason: str, opening: Callable[[Path], Ledger]
 ) -> None:
-    path = tmp_path / "ledger.db"
-    make(path)
-    before = path.read_bytes() if path.is_file() else None
+    opened(path).close()
+    spoil(path)
+    before = path.read_bytes()
     assert refusal(path, opening) == (73, reason)
-    assert before is None or path.read_bytes() == before
+    assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["/dev/null", "/proc/reo/ledger.db", "x/\0/y", "file/ledger.db"])
+@pytest.mark.parametrize(
+    "name", ["folder", "pipe", "/dev/null", "/proc/reo/ledger.db", "x/\0/y", "file/ledger.db"]
+)
 def test_a_place_that_cannot_hold_a_ledger_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / name) == (73, "ledger_not_opened")
+    if name in ("folder", "pipe"):
+        assert refusal(tmp_path / name, look_into) == (73, "ledger_not_opened")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -324,11 +326,7 @@ def test_a_read_only_ledger_is_refused(path: Path) -> None:
 def test_damage_found_on_the_way_is_a_clear_error(path: Path) -> None:
     with opened(path) as ledger:
         record(account(ledger), *range(5000))
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        for page in range(8, size // 4096):
-            file.seek(page * 4096)
-            file.write(b"\xff" * 200)
+    overwritten(path, 8 * 4096, b"\xff" * (path.stat().st_size - 8 * 4096))
     with opened(path) as ledger:
         who = account(ledger)
         with pytest.raises(ReoError) as caught:
@@ -350,55 +348,38 @@ def test_waiting_for_others_has_an_end(path: Path, ledger: Ledger) -> None:
     record(who, "b")
 
 
-MOUNTS = """\
-22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
-30 27 0:40 / /home rw,relatime - nfs4 server:/home rw
-31 30 254:1 / /home/local\\040disk rw - xfs /dev/vdb rw
-32 27 0:41 / /data rw - autofs systemd-1 rw
-33 27 0:42 / /data rw - fuse.sshfs host:/ rw
-34 27 0:43 / /box rw - fuse.fuse-overlayfs fuse-overlayfs rw
-35 27 0:44 / /share rw - cifs //server/share rw
-36 27 0:45 / /mnt/c rw - 9p drvfs rw
-37 27 0:46 / /ntfs rw - fuseblk /dev/sdb1 rw
-"""
 SHARED = "virtiofs vboxsf vmhgfs prl_fs drvfs fakeowner smb3 fuse.vmhgfs-fuse fuse.grpcfuse".split()
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("mounts", "path", "kind"),
     [
-        ("/home/me/.local/state/reo/ledger.db", "nfs4"),
-        ("/homes/ledger.db", None),
-        ("/home/local disk/ledger.db", None),
-        ("/data/ledger.db", "fuse.sshfs"),
-        ("/box/ledger.db", None),
-        ("/share/x/../ledger.db", "cifs"),
-        ("/mnt/c/ledger.db", "9p"),
-        ("/ntfs/ledger.db", None),
-        ("/ledger.db", None),
-        *((f"/shared/{kind}/ledger.db", kind) for kind in SHARED),
+        (["/home nfs4"], "/home/me/.local/state/reo/ledger.db", "nfs4"),
+        (["/home nfs4"], "/homes/ledger.db", None),
+        (["/home nfs4", r"/home/local\040disk xfs"], "/home/local disk/ledger.db", None),
+        (["/data autofs", "/data fuse.sshfs"], "/data/ledger.db", "fuse.sshfs"),
+        (["/box fuse.fuse-overlayfs"], "/box/ledger.db", None),
+        (["/share cifs"], "/share/x/../ledger.db", "cifs"),
+        (["/mnt/c 9p"], "/mnt/c/ledger.db", "9p"),
+        (["/ntfs fuseblk"], "/ntfs/ledger.db", None),
+        *(([f"/shared {kind}"], "/shared/ledger.db", kind) for kind in SHARED),
     ],
 )
 def test_shared_file_systems_are_told_from_local_ones(
-    path: str, kind: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mounts: list[str], path: str, kind: str | None, mount_table: Path
 ) -> None:
-    table = tmp_path / "mountinfo"
-    shared = "".join(f"50 27 0:50 / /shared/{each} rw - {each} x rw\n" for each in SHARED)
-    table.write_text(MOUNTS + shared)
-    monkeypatch.setattr(folders, "MOUNTS", table)
+    mounted = ["/proc proc", "/ ext4", *mounts]
+    pairs = [each.split() for each in mounted]
+    table = [f"27 1 0:1 / {point} rw,relatime shared:1 - {fs} x rw\n" for point, fs in pairs]
+    mount_table.write_text("".join(table))
     assert folders.shared_file_system(Path(path)) == kind
 
 
-def test_a_ledger_on_a_shared_file_system_is_refused(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ledger_on_a_shared_file_system_is_refused(tmp_path: Path, mount_table: Path) -> None:
     """Without a table of mounts all is local."""
-    table = tmp_path / "mountinfo"
-    monkeypatch.setattr(folders, "MOUNTS", table)
-    opened(path).close()
-    table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - virtiofs share rw\n")
-    for place in (path, tmp_path / "new" / "ledger.db"):
+    opened(tmp_path / "ledger.db").close()
+    mount_table.write_text(f"27 1 0:1 / {tmp_path.resolve()} rw - virtiofs share rw\n")
+    for place in (tmp_path / "ledger.db", tmp_path / "new" / "ledger.db"):
         assert refusal(place) == (73, "ledger_on_network")
     assert not (tmp_path / "new").exists()
 
@@ -418,8 +399,12 @@ def test_prune_removes_what_is_old_and_nothing_else(path: Path) -> None:
     assert [prune(path, days) for days in (10**15, 10, 10)] == [0, 3, 0]
     with opened(path) as ledger:
         assert sizes(ledger) == [2, 2]
+    info = describe(path)
+    assert (info.events, info.oldest, info.newest) == (2, NOW - 9 * DAY, NOW - 9 * DAY)
     assert held(path) == "cd"
     assert prune(path, 0) == 2
+    info = describe(path)
+    assert (info.events, info.oldest, info.newest, info.holdings) == (0, None, None, [])
 
 
 def test_a_clock_that_has_jumped_prunes_nothing(path: Path) -> None:
@@ -521,20 +506,3 @@ def test_of_two_entries_the_later_one_stays(
     with opened(path) as ledger:
         assert ledger.newest_before == newest
         assert account(ledger, name=name).find(event) == Known(kept[:8], newest)
-
-
-def test_what_a_ledger_holds_is_described_by_account(path: Path) -> None:
-    opened(path).close()
-    empty = describe(path)
-    assert (empty.events, empty.oldest, empty.newest, empty.holdings) == (0, None, None, [])
-    with opened(path) as ledger:
-        record(account(ledger), "a", "b", at=NOW - 5 * DAY)
-        record(account(ledger, name="acme"), "c", at=NOW - 4 * DAY)
-        record(account(ledger, "new-key-1"), "a", at=NOW - 3 * DAY)
-    info = describe(path)
-    rows = [(each.account, each.events, each.newest) for each in info.holdings]
-    assert rows == [(None, 2, NOW - 5 * DAY), ("acme", 1, NOW - 4 * DAY), (None, 1, NOW - 3 * DAY)]
-    assert info.holdings[0].key != info.holdings[2].key
-    assert (info.events, info.oldest, info.newest) == (4, NOW - 5 * DAY, NOW - 3 * DAY)
-    assert info.size >= path.stat().st_size
-    assert (info.created, info.schema_version) == (NOW, 2)
