@@ -97,6 +97,15 @@ class World:
         }
         return {k: v for k, v in clean.items() if v is not None}
 
+    def path_with_reo(self) -> str:
+        """Return a PATH on which `reo` and `reo-cli` are the commands of this source tree."""
+        folder = self.home / "bin"
+        folder.mkdir()
+        for name in ("reo", "reo-cli"):
+            (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reo_cli "$@"\n')
+            (folder / name).chmod(0o755)
+        return f"{folder}:{os.environ['PATH']}"
+
     def start(
         self, *args: str, env: Env | None = None, **options: Any
     ) -> "subprocess.Popen[bytes]":

@@ -7,7 +7,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Iterator, Sequence
@@ -84,14 +83,9 @@ class Player:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._env = {"NO_COLOR": "1", "TERM": "dumb"}
+        self._env = {"NO_COLOR": "1", "TERM": "dumb", "PATH": world.path_with_reo()}
         self._stack = ExitStack()
         shutil.copytree(FILES, world.folder, dirs_exist_ok=True)
-        commands = world.home / "bin"
-        commands.mkdir()
-        (commands / "reo").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reo_cli "$@"\n')
-        (commands / "reo").chmod(0o755)
-        self._env["PATH"] = f"{commands}:{os.environ['PATH']}"
 
     def __enter__(self) -> "Player":
         return self

@@ -12,7 +12,7 @@ from reo_cli.sandbox import Sandbox
 from tests.conftest import CANARY, World
 
 PACKAGE = Path(__file__).parent.parent / "reo_cli"
-SAMPLE = Path(__file__).parent / "cases" / "valid" / "usage.csv"
+SAMPLE = str(Path(__file__).parent / "cases" / "valid" / "usage.csv")
 
 HOMES = {
     "dotenv": "settings",
@@ -35,69 +35,43 @@ LAYERS = (
 """A part imports itself and the layers before its own, never those behind it or beside it."""
 
 
-def sources() -> Iterator[tuple[str, Path]]:
-    """Give every module with the part of the package that it belongs to."""
+def imports() -> Iterator[tuple[str, str, Path]]:
+    """Give what every module imports, at whatever place in it: its part, the import, the file."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        yield parts[0], path
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Give the modules that a file imports, at whatever place in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative imports hide where a thing comes from"
-            if node.module == "reo_cli":
-                for each in node.names:
-                    name = "version" if each.name == "__version__" else each.name
-                    yield f"reo_cli.{name}"
-            else:
-                yield str(node.module)
+        part = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((part, each.name, path) for each in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{path}: relative imports hide where a thing comes from"
+                names = [node.module or ""]
+                if node.module == "reo_cli":
+                    names = [f"reo_cli.{each.name.replace('__', '')}" for each in node.names]
+                yield from ((part, name, path) for name in names)
 
 
 def test_each_package_from_outside_has_one_home() -> None:
-    homes: dict[str, set[str]] = {}
-    for part, path in sources():
-        for name in imports(path):
-            top = name.partition(".")[0]
-            if top != "reo_cli" and top not in sys.stdlib_module_names:
-                homes.setdefault(top, set()).add(part)
-    assert homes == {name: {home} for name, home in HOMES.items()}
+    homes = {(name.partition(".")[0], part) for part, name, _ in imports()}
+    ours = {"reo_cli", *sys.stdlib_module_names}
+    assert {(top, home) for top, home in homes if top not in ours} == set(HOMES.items())
 
 
 def test_imports_run_one_way() -> None:
     rank = {part: n for n, layer in enumerate(LAYERS.split("|")) for part in layer.split()}
     wrong = []
-    for part, path in sources():
-        if part == "__init__":
+    for part, name, path in imports():
+        top, _, below = name.partition(".")
+        used = below.partition(".")[0]
+        if top != "reo_cli" or used == part or part == "__init__":
             continue
-        for name in imports(path):
-            top, _, below = name.partition(".")
-            used = below.partition(".")[0]
-            if top != "reo_cli" or used == part:
-                continue
-            assert {used, part} <= rank.keys(), f"give {used} and {part} a place in LAYERS"
-            if rank[used] >= rank[part]:
-                wrong.append(f"{path.relative_to(PACKAGE.parent)} imports {name}")
+        assert {used, part} <= rank.keys(), f"give {used} and {part} a place in LAYERS"
+        if rank[used] >= rank[part]:
+            wrong.append(f"{path.relative_to(PACKAGE.parent)} imports {name}")
     assert not wrong
 
 
 HEAVY = {"requests", "urllib3", "rich", "dotenv", "tomlkit", "certifi", "idna", "sqlite3", "ssl"}
-NEVER = {
-    *(
-        "http",
-        "email",
-        "logging",
-        "asyncio",
-        "concurrent",
-        "pydantic",
-        "click",
-        "tomllib",
-        "getpass",
-    )
-}
+NEVER = set("http email logging asyncio concurrent pydantic click tomllib getpass".split())
 
 DRIVER = """
 import sys
@@ -112,7 +86,10 @@ finally:
 
 
 def loaded(world: World, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
-    """Run reo with its output in pipes; return the modules that were loaded in the end."""
+    """Run reo with its output in pipes; return the modules that were loaded in the end.
+
+    They are named by their place in reo, and those of others by their package.
+    """
     names = world.home / "modules"
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(names), *args],
@@ -124,73 +101,76 @@ def loaded(world: World, *args: str, env: Mapping[str, str] | None = None) -> se
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return set(names.read_text().split())
+    ours, found = "reo_cli.", names.read_text().split()
+    return {
+        name.removeprefix(ours) if name.startswith(ours) else name.partition(".")[0]
+        for name in found
+    }
 
 
-def tops(modules: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in modules}
+def tab(line: str) -> dict[str, str]:
+    return {"_REO_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
 
 
-EVENT = ["send", "-a", "primary", "-n", "5", "-d", "acme.com", "-p", "reoWebApp"]
-TAB = {"_REO_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "reo send-file --"}
+EVENT = "send -a primary -n 5 -d acme.com -p reoWebApp"
 
 
 @pytest.mark.parametrize(
-    ("args", "env", "needed"),
+    ("words", "env", "needed"),
     [
-        (["--version"], {}, set()),
-        (["--help"], {}, set()),
-        (["send-file", "--help"], {}, set()),
-        ([], TAB, set()),
-        ([], {**TAB, "_TYPER_COMPLETE_ARGS": "reo "}, set()),
-        ([], {**TAB, "_TYPER_COMPLETE_ARGS": "reo validate --map "}, set()),
-        (["config", "list"], {}, set()),
-        (["config", "get", "timeout"], {}, set()),
-        (["config", "path"], {}, set()),
-        (["validate", str(SAMPLE)], {}, set()),
-        (["validate", str(SAMPLE), "-o", "json"], {}, set()),
-        ([*EVENT, "--dry-run"], {}, set()),
-        (["send-file", str(SAMPLE), "--dry-run"], {}, {"sqlite3"}),
+        ("--version", {}, set()),
+        ("--help", {}, set()),
+        ("send-file --help", {}, set()),
+        ("", tab("reo send-file --"), set()),
+        ("", tab("reo "), set()),
+        ("", tab("reo validate --map "), set()),
+        ("config list", {}, set()),
+        ("config get timeout", {}, set()),
+        ("config path", {}, set()),
+        (f"validate {SAMPLE}", {}, set()),
+        (f"validate {SAMPLE} -o json", {}, set()),
+        (f"{EVENT} --dry-run", {}, set()),
+        (f"send-file {SAMPLE} --dry-run", {}, {"sqlite3"}),
     ],
-    ids=lambda value: " ".join(map(str, value))[-40:],
+    ids=lambda value: str(value)[-40:],
 )
 def test_what_a_command_without_a_request_loads(
-    world: World, args: list[str], env: Mapping[str, str], needed: set[str]
+    world: World, words: str, env: Mapping[str, str], needed: set[str]
 ) -> None:
-    assert tops(loaded(world, *args, env=env)) & (HEAVY | NEVER) == needed
+    assert loaded(world, *words.split(), env=env) & (HEAVY | NEVER) == needed
 
 
 def test_validate_loads_nothing_that_only_other_commands_or_findings_need(world: World) -> None:
-    found = loaded(world, "validate", str(SAMPLE))
-    rooms = {name.removeprefix("reo_cli.") for name in found}
-    assert not rooms & {"checks.rollup", "readers.advice", "readers.given", "settings.edit"}
-    assert {name for name in rooms if name.startswith("delivery.")} == {"delivery.signals"}
+    found = loaded(world, "validate", SAMPLE)
+    assert not found & {"checks.rollup", "readers.advice", "readers.given", "settings.edit"}
+    assert {name for name in found if name.startswith("delivery.")} == {"delivery.signals"}
 
 
-@pytest.mark.parametrize("args", [EVENT, ["send-file", str(SAMPLE)]], ids=["send", "send-file"])
-def test_a_request_loads_requests_and_nothing_for_terminals(world: World, args: list[str]) -> None:
+@pytest.mark.parametrize("words", [EVENT, f"send-file {SAMPLE}"], ids=["send", "send-file"])
+def test_a_request_loads_requests_and_nothing_for_terminals(world: World, words: str) -> None:
     with Sandbox() as server:
         env = {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
-        found = tops(loaded(world, *args, env=env))
+        found = loaded(world, *words.split(), env=env)
     assert "requests" in found
     assert not found & {"rich", "dotenv", "tomlkit", "asyncio", "pydantic", "click"}
 
 
 @pytest.mark.parametrize("words", ["reo ", "reo validate --", "reo send-file --extra "])
 def test_tab_loads_one_command_at_most_and_help_none(world: World, words: str) -> None:
-    commands = {f"reo_cli.cli.{name}" for name in ("send", "send_file", "validate", "config")}
-    modules = loaded(world, env={**TAB, "_TYPER_COMPLETE_ARGS": words})
-    named = words.replace("-", "_").split()[1:2]
-    assert commands & modules == {f"reo_cli.cli.{name}" for name in named}
-    assert not {*commands, "reo_cli.cli.options"} & loaded(world, "--help")
+    commands = {f"cli.{name}" for name in ("send", "send_file", "validate", "config")}
+    named = {f"cli.{name}" for name in words.replace("-", "_").split()[1:2]}
+    assert commands & loaded(world, env=tab(words)) == named
+    assert not {*commands, "cli.options"} & loaded(world, "--help")
 
 
 def test_files_that_are_there_load_their_readers(world: World) -> None:
     """The tests above can fail: what is needed is loaded, and seen to be."""
     (world.folder / ".env").write_text("REO_TIMEOUT=3\n")
-    assert tops(loaded(world, "config", "list")) & HEAVY == {"dotenv"}
-    assert tops(loaded(world, "config", "list", "--no-env-file")) & HEAVY == set()
-    assert tops(loaded(world, "config", "set", "retries", "3", "--profile", "eu")) & HEAVY == {
-        "tomlkit"
-    }
-    assert tops(loaded(world, "config", "list", "--no-env-file")) & HEAVY == set()
+    steps: list[tuple[str, set[str]]] = [
+        ("config list", {"dotenv"}),
+        ("config list --no-env-file", set()),
+        ("config set retries 3 --profile eu", {"tomlkit"}),
+        ("config list --no-env-file", set()),
+    ]
+    for words, needed in steps:
+        assert loaded(world, *words.split()) & HEAVY == needed

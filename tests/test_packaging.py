@@ -8,14 +8,13 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from reo_cli import __version__
 from tests.conftest import World
-from tests.test_completions import ECHO, ZSH, needs, terminal
+from tests.test_completions import ZSH, completes, fish_offers, shell_environ
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "tests" / "cases" / "valid" / "usage.csv"
@@ -50,48 +49,36 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names(wheel: Path) -> set[str]:
-    with zipfile.ZipFile(wheel) as archive:
-        return set(archive.namelist())
+    return set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     files = [path for path in (ROOT / "reo_cli").rglob("*") if path.is_file()]
     files = [path for path in files if "__pycache__" not in path.parts]
-    package = {str(path.relative_to(ROOT)) for path in files}
     assert {path.suffix or path.name for path in files} == {".py", ".md", ".typed"}
-    assert names(wheel) == package | BESIDE_THE_MODULES
+    assert names(wheel) == {str(path.relative_to(ROOT)) for path in files} | BESIDE_THE_MODULES
 
 
 def test_the_sdist_holds_the_sources_and_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    sdist = build("sdist", ROOT, tmp_path / "sdist")
-    with tarfile.open(sdist) as archive:
+    with tarfile.open(build("sdist", ROOT, tmp_path / "sdist")) as archive:
         archive.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.glob(f"reo_cli-{__version__}")
     assert {path.name for path in folder.iterdir()} == SOURCE
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert not [path for path in files if re.search(r"\.pyc$|\.reo-rejects$|^\.env$", path.name)]
+    files = [path.name for path in folder.rglob("*")]
+    assert not [name for name in files if re.search(r"\.pyc$|\.reo-rejects$|^\.env$", name)]
     assert names(build("wheel", folder, tmp_path / "again")) == names(wheel)
 
 
-@pytest.fixture(scope="module")
-def metadata(wheel: Path) -> Message:
-    with zipfile.ZipFile(wheel) as archive:
-        return email.message_from_bytes(archive.read(f"{INFO}/METADATA"))
-
-
-def test_the_metadata_say_who_what_and_where(metadata: Message) -> None:
+def test_the_metadata_say_who_what_and_where(wheel: Path) -> None:
+    metadata = email.message_from_bytes(zipfile.ZipFile(wheel).read(f"{INFO}/METADATA"))
     assert (metadata["Name"], metadata["Version"]) == ("reo-cli", __version__)
     assert metadata.get_all("Provides-Extra") == ["all", "dev", "excel", "sql"]
     assert metadata["Author"] == "The reo-cli authors"
     urls = metadata.get_all("Project-URL") or []
     assert urls
     assert not [url for url in urls if re.search(r"pypi|pythonhosted", url)]
-    pythons = [
-        each.rpartition(" ")[2]
-        for each in metadata.get_all("Classifier") or []
-        if re.search(r"Python :: 3\.\d+$", each)
-    ]
-    assert pythons == ["3.11", "3.12", "3.13"]
+    classifiers = "\n".join(metadata.get_all("Classifier") or [])
+    assert re.findall(r"Python :: (3\.\d+)$", classifiers, re.M) == ["3.11", "3.12", "3.13"]
     assert metadata["Requires-Python"] == ">=3.11"
 
 
@@ -109,32 +96,35 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel, what it declares, and nothing else."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    options = ["-q", "--disable-pip-version-check", "--retries", "1", str(wheel)]
-    done = subprocess.run([*pip, *options], capture_output=True, text=True, timeout=110)
+    done = pip(folder, "install", "-q", "--retries", "1", str(wheel))
     if done.returncode:
         pytest.skip(f"its dependencies could not be had: {done.stderr.strip()[-300:]}")
     return folder
 
 
-COMMANDS = [
-    (["--version"], f"reo {__version__}\n"),
-    (["--help"], "send-file"),
-    (["help", "library"], "deliver("),
-    (["validate", str(SAMPLE)], "valid"),
-    (["send", *"-a primary -n 5 -d acme.com -p app --sandbox".split()], "delivered"),
-    (["send-file", str(SAMPLE), "--sandbox"], "delivered"),
-    (["config", "list"], "timeout"),
-    (["--show-completion", "zsh"], "#compdef reo"),
-]
+def pip(venv: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(venv)]
+    return subprocess.run([*command, *args], capture_output=True, text=True, timeout=110)
+
+
+COMMANDS = {
+    "--version": f"reo {__version__}\n",
+    "--help": "send-file",
+    "help library": "deliver(",
+    f"validate {SAMPLE}": "valid",
+    "send -a primary -n 5 -d acme.com -p app --sandbox": "delivered",
+    f"send-file {SAMPLE} --sandbox": "delivered",
+    "config list": "timeout",
+    "--show-completion zsh": "#compdef reo",
+}
 
 
 def test_it_works_where_nothing_else_is_installed(world: World, installed: Path) -> None:
     environ = world.environ({"PATH": f"{installed}/bin:/usr/bin:/bin"})
     for name in ("reo", "reo-cli"):
-        for args, expected in COMMANDS:
+        for args, expected in COMMANDS.items():
             done = subprocess.run(
-                [installed / "bin" / name, *args],
+                [f"{installed}/bin/{name}", *args.split()],
                 env=environ,
                 cwd=world.folder,
                 capture_output=True,
@@ -143,35 +133,20 @@ def test_it_works_where_nothing_else_is_installed(world: World, installed: Path)
             )
             assert (done.returncode, done.stderr) == (0, ""), (name, args, done)
             assert expected in done.stdout
-    listed = [sys.executable, "-m", "pip", "--python", str(installed / "bin" / "python"), "freeze"]
-    frozen = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    frozen = pip(installed, "freeze").stdout
     found = {re.split(r"[=@ ]", line)[0].lower() for line in frozen.splitlines()}
-    assert "pytest" not in found
-    assert not found & {"python-calamine", "duckdb", "hatchling", "mypy"}
+    assert not found & {"pytest", "python-calamine", "duckdb", "hatchling", "mypy"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
-    assert declared <= found
+    assert {re.split(r"[<>=]", each)[0] for each in project["dependencies"]} <= found
 
 
 def test_tab_works_from_the_installed_wheel(world: World, installed: Path) -> None:
     """At the first TAB, with the scripts where the wheel puts them and shells look for them."""
     share = installed / "share"
-    path = f"{installed}/bin:{os.environ['PATH']}"
-    env = world.environ({"PATH": path, "TERM": "xterm", "COLUMNS": "200", "PS1": "READY> "})
-    setups = {
-        "bash --norc -i": f"source {share}/bash-completion/completions/reo",
-        "zsh -f -i": f"fpath=({share}/zsh/site-functions $fpath); {ZSH}",
-    }
-    for command, setup in setups.items():
-        with terminal(env, world.folder, command, setup) as screen:
-            screen.type(f"reo vali\t{ECHO}")
-            screen.wait_for("<reo validate >")
-    needs("fish")
-    done = subprocess.run(
-        ["fish", "-c", "complete -C 'reo vali'"],
-        env={**env, "XDG_DATA_DIRS": str(share)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.startswith("validate\t")
+    env = shell_environ(world, f"{installed}/bin:{os.environ['PATH']}")
+    bash = f"source {share}/bash-completion/completions/reo"
+    completes(env, world.folder, "bash --norc -i", bash)
+    zsh = f"fpath=({share}/zsh/site-functions $fpath); {ZSH}"
+    completes(env, world.folder, "zsh -f -i", zsh)
+    fish = {**env, "XDG_DATA_DIRS": str(share)}
+    assert fish_offers(fish, world.folder, "reo vali") == ["validate"]
