@@ -105,6 +105,8 @@ class Lines:
         )
         self._readline = text.readline
         self._again: list[str] = []
+        self._held = ""
+        """A character that was looked at: the next line begins with it."""
         self._fault: Unreadable | None = None
         self._was_good = False
 
@@ -124,14 +126,13 @@ class Lines:
         if self._fault is not None:
             raise self._fault
         try:
-            line = self._readline(limit)
+            line = self._held_line(limit) if self._held else self._readline(limit)
             if not line.isascii():
                 if found := _ESCAPED.search(line):
                     raise self._not_of_encoding(line, found.start())
                 self._was_good = True
-            if line[-1:] == "\r" and len(line) == limit:  # its LF may be the next character
-                after = self._readline(1)
-                self._again += [after + self._next(limit)] if after not in ("", "\n") else []
+            if line[-1:] == "\r" and len(line) == limit:
+                self._look_for_its_end()
         except UnicodeError as fault:
             self._fault = self._undecodable(fault)
             raise self._fault from fault
@@ -139,6 +140,19 @@ class Lines:
             self._fault = fault
             raise
         return line
+
+    def _look_for_its_end(self) -> None:
+        """Take the LF that belongs to a CR, if one is next; hold another character."""
+        after = self._readline(1)
+        self._held = "" if after == "\n" else after
+
+    def _held_line(self, limit: int) -> str:
+        """Return the line that begins with the held character."""
+        held, self._held = self._held, ""
+        if held == "\r":
+            self._look_for_its_end()
+            return held
+        return held + self._readline(limit - 1)
 
     def _undecodable(self, fault: UnicodeError) -> Unreadable:
         """Return what to say of bytes over which the decoder gave up."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reo_cli.readers import ReadOptions
@@ -48,6 +48,7 @@ def test_text_comes_out_whole(encoding: str | None, data: bytes, size: int) -> N
 
 
 @given(st.text(st.sampled_from("a,é\r\n"), max_size=40), st.integers(1, 9), st.integers(2, 9))
+@example("a\r\ra", 1, 2)
 def test_lines_end_where_they_do(text: str, size: int, limit: int) -> None:
     whole = lines_of(text.encode(), size, limit=99)
     assert "".join(whole) == text
