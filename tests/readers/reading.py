@@ -1,13 +1,22 @@
 """Bytes or text → what the readers make of them, without files."""
 
 import io
+import os
+import subprocess
 from typing import Any
 
+from reo_cli.checks.needs import needs_under
+from reo_cli.events import Rules
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import Source
 from reo_cli.records import Issue, Record
 
-ALL = ReadOptions(
+NOW = 1_795_000_000
+
+STRICT = ReadOptions(needs=needs_under(Rules(NOW)))
+"""How a command reads without any option."""
+
+ALL = STRICT._replace(
     extra="ignore",
     given=frozenset({"activity_type", "count", "domain", "event_at", "product_id"}),
 )
@@ -28,19 +37,17 @@ class Drip(io.BytesIO):
 
 
 def items(
-    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
+    data: bytes | str, base: ReadOptions = ALL, name: str = "x", drip: int = WHOLE, **options: Any
 ) -> list[Record | Issue]:
-    """Read bytes as if they were a file of that name."""
-    data = data.encode() if isinstance(data, str) else data
-    return list(read(Source(name, name, Drip(data, drip), streamed=False), options))
+    """Read bytes, as if they were a file of that name, with some options changed."""
+    pipe = Drip(data.encode() if isinstance(data, str) else data, drip)
+    return list(read(Source(name, name, pipe, streamed=False), base._replace(**options)))
 
 
-def told(
-    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
-) -> list[Any]:
+def told(data: bytes | str, base: ReadOptions = ALL, **how: Any) -> list[Any]:
     """Give what was read: fields of records, or the line and code of what is wrong."""
     found: list[Any] = []
-    for each in items(data, options, name=name, drip=drip):
+    for each in items(data, base, **how):
         issues = [each] if isinstance(each, Issue) else each.faults
         found += [(issue.line, issue.code) for issue in issues]
         if isinstance(each, Record) and each.fields is not None and not issues:
@@ -48,10 +55,16 @@ def told(
     return found
 
 
-def problem(
-    data: bytes | str, options: ReadOptions = ALL, *, name: str = "x", drip: int = WHOLE
-) -> Issue:
+def problem(data: bytes | str, base: ReadOptions = ALL, **how: Any) -> Issue:
     """Give the one issue that is all there is to say of an input."""
-    (found,) = items(data, options, name=name, drip=drip)
+    (found,) = items(data, base, **how)
     assert isinstance(found, Issue), found
     return found
+
+
+def as_in_a_shell(command: str) -> list[str]:
+    """Give the words that a shell makes of a command line."""
+    script = f"printf '%s\\0' {command}"
+    environ = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, env=environ)
+    return done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]

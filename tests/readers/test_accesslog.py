@@ -2,22 +2,21 @@
 
 import pytest
 
-from reo_cli.readers.accesslog import COLUMNS, cells_of
+from tests.readers.reading import told
 
 COMMON = '127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326'
 COMBINED = f'{COMMON} "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)"'
-CELLS = (
-    *("127.0.0.1", "frank", "2000-10-10T13:55:36-07:00", "GET", "/apache_pb.gif", "200", "2326"),
-    *("http://www.example.com/start.html", "Mozilla/4.08 [en] (Win98; I ;Nav)"),
-)
-WHOLE = dict(zip(COLUMNS, CELLS, strict=False))
-
-
-def read(line: str) -> dict[str, str] | None:
-    cells = cells_of(line)
-    if cells is None:
-        return None
-    return {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+WHOLE = {
+    "ip_addr": "127.0.0.1",
+    "user": "frank",
+    "event_at": "2000-10-10T13:55:36-07:00",
+    "method": "GET",
+    "path": "/apache_pb.gif",
+    "status": "200",
+    "bytes": "2326",
+    "referer": "http://www.example.com/start.html",
+    "user_agent": "Mozilla/4.08 [en] (Win98; I ;Nav)",
+}
 
 
 def with_request(text: str) -> str:
@@ -34,26 +33,33 @@ def with_request(text: str) -> str:
         (COMBINED.replace("frank", "-").replace(" 2326", " -"), {"user": None, "bytes": None}),
         (COMBINED.replace("frank", "Frank B. Jones"), {"user": "Frank B. Jones"}),
         (COMBINED.replace("127.0.0.1", "2001:db8::1"), {"ip_addr": "2001:db8::1"}),
-        (COMBINED.replace("(Win98", r"\"quoted\" \\ \x22 \xc3 (Win98"), {
-            "user_agent": 'Mozilla/4.08 [en] "quoted" \\ " \\xc3 (Win98; I ;Nav)'
-        }),
+        (
+            COMBINED.replace("(Win98", r"\"quoted\" \\ \x22 \xc3 (Win98"),
+            {"user_agent": 'Mozilla/4.08 [en] "quoted" \\ " \\xc3 (Win98; I ;Nav)'},
+        ),
         (with_request(r"\x16\x03\x01"), {"method": None, "path": r"\x16\x03\x01"}),
         (with_request("-"), {"method": None, "path": None}),
         (with_request("GET /a b HTTP/1.1"), {"method": None, "path": "GET /a b HTTP/1.1"}),
         (with_request("PURGE *"), {"method": "PURGE", "path": "*"}),
     ],
-)  # fmt: skip
+)
 def test_a_line_of_a_log(line: str, changes: dict[str, str | None]) -> None:
-    wanted = {**WHOLE, **changes}
-    assert read(line) == {name: cell for name, cell in wanted.items() if cell}
+    wanted = {name: cell for name, cell in {**WHOLE, **changes}.items() if cell}
+    assert told(line, extra="meta") == [wanted]
 
 
-def test_what_is_no_line_of_a_log() -> None:
-    lines = ["", "# comment", "a,b,c", COMMON.replace("/Oct/", "/Okt/"), COMMON[: len(COMMON) // 2]]
-    lines += [COMMON.replace(" -0700", ""), COMMON.replace('HTTP/1.0"', "HTTP/1.0")]
-    assert [read(line) for line in lines] == [None] * 7
-
-
-def test_a_line_made_to_be_slow_is_not() -> None:
-    assert read('1.1.1.1 - - [10/Oct/2000:13:55:36 -0700] "' + '\\"' * 200_000) is None
-    assert read("1.1.1.1 - " + "a " * 200_000) is None
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("# comment", "a,b,c", COMMON.replace("/Oct/", "/Okt/"), COMMON[: len(COMMON) // 2]),
+        *(COMMON.replace(" -0700", ""), COMMON.replace('HTTP/1.0"', "HTTP/1.0")),
+        # Lines made to be slow, and one that is too long.
+        '1.1.1.1 - - [10/Oct/2000:13:55:36 -0700] "' + '\\"' * 200_000,
+        *("1.1.1.1 - " + "a " * 200_000, "1.1.1.1 - " + "a " * 1_000_000),
+    ],
+    ids=range(9),
+)
+@pytest.mark.timeout(20)
+def test_what_is_no_line_of_a_log(line: str) -> None:
+    first, wrong, last = told(f"{COMMON}\n\n{line}\n{COMMON}\n", name="access.log")
+    assert (first, wrong) == (last, (3, "not-a-log-line"))

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,25 +16,23 @@ duckdb = pytest.importorskip("duckdb")
 from reo_cli.errors import ReoError  # noqa: E402
 from reo_cli.readers.sql import Part, rows_of, spooled  # noqa: E402
 from reo_cli.readers.text import Stream  # noqa: E402
+from tests.conftest import World  # noqa: E402
 
 
-def table(path: Path, text: str | bytes = "", **options: Any) -> Part:
-    if text:
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
+def table(path: Path, data: bytes, **options: Any) -> Part:
+    path.write_bytes(data)
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
-    if kind == "tsv":
-        options["delimiter"] = "\t"
     return Part(path.name, str(path), kind, gzipped=path.suffix == ".gz", **options)
 
 
 def parquet(path: Path, query: str) -> Part:
     duckdb.connect().execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-    return table(path)
+    return Part(path.name, str(path), "parquet")
 
 
-def rows(query: str, *parts: Part, memory: str = "512MB") -> list[Any]:
+def rows(query: str, *parts: Part, memory: str = "512MB") -> list[tuple[Any, ...]]:
     with rows_of(query, parts, memory) as file:
-        return [json.loads(line) for line in file]
+        return [tuple(json.loads(line).values()) for line in file]
 
 
 def fault_of(query: str, *parts: Part, memory: str = "512MB") -> ReoError:
@@ -45,61 +42,55 @@ def fault_of(query: str, *parts: Part, memory: str = "512MB") -> ReoError:
     return fault.value
 
 
-CSV = "domain,n\nacme.com,1\nb.com,2\n"
-WHOLE = [{"domain": "acme.com", "n": 1}, {"domain": "b.com", "n": 2}]
-NDJSON = "".join(json.dumps(each) + "\n" for each in WHOLE)
+CSV = b"domain,n\nacme.com,1\nb.com,2\n"
+NDJSON = b'{"domain": "acme.com", "n": 1}\n{"domain": "b.com", "n": 2}\n'
+WHOLE = [("acme.com", 1), ("b.com", 2)]
+ALL = "FROM input ORDER BY n"
 GROUPED = "SELECT n, count(*) AS c FROM input GROUP BY n ORDER BY n"
+LATE = b'{"n":1}\n' * 30_000 + b'{"late":2}'
 BELOW_A_TITLE = {"delimiter": ";", "skip": 2, "encoding": "latin-1"}
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "options", "query", "found"),
+    ("name", "data", "options", "query", "found"),
     [
-        ("x.csv", CSV, {}, "FROM input ORDER BY n;", WHOLE),
-        ("x.csv.gz", gzip.compress(CSV.encode()), {}, "FROM input ORDER BY n -- all", WHOLE),
-        ("x.tsv", CSV.replace(",", "\t"), {}, "FROM input ORDER BY n", WHOLE),
-        ("x.csv", 'domain,n\r\n"acme.com",1\r\nb.com,2\r\n', {}, "FROM input ORDER BY n", WHOLE),
-        ("x.json", json.dumps(WHOLE, indent=2), {}, "FROM input ORDER BY n", WHOLE),
-        ("x.ndjson", NDJSON, {}, "FROM input ORDER BY n", WHOLE),
-        ("x.ndjson.gz", gzip.compress(NDJSON.encode()), {}, "FROM input ORDER BY n", WHOLE),
-        ("[odd] *?{}'name.csv", CSV, {}, "FROM input ORDER BY n", WHOLE),
-        ("x.csv", "n\n1\n", {}, "PIVOT input ON n USING sum(n)", [{"1": 1}]),
+        ("x.csv", CSV, {}, f"{ALL};", WHOLE),
+        ("x.csv.gz", gzip.compress(CSV), {}, f"{ALL} -- all", WHOLE),
+        ("x.tsv", CSV.replace(b",", b"\t"), {"delimiter": "\t"}, ALL, WHOLE),
+        ("x.csv", b'domain,n\r\n"acme.com",1\r\nb.com,2\r\n', {}, ALL, WHOLE),
+        ("x.csv", CSV[9:], {"names": ["domain", "n"]}, ALL, WHOLE),
+        ("x.json", json.dumps([*map(json.loads, NDJSON.splitlines())]).encode(), {}, ALL, WHOLE),
+        ("x.ndjson", NDJSON, {}, ALL, WHOLE),
+        ("x.ndjson.gz", gzip.compress(NDJSON), {}, ALL, WHOLE),
+        ("[odd] *?{}'name.csv", CSV, {}, ALL, WHOLE),
+        ("x.csv", b"n\n1\n", {}, "PIVOT input ON n USING sum(n)", [(1,)]),
         # A column of another type further down, and keys that come late.
-        ("x.csv", "n\n" + "1\n" * 50_000 + "x\n", {}, GROUPED, [("1", 50_000), ("x", 1)]),
-        (
-            "x.ndjson",
-            '{"n":1}\n' * 30_000 + '{"late":2}',
-            {},
-            "SELECT max(late) FROM input",
-            [(2,)],
-        ),
-        ("x.csv", "a title; here\n\nname;n\nü;1\n", BELOW_A_TITLE, "FROM input", [("ü", 1)]),
+        ("x.csv", b"n\n" + b"1\n" * 50_000 + b"x\n", {}, GROUPED, [("1", 50_000), ("x", 1)]),
+        ("x.ndjson", LATE, {}, "SELECT max(late) FROM input", [(2,)]),
+        ("x.csv", b"a title; here\n\nname;n\n\xfc;1\n", BELOW_A_TITLE, ALL, [("ü", 1)]),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_input_is(
-    tmp_path: Path, name: str, text: str | bytes, options: Any, query: str, found: list[Any]
+    tmp_path: Path, name: str, data: bytes, options: Any, query: str, found: list[Any]
 ) -> None:
     (tmp_path / "o !!{}'name.csv").write_text("domain,n\nnot.named,9\n")  # what a pattern finds
-    data = text.encode(options.get("encoding", "utf-8")) if isinstance(text, str) else text
-    read = rows(query, table(tmp_path / name, data, **options))
-    assert [tuple(each.values()) for each in read] == [
-        tuple(each.values()) if isinstance(each, dict) else each for each in found
-    ]
+    assert rows(query, table(tmp_path / name, data, **options)) == found
 
 
-def test_parquet_and_several_files_of_several_kinds_by_name(tmp_path: Path) -> None:
+def test_files_of_several_kinds_are_matched_by_the_names_of_columns(tmp_path: Path) -> None:
     files = [
         parquet(tmp_path / "a.parquet", "SELECT 1 AS n, 'a.com' AS domain"),
         parquet(tmp_path / "b.parquet", "SELECT 'b.com' AS domain, 2 AS n, 'x' AS plan"),
-        table(tmp_path / "c.csv", "domain,n\nc.com,3\n"),
-        table(tmp_path / "d.csv", "n,domain\n4,d.com\n"),
-        table(tmp_path / "e.ndjson", '{"n":5}\n{"n":6,"plan":"y"}\n'),
+        table(tmp_path / "c.csv", b"domain,n\nc.com,3\n"),
+        table(tmp_path / "d.csv", b"n,domain\n4,d.com\n"),
+        table(tmp_path / "e.ndjson", b'{"n":5}\n{"n":6,"plan":"y"}\n'),
     ]
     found = rows("SELECT n, left(domain, 1) AS d, plan FROM input ORDER BY n", *files)
-    assert [each["n"] for each in found] == [1, 2, 3, 4, 5, 6]
-    assert [each["d"] for each in found] == ["a", "b", "c", "d", None, None]
-    assert [each["plan"] for each in found] == [None, "x", None, None, None, "y"]
+    assert found == [
+        *((1, "a", None), (2, "b", "x"), (3, "c", None)),
+        *((4, "d", None), (5, None, None), (6, None, "y")),
+    ]
 
 
 def test_types_arrive_as_the_checks_expect(tmp_path: Path) -> None:
@@ -109,7 +100,7 @@ def test_types_arrive_as_the_checks_expect(tmp_path: Path) -> None:
           {'plan': 'free', 'tags': [1, 2]} AS meta, NULL AS nothing, 'a' || chr(10) || 'ü' AS text
         FROM input
     """
-    with rows_of(query, [table(tmp_path / "x.csv", "n\n1\n2\n")], "512MB") as file:
+    with rows_of(query, [table(tmp_path / "x.csv", b"n\n1\n2\n")], "512MB") as file:
         line = file.read().decode()
     assert line == (
         '{"ts":"2026-08-01 12:00:00.5","tz":"2026-08-01 10:00:00+00","d":"2026-08-01",'
@@ -122,7 +113,7 @@ def test_a_pipe_is_spooled() -> None:
     chunks = iter([b"n\n", b"1\n", b"2\n", b""])
     with spooled(Stream(lambda _: next(chunks))) as file:
         part = Part("-", f"/dev/fd/{file.fileno()}", "csv")
-        assert rows("SELECT sum(n) AS n FROM input", part) == [{"n": 3}]
+        assert rows("SELECT sum(n) AS n FROM input", part) == [(3,)]
 
 
 @pytest.mark.parametrize(
@@ -142,72 +133,54 @@ def test_a_pipe_is_spooled() -> None:
     ],
 )
 def test_a_query_that_fails(tmp_path: Path, query: str, message: str, hint: str) -> None:
-    fault = fault_of(query, table(tmp_path / "x.csv", "n,domain\n1,a.com\n"))
+    fault = fault_of(query, table(tmp_path / "x.csv", b"n,domain\n1,a.com\n"))
     assert (fault.exit_code, message in fault.message, hint in fault.hint) == (2, True, True)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "exit_code"),
+    ("name", "data", "exit_code"),
     [
-        ("x.parquet", "PAR1 and no more", 65),
-        ("x.csv", "a,b\n1,2\n1,2,3,4\n", 65),
-        ("x.csv", 'a,b\n1,"x\n1,2\n', 65),
-        ("x.csv", "a,b\n1,2\n1\n", 65),
-        ("x.ndjson", '{"a":1}\n{"a":', 65),
-        ("x.xlsx", "PK", 2),
+        ("x.parquet", b"PAR1 and no more", 65),
+        ("x.csv", b"a,b\n1,2\n1,2,3,4\n", 65),
+        ("x.csv", b'a,b\n1,"x\n1,2\n', 65),
+        ("x.csv", b"a,b\n1,2\n1\n", 65),
+        ("x.ndjson", b'{"a":1}\n{"a":', 65),
+        ("x.xlsx", b"PK", 2),
     ],
 )
-def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, text: str, exit_code: int) -> None:
-    assert fault_of("FROM input", table(tmp_path / name, text)).exit_code == exit_code
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, data: bytes, exit_code: int) -> None:
+    assert fault_of("FROM input", table(tmp_path / name, data)).exit_code == exit_code
 
 
 def test_memory_is_bounded_and_more_goes_to_the_disk(tmp_path: Path) -> None:
     content = "SELECT range AS n, md5(range::TEXT) AS h FROM range(1500000)"
     file = parquet(tmp_path / "x.parquet", content)
     query = "SELECT count(*) AS n FROM (SELECT h, max(n) FROM input GROUP BY h)"
-    assert rows(query, file, memory="150MB") == [{"n": 1_500_000}]
+    assert rows(query, file, memory="150MB") == [(1_500_000,)]
     fault = fault_of("SELECT list(h) AS l FROM input", file, memory="30MB")
     assert (fault.exit_code, "REO_SQL_MEMORY" in fault.hint) == (74, True)
     fault = fault_of("FROM input", file, memory="much")
     assert (fault.exit_code, "REO_SQL_MEMORY" in fault.message) == (78, True)
 
 
-SLOW = """
-import signal, sys
-from reo_cli.delivery.signals import Signals
-from reo_cli.readers.sql import Part, rows_of
-print("ready", flush=True)
-with Signals():
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_signal_ends_a_query_and_no_rows_are_left(world: World, number: int, code: int) -> None:
+    (world.folder / "x.csv").write_text("n\n1\n")
+    (temporary := world.home / "tmp").mkdir()
     query = "SELECT count(*) FROM input, range(100000000000) a, range(100) b"
-    rows_of(query, [Part("x", sys.argv[1], "csv")], "512MB")
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_a_query_and_no_rows_are_left(tmp_path: Path, number: int) -> None:
-    file, folder = tmp_path / "x.csv", tmp_path / "tmp"
-    file.write_text("n\n1\n")
-    folder.mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(file)],
-        env={**os.environ, "TMPDIR": str(folder)},
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(1.5)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=10)
-    assert process.returncode in (1, -signal.SIGKILL)
-    assert (b"Interrupted" in err) == (number == signal.SIGTERM)
-    assert [each for each in folder.rglob("*") if each.is_file()] == []
+    words = ("validate", "x.csv", "--sql", query)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with world.start(*words, env={"TMPDIR": str(temporary)}, **pipes) as process:
+        time.sleep(1.5)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, b"Traceback" in err) == (code, False)
+    assert [each for each in temporary.rglob("*") if each.is_file()] == []
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    fault = fault_of("FROM input", table(tmp_path / "x.csv", "n\n1\n"))
+    fault = fault_of("FROM input", table(tmp_path / "x.csv", b"n\n1\n"))
     assert (fault.exit_code, fault.hint) == (78, "pip install 'reo-cli[sql]'")
