@@ -149,7 +149,7 @@ class Simulation:
         dispatcher.run()
         intake.close()
         self.error, self.counts = dispatcher.error, summary.counts
-        assert dispatcher.attempts == len(self.attempts)
+        assert dispatcher.attempts == sum(each.attempts for each in ears.ends) == self.requests
         assert self._tries.keys() <= {each.event_id for each in ears.ends}
         assert self.counts.read == len(ears.ends)
         if isinstance(self.items, int):
