@@ -157,6 +157,14 @@ def counts(run: Run) -> dict[str, int]:
     return {name: run.json[name] for name in ENDS if run.json[name]}
 
 
+def sums(server: FaultServer) -> dict[tuple[str, int], int]:
+    """The counts that a server has by company and time; the last of each id counts."""
+    payloads = {each.event_id: each.json["payload"] for each in server.requests if each.accepted}
+    found = {(p["domain"], p["event_at"]): p["count"] for p in payloads.values()}
+    assert len(found) == len(payloads)
+    return found
+
+
 def rejects(run: Run) -> Path:
     """The one rejects file that a run names."""
     (path,) = {each["rejects_file"] for each in run.json["inputs"] if each["rejects_file"]}

@@ -2,14 +2,12 @@
 
 import gzip
 import json
-import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import World
-from tests.delivery.harness import Desk, counts, rejects
+from tests.delivery.harness import Desk, counts, rejects, sums
 from tests.faults import FaultServer, failure
 
 duckdb = pytest.importorskip("duckdb")
@@ -19,6 +17,8 @@ DAILY = """
     FROM input GROUP BY ALL
 """
 OPTIONS = ("-a", "pull", "-p", "cli")
+FIRST = 1_785_542_400
+"""The start of 2026-08-01."""
 
 
 @pytest.fixture
@@ -26,12 +26,11 @@ def desk(world: World, server: FaultServer) -> Desk:
     return Desk(world, server, OPTIONS)
 
 
-def raw(rows: int, seed: int = 1) -> list[dict[str, object]]:
-    chance = random.Random(seed)
-    days = [(chance.randint(1, 4), chance.randrange(24), chance.randrange(5)) for _ in range(rows)]
+def raw(number: int) -> list[dict[str, object]]:
+    """So many pulls, by five companies on two days."""
     return [
-        {"domain": f"c{company}.com", "event_at": f"2026-08-0{day}T{hour:02}:00:00Z"}
-        for day, hour, company in days
+        {"domain": f"c{n % 5}.com", "event_at": f"2026-08-0{n % 2 + 1}T{n % 24:02}:00:00Z"}
+        for n in range(number)
     ]
 
 
@@ -41,35 +40,23 @@ def parquet(source: Path) -> Path:
     return file
 
 
-def sums(server: FaultServer) -> dict[tuple[str, int], int]:
-    payloads = [each.json["payload"] for each in server.requests if each.accepted]
-    return {(p["domain"], p["event_at"]): p["count"] for p in payloads}
-
-
-def test_sql_and_roll_up_and_python_sum_the_same(desk: Desk) -> None:
-    rows = raw(300)
-    file = desk.csv(rows)
-    days = {f"2026-08-0{day}": 1_785_542_400 + (day - 1) * 86_400 for day in range(1, 5)}
-    wanted = Counter((str(row["domain"]), days[str(row["event_at"])[:10]]) for row in rows)
-    for args in ((file, "--roll-up", "day"), (parquet(file), "--sql", DAILY)):
-        run = desk.send(*args, "--no-ledger")
-        assert (run.code, counts(run)) == (0, {"delivered": len(wanted)})
-        assert sums(desk.server) == wanted
-        desk.server.requests.clear()
-    run = desk.send("-", "--sql", DAILY, "--roll-up", "month", input=file.read_bytes())
-    assert run.json["inputs"][0]["file"] == "query"
-    assert sum(sums(desk.server).values()) == 300
-
-
-def test_a_query_again_sends_nothing_and_a_change_is_seen(desk: Desk) -> None:
+def test_rows_of_a_query_are_the_events_whatever_the_file_is(desk: Desk) -> None:
+    """The same query again sends nothing, and a change is seen."""
     query = ("--sql", DAILY, "--id-from", "domain,event_at")
-    file = desk.csv(raw(50))
-    first = desk.send(file, *query).json["delivered"]
-    assert counts(desk.send(parquet(file), *query)) == {"already_delivered": first}
-    changed = desk.send(desk.csv(raw(80, seed=2)), *query)
+    file = desk.csv(raw(40))
+    assert counts(desk.send(file, *query)) == {"delivered": 10}
+    days = (FIRST, FIRST + 86_400)
+    assert sums(desk.server) == {(f"c{n}.com", day): 4 for n in range(5) for day in days}
+    assert counts(desk.send(parquet(file), *query)) == {"already_delivered": 10}
+    assert counts(desk.send(file, "--roll-up", "day", *query[2:])) == {"already_delivered": 10}
+    changed = desk.send(desk.csv(raw(41)), *query)
     assert changed.code == 65
     assert {each["file"] for each in changed.json["issues"]} == {"query"}
-    assert len(desk.server.requests) == first
+    assert len(desk.server.requests) == 10
+    monthly = ("--sql", DAILY, "--roll-up", "month", "--no-ledger")
+    run = desk.send("-", *monthly, input=file.read_bytes())
+    assert (counts(run), run.json["inputs"][0]["file"]) == ({"delivered": 5}, "query")
+    assert {each.json["payload"]["count"] for each in desk.server.requests[10:]} == {8, 9}
 
 
 def test_now_in_rows_counts_by_the_query_and_its_files(desk: Desk) -> None:
@@ -90,14 +77,13 @@ def test_issues_name_the_row_of_the_query(desk: Desk) -> None:
     assert (run.code, checked.code, checked.json["read"]) == (65, 65, 3)
     assert [(each["file"], each["line"]) for each in run.json["issues"]] == [("query", 2)]
     run = desk.send(file, "--sql", "SELECT domain, event_at, 1 AS count, 2 AS extra FROM input")
-    assert run.code == 65
     (issue,) = run.json["issues"]
-    assert "unknown key `extra`" in issue["message"]
+    assert (run.code, "unknown key `extra`" in issue["message"]) == (65, True)
     assert "--sql" in issue["hint"]
 
 
 def test_rows_of_a_pipe_that_were_not_delivered_are_kept(desk: Desk) -> None:
-    desk.server.script = [failure(503)] * 50
+    desk.server.script = failure(503)
     query = "SELECT domain, event_at, 1 AS count FROM input LIMIT 1"
     run = desk.send("-", "--sql", query, "--retries", "0", input=desk.csv(raw(3)).read_bytes())
     assert (run.code, counts(run)) == (69, {"errored": 1})
@@ -106,27 +92,21 @@ def test_rows_of_a_pipe_that_were_not_delivered_are_kept(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("query", "message"),
-    [
-        ("SELECT nothing FROM input", 'column "nothing" not found'),
-        ("SELECT 1", "does not read `input`"),
-        (" ", "--sql"),
-    ],
+    [("SELECT nothing FROM input", 'column "nothing" not found'), (" ", "--sql")],
 )
 def test_a_query_that_fails(desk: Desk, query: str, message: str) -> None:
-    run = desk.run("send-file", str(desk.csv(raw(1))), "--sql", query, "--dry-run")
+    run = desk.run("send-file", desk.csv(raw(1)), "--sql", query, "--dry-run")
     assert run.code == 2
     assert message in run.stderr
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(desk: Desk) -> None:
-    folder = desk.world.folder
-    (folder / "sitecustomize.py").write_text("import sys; sys.modules['duckdb'] = None\n")
-    env = {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}"}
+    code = "import sys; sys.modules['duckdb'] = None"
     file = desk.csv(raw(1))
-    run = desk.run("send-file", file, "--sql", DAILY, "--dry-run", env=env)
+    run = desk.run("send-file", file, "--sql", DAILY, "--dry-run", code=code)
     assert (run.code, run.stderr.count("\n")) == (78, 2)
     assert "pip install 'reo-cli[sql]'" in run.stderr
-    run = desk.run("validate", str(parquet(file)), *OPTIONS, env=env)
+    run = desk.run("validate", parquet(file), *OPTIONS, code=code)
     assert run.code == 65
     assert "pip install 'reo-cli[sql]'" in run.stdout
 
@@ -145,40 +125,31 @@ LOG = """\
 8.8.8.8 - - [27/Nov/2025:14:55:36 -0700] "GET /dl/reo.tgz HTTP/1.1" 200 2326 "-" "curl/8.2"
 8.8.4.4 - ann@acme.com [27/Nov/2025:15:00:00 -0700] "GET /nope HTTP/1.1" 404 2326 "-" "-"
 """
-SUMMED = ("--roll-up", "day", "--only", "status=200", "--ignore", "user_agent")
 
 
-@pytest.fixture
-def log(world: World) -> str:
-    (world.folder / "access.log").write_text(LOG)
-    return "access.log"
-
-
-def test_access_logs_are_one_command_away_from_sums(desk: Desk, log: str) -> None:
+def test_access_logs_are_one_command_away_from_sums(desk: Desk) -> None:
+    """And a profile keeps it; a line that is none is named."""
+    log, summed = (
+        "access.log",
+        ("--roll-up", "day", "--only", "status=200", "--ignore", "user_agent"),
+    )
+    file = desk.world.folder / log
+    file.write_text(LOG)
     first = desk.run("validate", log, "-o", "json")
     assert "-a ACTIVITY_TYPE --roll-up day -p PRODUCT_ID" in first.json["issues"][0]["hint"]
     (desk.world.folder / "access.log.2.gz").write_bytes(gzip.compress(LOG.encode()))
-    run = desk.send(log, "access.log.2.gz", *SUMMED)
+    run = desk.send(log, "access.log.2.gz", *summed)
     assert (run.code, run.json["read"], run.json["skipped"]) == (0, 4, 2)
     (request,) = desk.server.requests
     payload = request.json["payload"]
     assert (payload["ip_addr"], payload["count"], payload["event_at"]) == ("8.8.8.8", 4, 1764201600)
     assert desk.send(log, "--default", "count=1", "--extra", "meta", "--dry-run").code == 0
-    mapped = desk.send(log, *SUMMED[:2], "--domain-of", "user", "--ignore", "ip_addr")
+    mapped = desk.send(log, *summed[:2], "--domain-of", "user", "--ignore", "ip_addr")
     assert mapped.code == 65  # two of the lines have no user, and so no company
-
-
-def test_a_profile_keeps_how_logs_are_summed(desk: Desk, log: str) -> None:
-    saved = desk.run("validate", log, *OPTIONS, *SUMMED, "--save-profile", "logs")
-    assert saved.code == 0, saved.stderr
-    command = ("send-file", log, "--profile", "logs", "-o", "json")
-    run = desk.run(*command)
+    assert desk.run("validate", log, *OPTIONS, *summed, "--save-profile", "logs").code == 0
+    run = desk.run("send-file", log, "--profile", "logs", "--resend", "-o", "json")
     assert (run.code, run.json["rolled_up"], run.json["skipped"]) == (0, 1, 1)
-
-
-def test_a_line_that_is_none_is_named(desk: Desk, log: str) -> None:
-    (desk.world.folder / log).write_text(f"{LOG}[error] something else\n{LOG}")
+    file.write_text(f"{LOG}[error] something else\n{LOG}")
     run = desk.send(log, "--roll-up", "day")
-    assert run.code == 65
     (issue,) = run.json["issues"]
-    assert (issue["line"], issue["code"]) == (4, "not-a-log-line")
+    assert (run.code, issue["line"], issue["code"]) == (65, 4, "not-a-log-line")
