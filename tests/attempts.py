@@ -28,8 +28,8 @@ def body_of(event_id: object = "e1", **fields: Any) -> bytes:
 def target_for(
     url: str, bundle: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 5
 ) -> Target:
-    """A target that is asked with `KEY`, in an environment with these variables too."""
-    with patch.dict(os.environ, env or {}):
+    """A target that is asked with `KEY`, in an environment of just these variables."""
+    with patch.dict(os.environ, env or {}, clear=True):
         return prepare(url, KEY, timeout=timeout, ca_bundle=bundle)
 
 

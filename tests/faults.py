@@ -147,10 +147,9 @@ def hang_up() -> Action:
     return Action("hang up", then="close")
 
 
-def endless(status: int = 200, data: bytes = b"[", kind: str = "application/json") -> Action:
+def endless(status: int = 200, data: bytes = b"[") -> Action:
     """Answer with a body that has no end: `data` over and over."""
-    head = head_of(status, {"Content-Type": kind})
-    return Action("endless", (head,), "close", forever=[data * 100])
+    return Action("endless", (head_of(status, JSON_TYPE),), forever=[data * 100])
 
 
 def head_of(status: int, headers: dict[str, str] | None = None) -> bytes:

@@ -38,6 +38,9 @@ def server_context(
     return context
 
 
+CONTEXT = server_context()
+
+
 def proxy_to(port: int, password: str = "", tls: ssl.SSLContext | None = None) -> FaultServer:
     """A proxy whose tunnels all end at `port` here; of `password` (`user:secret`) if it has one."""
     token = f"Basic {b64encode(password.encode()).decode()}"

@@ -17,7 +17,7 @@ from reo_cli.client.timed import Attempt
 from tests import faults
 from tests.attempts import GRACE, TIMEOUT, ask, target_for, timed
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
-from tests.proxies import server_context
+from tests.proxies import CONTEXT
 
 DELIVERED, TRANSIENT, LIMIT = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.LIMIT
 TE = {"Transfer-Encoding": "chunked"}
@@ -54,7 +54,7 @@ def test_n6_every_attempt_ends_at_its_deadline(name: str) -> None:
 def test_n6_a_handshake_that_never_ends() -> None:
     """It begins with the start of a TLS record of 16 KiB."""
     drip = faults.drip(b"\0", before=b"\x16\x03\x03\x40\x00")
-    with FaultServer(greeting=drip, tls=server_context()) as server:
+    with FaultServer(greeting=drip, tls=CONTEXT) as server:
         outcome = timed(server)
     assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
     assert outcome.reason == f"no TLS handshake with {server.address} within 0.3 s"

@@ -10,13 +10,13 @@ from reo_cli.client.outcome import Verdict
 from tests import faults
 from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected, target_for
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
-from tests.proxies import BUNDLE, server_context
+from tests.proxies import BUNDLE, CONTEXT
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
 
 
 @pytest.mark.parametrize("every", [0, 1, 2, 3, 7])
-@pytest.mark.parametrize("tls", [None, server_context()], ids=["http", "https"])
+@pytest.mark.parametrize("tls", [None, CONTEXT], ids=["http", "https"])
 def test_n14_a_keep_alive_connection_may_be_closed_at_any_time(
     every: int, tls: ssl.SSLContext | None
 ) -> None:

@@ -78,7 +78,7 @@ class Server:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_prints_its_url_each_request_and_the_totals(world: World, number: int) -> None:
     sent: list[dict[str, Any]] = [
-        *({"event_id": "evt-1"}, {"event_id": 1}, {"event_id": "1"}, {}),
+        *({"event_id": "my right-key"}, {"event_id": 1}, {"event_id": "1"}, {}),
         {"event_id": "\x1b[2J\u202e" + "x" * 500, "activity_type": "a\nb"},
         {"event_id": "evt-1", "count": "x"},
         {"event_id": [], "activity_type": 5},
@@ -92,7 +92,7 @@ def test_it_prints_its_url_each_request_and_the_totals(world: World, number: int
     lines = err.splitlines()
     assert f"REO_ENDPOINT={server.url} REO_API_KEY=KEY reo send-file FILE" in lines[0]
     assert lines[2:] == [
-        "200 evt-1 primary 187 bytes",
+        "200 my **** primary 194 bytes",
         "200 1 primary 181 bytes",
         "200 1 primary 183 bytes",
         "200 - primary 166 bytes",

@@ -1,15 +1,12 @@
 """Certificates and proxies, against a real TLS server and a real proxy: reliability.md 5.3, 5.4."""
 
-import os
 import shutil
 import ssl
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 import trustme
@@ -17,29 +14,16 @@ import trustme
 from reo_cli.client import Target
 from reo_cli.client.faults import failed
 from reo_cli.client.outcome import Outcome, Verdict
-from reo_cli.client.target import CA_VARIABLES
 from reo_cli.client.timed import Attempt
 from reo_cli.errors import ExitCode, ReoError
 from tests import faults
 from tests.attempts import GRACE, KEY, TIMEOUT, ask, body_of, connected, target_for, timed
 from tests.faults import SUCCESS, Action, FaultServer
-from tests.proxies import AUTHORITY, BUNDLE, STRANGER, proxy_to, server_context, written
+from tests.proxies import AUTHORITY, BUNDLE, CONTEXT, STRANGER, proxy_to, server_context, written
 
 HOST = "ingest.example"
 DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
 REFUSED = Verdict.NOT_THE_API
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_variables() -> Iterator[None]:
-    """Only what a test says is in the environment."""
-    names = {"NO_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY", *CA_VARIABLES}
-    kept = {name: each for name, each in os.environ.items() if name.upper() not in names}
-    with patch.dict(os.environ, kept, clear=True):
-        yield
-
-
-CONTEXT = server_context()
 
 
 @pytest.mark.parametrize(
