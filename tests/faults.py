@@ -356,4 +356,5 @@ class FaultServer:
                 with self._lock:
                     self.relayed += data
                 sink.sendall(data)
+        with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
