@@ -100,9 +100,7 @@ def test_the_documented_sample_goes_out(
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [
-        ('{"count": 1} {"count": 2}', 65, "two values"),
         ("[]", 65, "no event"),
-        ("{", 65, "cut off"),
         ("3", 65, "a number"),
         ('{"cuont": 1}', 65, "cuont"),
         ("@missing.json", 66, "missing.json"),
@@ -127,24 +125,6 @@ def test_stdin_is_read_only_when_asked(world: World, server: FaultServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("flags", "field"),
-    [
-        (("-n", "1,250"), "count"),
-        (("-d", "https://acme.com/x"), "domain"),
-        (("--event-at", "45992"), "event_at"),
-        (("-a", " "), "activity_type"),
-    ],
-)
-def test_a_bad_value_is_65_and_nothing_is_sent(
-    server: FaultServer, send: Send, flags: tuple[str, ...], field: str
-) -> None:
-    run = send(*EVENT, *flags, "-o", "json")
-    assert (run.code, run.json["status"], server.requests) == (65, "invalid", [])
-    assert field in run.json["error"]["message"]
-    assert f"{field}: " in run.stderr
-
-
-@pytest.mark.parametrize(
     ("script", "code", "status", "attempts"),
     [
         ([faults.failure(400, "Bad")], 1, "rejected", 1),
@@ -164,9 +144,10 @@ def test_each_outcome_has_its_code(
     server: FaultServer, send: Send, script: list[Action], code: int, status: str, attempts: int
 ) -> None:
     server.script = script
-    run = send(*EVENT, "--retries", "2", "-o", "json")
+    run = send(*EVENT, "--retries", "2", "-o", "json", "-v")
     assert (run.code, run.json["status"]) == (code, status), run.stderr
     assert run.json["attempts"] == attempts == len(server.requests)
+    assert run.stderr.count(" attempt ") == attempts
     assert (run.json["error"] is None) == (code == 0)
     assert len({request.body for request in server.requests}) == 1  # the same bytes each time
 
@@ -220,11 +201,8 @@ def test_an_event_id_is_remembered(server: FaultServer, send: Send) -> None:
 
 
 def test_dry_run_and_sandbox_need_no_key(world: World) -> None:
-    run = world.run("send", *EVENT, "--dry-run", "-o", "json")
-    assert (run.code, run.json["status"], run.json["payload"]["count"]) == (0, "dry_run", 12)
-    shown = world.run("send", *EVENT, "--dry-run").stdout
-    assert '{"payload":{' in shown
-    assert "https://ingest.reo.dev/" in shown
+    run = world.run("send", *EVENT, "--dry-run")
+    assert (run.code, "https://ingest.reo.dev/" in run.stdout) == (0, True)
     run = world.run("send", *EVENT, "--sandbox", "-o", "json")
     assert (run.code, run.json["http_status"]) == (0, 200)
 
@@ -232,8 +210,13 @@ def test_dry_run_and_sandbox_need_no_key(world: World) -> None:
 def test_quiet_prints_errors_only_and_verbose_each_attempt(server: FaultServer, send: Send) -> None:
     server.script = [success(), faults.failure(400, "Bad"), faults.failure(503), success()]
     good, bad, retried = send(*EVENT, "-q"), send(*EVENT, "-q"), send(*EVENT, "-v")
-    assert (good.code, good.stdout, good.stderr) == (0, "", "")
-    assert (bad.code, bad.stdout, bad.stderr.startswith("error: ")) == (1, "", True)
+    assert good == Run(0, "", "")
+    assert bad == Run(
+        1,
+        "",
+        "error: the event was rejected: HTTP 400: Bad\n"
+        "hint: change the data: the API will refuse it again\n",
+    )
     assert "attempt 1: transient, HTTP 503" in retried.stderr
     assert "attempt 2: delivered, HTTP 200" in retried.stderr
 
