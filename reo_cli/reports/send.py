@@ -83,13 +83,10 @@ def _blocks(result: SendResult, screen: bool) -> list[Block]:
 
 
 def _error(result: SendResult, errors: Sequence[Issue]) -> ReoError | None:
-    """The error of the result, or one made of its first issue or of the API's answer."""
-    if result.error is not None or result.exit_code is ExitCode.OK:
+    """The error of the result, or one made of its first issue."""
+    if result.error is not None or not errors:
         return result.error
-    if errors:
-        message, hint = str(errors[0]._replace(file="", hint="")), errors[0].hint
-        if len(errors) > 1:
-            message += f" (and {count_of(len(errors) - 1, 'more error')})"
-        return ReoError(result.exit_code, result.status, message, hint)
-    answer = f" (HTTP {result.http_status})" if result.http_status is not None else ""
-    return ReoError(result.exit_code, result.status, f"the event was {result.status}{answer}")
+    message, hint = str(errors[0]._replace(file="", hint="")), errors[0].hint
+    if len(errors) > 1:
+        message += f" (and {count_of(len(errors) - 1, 'more error')})"
+    return ReoError(result.exit_code, result.status, message, hint)

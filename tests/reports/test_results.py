@@ -125,10 +125,6 @@ TALK: list[tuple[Any, str]] = [
         report(one_input(), told=[SETTLED, REJECTED, SETTLED._replace(outcome="unsent")]),
         "usage.csv:2: rejected: HTTP 400: \\x1bno such product\n",
     ),
-    (
-        report(replace(DELIVERED, status="rejected", exit_code=ExitCode.DATA, http_status=400)),
-        "error: the event was rejected (HTTP 400)\n",
-    ),
 ]
 
 
