@@ -34,27 +34,19 @@ def more_issues(unshown: int, printed: int) -> str:
 
 
 class IssueLines:
-    """Prints issues as they come; in the end it counts those beyond the limit."""
+    """Prints issues as they come, at most `limit` of them."""
 
-    def __init__(self, stream: Stream, limit: int, *, errors_only: bool = False) -> None:
+    def __init__(self, stream: Stream, limit: int) -> None:
         self.stream = stream
         self.limit = limit
-        self._errors_only = errors_only
-        self._found = 0
         self._printed = 0
         self._held: list[Issue] = []
 
-    def issue(self, issue: Issue) -> None:
-        """Tell of one."""
-        if not (self._errors_only and issue.severity == "warning"):
-            self._found += 1
-            self.show(issue)
-
-    def finish(self) -> None:
-        """Show what is left, and how many there are beyond those shown."""
+    def finish(self, found: int) -> None:
+        """Show what is left, and how many of those found are beyond what was shown."""
         printed = self.show_rest()
-        if self._found > printed:
-            self.stream.lines(more_issues(self._found - printed, printed))
+        if found > printed:
+            self.stream.lines(more_issues(found - printed, printed))
 
     def show(self, issue: Issue) -> None:
         """Print it; warnings leave half of the room to errors that may follow."""
@@ -138,8 +130,8 @@ def kind_of(issue: Issue) -> tuple[str, ...]:
 class IssueEntries(IssueLines):
     """Keeps issues by kind while they are found, and draws them at the end."""
 
-    def __init__(self, stream: Stream, limit: int, *, errors_only: bool = False) -> None:
-        super().__init__(stream, limit, errors_only=errors_only)
+    def __init__(self, stream: Stream, limit: int) -> None:
+        super().__init__(stream, limit)
         self._kinds: dict[tuple[str, ...], Kind] = {}
 
     def show(self, issue: Issue) -> None:

@@ -62,6 +62,7 @@ def _done(result: LedgerResult) -> str:
 
 
 def _held(info: LedgerInfo, screen: bool) -> Sequence[Block]:
+    """A screen gets a row for each account, and an endpoint that is that of all below them."""
     facts = [
         Fact("ledger", str(info.path)),
         Fact("size", f"{info.size:,} bytes"),
@@ -71,21 +72,18 @@ def _held(info: LedgerInfo, screen: bool) -> Sequence[Block]:
     ]
     if info.oldest is not None and info.newest is not None:
         facts.append(Fact("delivered", f"{instant(info.oldest)} to {instant(info.newest)}"))
-    if screen and info.holdings:
-        return _table(info.holdings, facts)
-    return [facts, [_line(each) for each in info.holdings]]
-
-
-def _table(holdings: Sequence[Holding], facts: Sequence[Fact]) -> Sequence[Block]:
-    """A row for each account; an endpoint that is that of all stands below the table."""
-    rows = [
-        (each.account or f"key {each.key}", each.events, instant(each.newest), each.endpoint)
-        for each in holdings
-    ]
-    if len({each.endpoint for each in holdings}) > 1:
-        return [Grid(_HEADS, rows), facts]
-    endpoint = Fact("endpoint", holdings[0].endpoint)
-    return [Grid(_HEADS[:3], [row[:3] for row in rows]), [*facts, endpoint]]
+    holdings = info.holdings
+    if not (screen and holdings):
+        return [facts, [_line(each) for each in holdings]]
+    is_shared = len({each.endpoint for each in holdings}) == 1
+    rows = []
+    for each in holdings:
+        endpoint = "" if is_shared else each.endpoint
+        who = each.account or f"key {each.key}"
+        rows.append((who, each.events, instant(each.newest), endpoint))
+    if is_shared:
+        facts.append(Fact("endpoint", holdings[0].endpoint))
+    return [Grid(_HEADS, rows), facts]
 
 
 def _line(each: Holding) -> Line:

@@ -90,11 +90,13 @@ class Report(Generic[ResultT]):
             self._write(self.view(self.blank(told), screen=False))
 
     def issue(self, issue: "Issue") -> None:
-        """Tell of a finding."""
+        """Tell of a finding; people are told of errors only under `-q`."""
+        if self._issues and self.talk.quiet and issue.severity == "warning":
+            return
         with self._lock:
             self._found += 1
             if self._issues:
-                self._issues.issue(issue)
+                self._issues.show(issue)
 
     def not_taken(self, issue: "Issue") -> None:
         """Tell of a record that the API did not take: its message is the API's reason."""
@@ -126,7 +128,7 @@ class Report(Generic[ResultT]):
         if error_first:
             self._close(view)
         if self._issues:
-            self._issues.finish()
+            self._issues.finish(self._found)
         self._write(view)
         if not error_first:
             self._close(view)
@@ -151,8 +153,7 @@ class Report(Generic[ResultT]):
         is_result = self.issues_are_results and not self.talk.quiet
         stream = self._streams.out if is_result else self._streams.err
         entries = self._form == "table" if is_result else stream.terminal
-        kind = IssueEntries if entries else IssueLines
-        return kind(stream, self._max_issues, errors_only=self.talk.quiet)
+        return (IssueEntries if entries else IssueLines)(stream, self._max_issues)
 
     def _write(self, view: "View") -> None:
         """Write a result in its form; `-q` leaves those for programs."""
