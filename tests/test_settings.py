@@ -143,7 +143,7 @@ def test_without_a_home_there_is_no_config_file_and_no_ledger(
     Path("~/.config/reo/config.toml").write_text('endpoint = "https://evil.example"\n')
     settings = resolve(Sources({}, {}, Path()))
     assert settings.values["endpoint"].source == "default"
-    assert {value.key: value.value for value in settings.shown()}["ledger"] is None
+    assert settings.values["ledger"].value is None
     with pytest.raises(ReoError, match="no home folder"):
         settings.require_ledger()
 
@@ -309,7 +309,7 @@ def test_with_an_explicit_profile_a_key_from_elsewhere_is_a_warning(files: Files
 def test_nothing_shows_the_key(files: Files) -> None:
     sources = files.sources(f"REO_API_KEY={KEY}", f'api_key = "{KEY}"\n', REO_API_KEY=KEY)
     assert KEY not in repr(sources) + repr(resolve(sources))
-    assert next(resolve(sources).shown()).value == "********abcd"
+    assert resolve(sources).values["api_key"].value == "********abcd"
     assert masked("k" * 16 + "wxyz") == "********wxyz"
     assert masked("k" * 15 + "wxyz") == masked("") == "********"
 
@@ -365,8 +365,8 @@ def test_a_profile_says_how_files_are_read(files: Files) -> None:
         "map": {"domain": "Company Domain", "meta.plan": "Plan"},
         "default": {"count": "1"},
     }
-    shown = {value.key: value.value for value in settings.shown()}
-    assert (shown["map.meta.plan"], shown["id_from"]) == ("Plan", "domain,event_at")
+    shown = [settings.values[key].value for key in ("map.meta.plan", "id_from")]
+    assert shown == ["Plan", "domain,event_at"]
 
 
 # A stranger's .env (reliability.md 5.8)

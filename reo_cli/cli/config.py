@@ -83,8 +83,8 @@ def _get(options: KeyShown) -> None:
     require_known(options.key)
     streams, talk = options.open()
     settings = options.settings(talk, offline=True)
-    values = {each.key: value_text(each.value) for each in settings.shown()}
-    streams.out.lines(streams.out.clean(values.get(options.key, "")))
+    found = settings.values.get(options.key)
+    streams.out.lines(streams.out.clean(value_text(found and found.value)))
 
 
 @command("set", KeyAndValue, "Write one setting to the config file, comments kept.")

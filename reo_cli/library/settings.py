@@ -61,7 +61,7 @@ class Settings:
             found = resolve(Sources({}, os.environ, Path.cwd(), named, named is not None, profile))
         for warning in found.warnings:
             log().warning(warning)
-        given = [each.key for each in found.values.values() if each.source != "default"]
+        given = [key for key in BY_KEY if found.values[key].source != "default"]
         return cls(**{key: getattr(found, key) for key in given})
 
     @typed()

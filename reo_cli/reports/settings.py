@@ -36,7 +36,7 @@ class SettingsReport(Report["Settings | ReoError"]):
             shape |= {"exit_code": result.exit_code, "error": error_shape(result)}
             return View("", result.exit_code, shape, errors=[result])
         shape |= {
-            "settings": [_value_shape(each) for each in result.shown()],
+            "settings": [_value_shape(each) for each in result.values.values()],
             "profile": result.profile,
             "config_file": result.config_path,
             "warnings": result.warnings,
@@ -60,7 +60,7 @@ def _value_shape(each: "Value") -> Shape:
 def _columns(settings: "Settings") -> list[Line]:
     """The settings for a pipe."""
     rows = [("setting", "value", "source")]
-    rows += [(each.key, value_text(each.value), _source(each)) for each in settings.shown()]
+    rows += [(each.key, value_text(each.value), _source(each)) for each in settings.values.values()]
     first, second = (max(len(row[at]) for row in rows) for at in (0, 1))
     return [Line(f"{a:{first}}  {b:{second}}  {c}") for a, b, c in rows]
 
@@ -69,7 +69,7 @@ def _for_screen(settings: "Settings") -> list[Block]:
     """Those that are set come first; the config file is named once."""
     path = str(settings.config_path)
     values = sorted(
-        settings.shown(), key=lambda each: (each.value is None, each.source == "default")
+        settings.values.values(), key=lambda each: (each.value is None, each.source == "default")
     )
     there = "" if settings.config_path.exists() else " (does not exist)"
     facts = [Fact("config file", f"{_at_home(path)}{there}")]

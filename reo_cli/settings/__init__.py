@@ -4,7 +4,7 @@
 file, `prompt` asks for the key and checks it.
 """
 
-from reo_cli.settings.resolve import Sources, resolve
-from reo_cli.settings.table import SETTINGS, Setting, Settings, Value
+from reo_cli.settings.resolve import Sources, Value, resolve
+from reo_cli.settings.table import SETTINGS, Setting, Settings
 
 __all__ = ["SETTINGS", "Setting", "Settings", "Sources", "Value", "resolve"]

@@ -5,20 +5,19 @@ chosen. A key file is not read here but when the key is asked for (`Settings.req
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError
 from reo_cli.settings import files
-from reo_cli.settings.prompt import KEY_PLACE, QUOTED
+from reo_cli.settings.prompt import KEY_PLACE, QUOTED, masked
 from reo_cli.settings.table import (
     BY_KEY,
     READING,
     VARIABLES,
     Scalar,
     Settings,
-    Value,
     nearest,
     parse,
 )
@@ -34,9 +33,6 @@ EMPTY_KEY = (
 
 KEYS = ("api_key", "api_key_file")
 """The two ways to give a key; of one level the first comes first."""
-
-Level = tuple[str, Mapping[str, Any], Path, Path | None]
-"""What one source says: its name, texts by key, the folder where relative paths start, its file."""
 
 
 class Sources(NamedTuple):
@@ -60,31 +56,42 @@ class Sources(NamedTuple):
         return "Sources(…)"  # never the key
 
 
-class Candidate(NamedTuple):
-    """What one level says of one setting, as text."""
+class Value(NamedTuple):
+    """What one level says of one setting, as text; None for what is not set.
 
-    key: str
-    text: str
-    level: str
-    base: Path
-    file: Path | None
+    `base` is where a relative path starts, `file` the file it stands in. `used` is false for a way
+    to give the key that another one comes before.
+    """
+
+    level: str = "default"
+    base: Path = Path()
+    file: Path | None = None
+    key: str = ""
+    text: str | None = None
+    used: bool = True
 
     @property
     def source(self) -> str:
-        """Where it comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file."""
-        if self.file is not None:
-            return self.level
-        setting = BY_KEY[self.key]
-        return f"{self.level} {setting.flag if self.level == 'flag' else setting.variable}"
+        """Where it comes from: `flag --timeout`, `environment REO_TIMEOUT`, a file, `default`."""
+        match self.level:
+            case "flag":
+                return f"flag {BY_KEY[self.key].flag}"
+            case "environment":
+                return f"environment {BY_KEY[self.key].variable}"
+        return self.level
 
-    def value(self) -> Scalar | Path:
-        """Parse the text. Raises ReoError naming the source (2 for flags, else 78)."""
+    @property
+    def value(self) -> Scalar | Path | None:
+        """What the text means. Raises ReoError naming the source (2 for flags, else 78)."""
+        setting, text = BY_KEY.get(self.key), self.text
+        if setting is None or text is None:
+            return text
         try:
-            value = parse(BY_KEY[self.key], self.text)
-            if BY_KEY[self.key].kind != "path":
+            value = parse(setting, text)
+            if setting.kind != "path":
                 return value
-            path = files.expanded(self.base, self.text)
-            is_like_a_key = not re.search("[/.]", self.text) and len(self.text) >= 20
+            path = files.expanded(self.base, text)
+            is_like_a_key = not re.search("[/.]", text) and len(text) >= 20
             if self.key == "api_key_file" and is_like_a_key and not path.exists():
                 raise ValueError("names no file, and looks like a key, so it is not shown")
             return path
@@ -108,32 +115,58 @@ def resolve(sources: Sources) -> Settings:
     tables = _tables(path, "config" in variables, warnings)
     profile = _profile(sources.profile, variables, path, tables)
     table = {} if profile is None else tables[profile]
-    profile_level = f"profile {profile} in {path}"
-    levels: list[Level] = [
-        ("flag", sources.flags, sources.cwd, None),
-        ("environment", own, sources.cwd, None),
+    in_profile = Value(f"profile {profile} in {path}", path.parent, path)
+    levels: list[tuple[Value, Mapping[str, Any]]] = [
+        (Value("flag", sources.cwd), sources.flags),
+        (Value("environment", sources.cwd), own),
         env_file,
-        (profile_level, table, path.parent, path),
-        (str(path), tables.get(None, {}), path.parent, path),
+        (in_profile, table),
+        (Value(str(path), path.parent, path), tables.get(None, {})),
+        (Value(), _defaults()),
     ]
     found = [
-        Candidate(key, texts[key], level, base, file)
-        for level, texts, base, file in levels
+        level._replace(key=key, text=texts[key])
+        for level, texts in levels
         for key in BY_KEY
         if texts.get(key) is not None
     ]
     is_empty = not sources.environ.get("REO_API_KEY", "x").strip()
     if sources.env_file is None:
-        _hold_back_endpoint(found, env_file[3], is_empty, sources.offline, warnings)
+        _hold_back_endpoint(found, env_file[0].file, is_empty, sources.offline, warnings)
+    keys = [each for each in found if each.key in KEYS]
+    best = {each.key: each._replace(used=each not in keys[1:]) for each in reversed(found)}
+    values = {key: best.get(key, Value(key=key)) for key in BY_KEY}
+    known = {key: each.value if each.used else None for key, each in values.items()}
+    if text := values["api_key"].text:
+        values["api_key"] = values["api_key"]._replace(text=masked(text.strip()))
+    reading = {key: value for key, value in table.items() if key in READING}
     return Settings(
-        {key: _chosen(key, found) for key in BY_KEY},
-        reading={key: value for key, value in table.items() if key in READING},
-        notes=tuple(_about_the_key(found, profile_level, warnings)),
+        **known,
+        reading=reading,
+        values=values | _rows(reading, in_profile),
+        notes=tuple(_about_the_keys(keys, in_profile.level, warnings)),
         warnings=tuple(warnings),
         profile=profile,
         config_path=path,
         no_key=EMPTY_KEY if is_empty else NO_KEY,
     )
+
+
+def _defaults() -> dict[str, str]:
+    texts = {key: str(each.default) for key, each in BY_KEY.items() if each.default is not None}
+    state = files.user_folder("state")
+    return {**texts, "ledger": str(state / "ledger.db")} if state else texts
+
+
+def _rows(reading: Mapping[str, Any], in_profile: Value) -> dict[str, Value]:
+    """Return what a profile says about files as it is shown, a row for each field of a table."""
+    texts: dict[str, str] = {}
+    for key, own in reading.items():
+        if isinstance(own, Mapping):
+            texts |= {f"{key}.{field}": text for field, text in own.items()}
+        else:
+            texts[key] = ",".join(own) if isinstance(own, tuple) else own
+    return {key: in_profile._replace(key=key, text=text) for key, text in texts.items()}
 
 
 def cleaned(variables: Mapping[str, str], where: str, warnings: list[str]) -> dict[str, str]:
@@ -162,7 +195,7 @@ def cleaned(variables: Mapping[str, str], where: str, warnings: list[str]) -> di
     return found
 
 
-def _env_file(sources: Sources, warnings: list[str]) -> Level:
+def _env_file(sources: Sources, warnings: list[str]) -> tuple[Value, dict[str, str]]:
     name, is_found = str(sources.env_file or ".env"), sources.env_file is None
     path = sources.cwd / name
     texts: dict[str, str] = {}
@@ -172,7 +205,7 @@ def _env_file(sources: Sources, warnings: list[str]) -> Level:
     elif not is_found:
         message = "`--env-file` and `--no-env-file` exclude each other"
         raise ReoError(ExitCode.USAGE, "env_file", message)
-    return name, texts, path.parent, path
+    return Value(name, path.parent, path), texts
 
 
 def _tables(path: Path, is_named: bool, warnings: list[str]) -> files.Tables:
@@ -206,13 +239,13 @@ def _profile(
     raise ReoError(ExitCode.CONFIG, "profile", message, hint)
 
 
-def _first(found: Sequence[Candidate], *keys: str) -> Candidate | None:
+def _first(found: Sequence[Value], *keys: str) -> Value | None:
     """Return what the highest level says that says something of one of `keys`."""
     return next((each for each in found if each.key in keys), None)
 
 
 def _hold_back_endpoint(
-    found: list[Candidate], file: Path | None, is_empty: bool, offline: bool, warnings: list[str]
+    found: list[Value], file: Path | None, is_empty: bool, offline: bool, warnings: list[str]
 ) -> None:
     """Let the endpoint of a `.env` that nobody named count only with the key beside it.
 
@@ -239,30 +272,20 @@ def _hold_back_endpoint(
     found.remove(endpoint)
 
 
-def _chosen(key: str, found: Sequence[Candidate]) -> Value:
-    """Return the value of a setting; a key that another one comes before is not used."""
-    best = _first(found, key)
-    if best is None:
-        state = files.user_folder("state") if key == "ledger" else None
-        return Value(key, state / "ledger.db" if state else BY_KEY[key].default)
-    is_used = key not in KEYS or best is _first(found, *KEYS)
-    return Value(key, best.value(), best.source, best.file, is_used)
-
-
-def _about_the_key(
-    found: Sequence[Candidate], profile_level: str, warnings: list[str]
-) -> list[str]:
-    """Warn of what may be a mistake, and return notes on which key is used and which are not."""
-    keys = [each for each in found if each.key in KEYS]
+def _about_the_keys(
+    keys: Sequence[Value], profile_level: str, warnings: list[str]
+) -> Iterator[str]:
+    """Warn of what may be a mistake, and give notes on which key is used and which are not."""
     if not keys:
-        return []
+        return
     best, *others = keys
     used = f"`{best.key}` from {best.source} is used"
     for each in others:
         if each.level == best.level:
             warnings.append(f"{used}, not `{each.key}` from {each.source}")
-    if best.key == "api_key" and best.text != best.value():
+    if best.key == "api_key" and best.text != best.value:
         warnings.append(f"blanks around the key from {best.source} were removed")
     if best.level != profile_level and any(each.level == profile_level for each in others):
         warnings.append(f"the key comes from {best.source}, not from {profile_level}")
-    return [used, *(f"`{each.key}` from {each.source} is not used" for each in others)]
+    yield used
+    yield from (f"`{each.key}` from {each.source} is not used" for each in others)

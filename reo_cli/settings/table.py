@@ -10,10 +10,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from reo_cli.errors import ExitCode, ReoError
-from reo_cli.settings.prompt import BLANKS, KEY_PLACE, check_key, key_in, masked
+from reo_cli.settings.prompt import BLANKS, KEY_PLACE, check_key, key_in
+
+if TYPE_CHECKING:
+    from reo_cli.settings.resolve import Value
 
 Kind = Literal["secret", "text", "url", "path", "whole", "decimal"]
 Scalar = str | int | float
@@ -54,25 +57,12 @@ secret, text, url, path, whole, decimal = (partial(setting, kind) for kind in ge
 """Declare an attribute, whatever the type of its value."""
 
 
-class Value(NamedTuple):
-    """The value of one setting, None for what is not set.
-
-    `source` is words such as `flag --timeout` or `default`, `file` the file it stands in. `used` is
-    false for a way to give the key that another one comes before.
-    """
-
-    key: str
-    value: Scalar | Path | None
-    source: str = "default"
-    file: Path | None = None
-    used: bool = True
-
-
 class Settings:
     """Every setting, resolved; the class has a `Setting` in place of each value.
 
     At most one of `api_key` and `api_key_file` is set; `no_key` says what is wrong when none is.
-    `reading` is what the profile says about files. `warnings` are for all, `notes` for `-v`.
+    `values` are what is shown, the key masked: the settings, then what the profile says about
+    files, which is `reading` as it is used. `warnings` are for everyone, `notes` for `-v`.
     """
 
     api_key: str | None = secret(f"The API key; in Reo.Dev under {KEY_PLACE}.")
@@ -93,16 +83,15 @@ class Settings:
     ca_bundle: Path | None = path("PEM file of the certificate authorities to trust.")
 
     reading: Mapping[str, Any]
-    values: Mapping[str, Value]
+    values: "Mapping[str, Value]"
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     profile: str | None
     config_path: Path
     no_key: str
 
-    def __init__(self, values: Mapping[str, Value], **known: Any) -> None:
-        used = {key: each.value if each.used else None for key, each in values.items()}
-        vars(self).update(used, values=values, **known)
+    def __init__(self, **known: Any) -> None:
+        vars(self).update(known)
 
     @property
     def has_key(self) -> bool:
@@ -148,19 +137,6 @@ class Settings:
             hint = "set HOME, or give --ledger PATH or --no-ledger"
             raise ReoError(ExitCode.CONFIG, "no_home", message, hint)
         return self.ledger
-
-    def shown(self) -> Iterator[Value]:
-        """Give every setting, the key masked, in the order of the table, then of the profile."""
-        for each in self.values.values():
-            is_shown = each.value is None or BY_KEY[each.key].kind != "secret"
-            yield each if is_shown else each._replace(value=masked(str(each.value)))
-        source = f"profile {self.profile} in {self.config_path}"
-        for key, own in self.reading.items():
-            texts = own if isinstance(own, Mapping) else {"": own}
-            for field, text in texts.items():
-                name = f"{key}.{field}" if field else key
-                joined = ",".join(text) if isinstance(text, tuple) else text
-                yield Value(name, joined, source, self.config_path)
 
 
 BY_KEY = {
