@@ -66,6 +66,17 @@ def set_one(path: Path, name: str, text: str, profile: str | None = None) -> Non
         ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is n", ""),
         ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ig"),
         ("[profiles.a]\nid_from = [\n'domain',\n'x'\n]", "2: `profiles.a.id_from`: names", ""),
+        (
+            "[profiles.a]\nsql = '''\nset.count = 1\n'''\nset.count = []",
+            "5: `profiles.a.set.count`",
+            "",
+        ),
+        (
+            "[profiles.a]\nonly = [\n'a = 1',\n'b = 2'\n]\nonl = 1",
+            "6: `profiles.a.onl`: is not",
+            "",
+        ),
+        ("# one\n'account#' = 1", "2: `account#`: is not a setting", ""),
         ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
         ("[profiles.a]\ndate_format = []", "2: `profiles.a.date_format`: is n", ""),
     ],
