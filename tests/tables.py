@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from datetime import UTC
+from operator import attrgetter
 from typing import Any
 
 import reo_cli
@@ -74,46 +75,40 @@ def help_topics() -> Iterator[str]:
 def library() -> Iterator[str]:
     """The public names of the library, from their docstrings."""
     for name in PUBLIC:
-        found = getattr(reo_cli, name)
-        called = inspect.isfunction(found) or name in ("Client", "Settings")
-        yield from _described(name, found, _signature(name, found) if called else name)
-        for method in METHODS.get(name, ()):
-            own = getattr(found, method)
-            yield from _described(f"{name}.{method}", own, _signature(f"{name}.{method}", own))
+        found = attrgetter(name)(reo_cli)
+        yield from (f"### {name}", "")
+        if inspect.isroutine(found) or name in ("Client", "Settings"):
+            yield from ("```python", *_signature(name, found), "```", "")
+        for paragraph in inspect.cleandoc(found.__doc__).split("\n\n"):
+            yield from (*textwrap.wrap(paragraph, 88), "")
 
 
 PUBLIC = (
-    *("Settings", "Client", "deliver", "Event", "SendResult", "Summary"),
-    *("ReoError", "InvalidData", "TryAgain", "Misconfigured", "Sandbox"),
-)
-METHODS = {"Settings": ("load",), "Client": ("send", "close")}
+    "Settings Settings.load Client Client.send Client.close deliver Event SendResult Summary"
+    " ReoError InvalidData TryAgain Misconfigured Sandbox"
+).split()
 
 
-def _described(name: str, found: Any, signature: str) -> Iterator[str]:
-    yield from (f"### {name}", "")
-    if signature != name:
-        yield from ("```python", *signature.splitlines(), "```", "")
-    for paragraph in inspect.cleandoc(found.__doc__).split("\n\n"):
-        yield from (*textwrap.wrap(paragraph, 88), "")
+def _signature(name: str, found: Any) -> list[str]:
+    """Return a signature without types, on as many lines as it takes."""
+    shown = inspect.signature(found)
+    plain = [
+        each.replace(annotation=each.empty, default=SHORT.get(each.default, each.default))
+        for each in shown.parameters.values()
+        if each.name != "self"
+    ]
+    line = f"{name}{shown.replace(parameters=plain, return_annotation=shown.empty)}"
+    return textwrap.wrap(line, 88, subsequent_indent="    ")
 
 
-def _signature(name: str, found: Any) -> str:
-    """Return a signature with a parameter a line where there are many."""
-    shown = []
-    for each in inspect.signature(found).parameters.values():
-        if each.name != "self":
-            star = each.kind is each.KEYWORD_ONLY and "*" not in shown
-            shown += ["*"] * star
-            default = "" if each.default is each.empty else f"={_default(each.default)}"
-            shown.append(f"{each.name}{default}")
-    line = f"{name}({', '.join(shown)})"
-    return line if len(line) <= 88 else "\n".join(textwrap.wrap(line, 88, subsequent_indent="    "))
+class Word(str):
+    """A text that is its own `repr`."""
+
+    __repr__ = str.__str__
 
 
-def _default(value: Any) -> str:
-    if value == BY_KEY["endpoint"].default:
-        return "THE_API"
-    return "UTC" if value is UTC else repr(value)
+SHORT: dict[Any, Word] = {BY_KEY["endpoint"].default: Word("THE_API"), UTC: Word("UTC")}
+"""What stands for a default that has no short `repr`."""
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {

@@ -30,13 +30,9 @@ def test_what_cannot_be_seen_becomes_an_escape(text: str, expected: str) -> None
     assert visible(text) == expected
 
 
-def test_a_long_text_is_cut_and_says_so() -> None:
+def test_a_long_text_is_cut_and_says_so_and_no_escape_in_two() -> None:
     assert visible("x" * 200) == "x" * 200
     assert visible("x" * 201) == "x" * 199 + "…"
-    assert visible("abcdef", limit=4) == "abc…"
-
-
-def test_an_escape_is_not_cut_in_two() -> None:
     assert visible("abc\x1b\x1b", limit=10) == r"abc\x1b…"
 
 
@@ -66,25 +62,11 @@ def test_a_command_for_a_ci_runner_is_made_inert(line: str, expected: str) -> No
     assert inert(line) == expected
 
 
-def test_the_mask_knows_the_key_in_quotes_too() -> None:
+def test_the_mask_knows_the_longest_secret_first_and_no_short_one() -> None:
     mask = Mask()
-    mask.hide('k"e\\y-12345')
-    assert mask('sent k"e\\y-12345 there') == f"sent {MASKED} there"
-    assert mask(r'{"a": "k\"e\\y-12345"}') == f'{{"a": "{MASKED}"}}'
-
-
-def test_a_short_text_is_no_secret() -> None:
-    mask = Mask()
-    mask.hide("")
-    mask.hide("sent")
-    assert mask("nothing was sent") == "nothing was sent"
-
-
-def test_the_longest_secret_is_masked_first() -> None:
-    mask = Mask()
-    for key in ("abcdefgh", "abcdefgh-and-more"):
+    for key in ("", "sent", "abcdefgh", "abcdefgh-and-more"):
         mask.hide(key)
-    assert mask("abcdefgh-and-more") == MASKED
+    assert mask("abcdefgh-and-more was sent") == f"{MASKED} was sent"
 
 
 @given(st.text('ab\\/%+"', min_size=8, max_size=12), st.text(), st.text())
