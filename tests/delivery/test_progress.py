@@ -41,8 +41,8 @@ class Run(Ears):
 
 
 def test_the_rate_is_that_of_what_is_settled() -> None:
-    run = Run(total=100_000).goes_on(5, delivered=97, rejected=3)
-    assert run.told[-1] == Progress(500, 100_000, 15, 100.0, 2, 5.0)
+    run = Run(total=100_000).goes_on(5, delivered=91, rejected=3, invalid=2, errored=4)
+    assert run.told[-1] == Progress(500, 100_000, 45, 100.0, 2, 5.0)
 
 
 def test_what_was_delivered_before_makes_no_forecast() -> None:
