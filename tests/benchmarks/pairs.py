@@ -43,6 +43,12 @@ def cost(command: Command, env: Mapping[str, str] | None = None) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def judged(ratio: float, limit: float, *, is_rate: bool = False) -> str:
+    """Say a ratio and whether it is at most `limit`, that of rates at least."""
+    verdict = "ok" if (ratio >= limit if is_rate else ratio <= limit) else "MISSED"
+    return f"{ratio:.2f} (at {'least' if is_rate else 'most'} {limit}) {verdict}"
+
+
 def compare(
     name: str,
     ours: Callable[[], float],
@@ -52,13 +58,10 @@ def compare(
     runs: int,
     is_rate: bool = False,
 ) -> None:
-    """Measure both in turns, print the median of the ratios: at most `limit`, of rates at least."""
+    """Measure both in turns; print the medians, and that of the ratios."""
     pairs = [(ours(), theirs()) for _ in range(runs)]
-    ratio = statistics.median(a / b for a, b in pairs)
-    a, b = (statistics.median(values) for values in zip(*pairs, strict=True))
-    verdict = "ok" if (ratio >= limit if is_rate else ratio <= limit) else "MISSED"
-    asked = f"(at {'least' if is_rate else 'most'} {limit}) {verdict}"
-    print(f"{name:44} {a:9,.1f} / {b:9,.1f} = {ratio:.2f} {asked}", flush=True)
+    a, b, ratio = map(statistics.median, zip(*((a, b, a / b) for a, b in pairs), strict=True))
+    print(f"{name:44} {a:9,.1f} / {b:9,.1f} = {judged(ratio, limit, is_rate=is_rate)}", flush=True)
 
 
 def compare_commands(name: str, a: Command, b: Command, at_most: float, *, runs: int = 15) -> None:

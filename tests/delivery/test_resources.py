@@ -327,6 +327,7 @@ def test_r9_64_connections_where_40_files_may_be_open(
     assert (run.code, run.stderr) == (0, "")
     assert_complete(desk.server, rows(600))
     assert desk.server.connections in connections
+    assert run.json["events_per_s"] > 600 / run.json["elapsed_s"], "from the first request on"
 
 
 @pytest.mark.parametrize("limit", [5, 6, 7, 9, 10])
