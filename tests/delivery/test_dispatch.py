@@ -42,9 +42,13 @@ def failing(*ids: object, result: Outcome = ERROR) -> Server:
     return lambda attempt: (0.05, result if attempt.event_id in ids else DELIVERED)
 
 
-def after(times: int, then: Outcome, first: Outcome = ERROR) -> Server:
-    """Answer so many attempts of each event with the `first`, and all later ones with `then`."""
-    return lambda attempt: (0.05, first if attempt.of_event <= times else then)
+def after(failures: int) -> Server:
+    """Fail so many attempts of each event, and take the next."""
+    return lambda attempt: (0.05, ERROR if attempt.of_event <= failures else DELIVERED)
+
+
+def down_from(second: float, answer: Outcome) -> Server:
+    return lambda attempt: (0.1, DELIVERED if attempt.at < second else answer)
 
 
 def test_the_first_request_goes_alone_then_they_double_up_to_the_concurrency() -> None:
@@ -57,33 +61,23 @@ def test_the_first_request_goes_alone_then_they_double_up_to_the_concurrency() -
     assert (done.counts, done.stopped_by) == (Counts(delivered=100), OK)
 
 
+ALL, ALL_BUT_ONE = Counts(delivered=30), Counts(delivered=499, errored=1)
+ENDS: dict[str, tuple[Server, int, dict[str, int], Counts, int]] = {
+    "N2, one failure": (after(1), 30, {}, ALL, 60),
+    "N2, two failures": (after(2), 30, {}, ALL, 90),
+    "N2, five failures": (after(5), 30, {}, ALL, 180),
+    "fails always, no retry": (failing("10"), 500, {"retries": 0}, ALL_BUT_ONE, 500),
+    "fails always, one retry": (failing("10"), 500, {"retries": 1}, ALL_BUT_ONE, 501),
+    "fails always, five retries": (failing("10"), 500, {}, ALL_BUT_ONE, 505),
+    "the last fail": (failing("9", "10"), 10, {}, Counts(delivered=8, errored=2), 8 + 2 * 6),
+    "--limit is of events": (after(1), 99, {"limit": 10}, Counts(delivered=10, unsent=89), 20),
+    "--max-rejects 0": (always(REJECTED), 500, {"max_rejects": 0}, Counts(rejected=500), 500),
+    "delivered": (down_from(0.1, REJECTED), 500, {}, Counts(delivered=1, rejected=499), 500),
+}
+
+
 @pytest.mark.parametrize(
-    ("server", "number", "policy", "counts", "requests"),
-    [
-        *((after(k, DELIVERED), 30, {}, Counts(delivered=30), 30 * (k + 1)) for k in range(1, 6)),
-        *(
-            (failing("10"), 500, {"retries": k}, Counts(delivered=499, errored=1), 500 + k)
-            for k in (0, 1, 5)
-        ),
-        (failing("9", "10"), 10, {"retries": 3}, Counts(delivered=8, errored=2), 8 + 2 * 4),
-        (after(1, DELIVERED), 100, {"limit": 10}, Counts(delivered=10, unsent=90), 20),
-        (always(REJECTED), 500, {"max_rejects": 0}, Counts(rejected=500), 500),
-        (
-            lambda a: (0.1, DELIVERED if a.number == 1 else REJECTED),
-            500,
-            {},
-            Counts(delivered=1, rejected=499),
-            500,
-        ),
-    ],
-    ids=[
-        *(f"N2: delivered after {k} failures" for k in range(1, 6)),
-        *(f"an event that always fails, {k} retries" for k in (0, 1, 5)),
-        "the last events, though no other gets through",
-        "--limit bounds new events and not their attempts",
-        "--max-rejects 0",
-        "rejections after a delivery",
-    ],
+    ("server", "number", "policy", "counts", "requests"), ENDS.values(), ids=ENDS
 )
 def test_what_counts_against_an_event(
     server: Server, number: int, policy: dict[str, int], counts: Counts, requests: int
@@ -193,10 +187,6 @@ def test_waiting_for_a_slow_pipe_is_not_waiting_for_a_delivery() -> None:
 # What stops a run
 
 
-def down_from(second: float, answer: Outcome) -> Server:
-    return lambda each: (0.1, DELIVERED if each.at < second else answer)
-
-
 @pytest.mark.parametrize(
     ("server", "policy", "stopped_by", "said", "seconds"),
     [
@@ -208,20 +198,8 @@ def down_from(second: float, answer: Outcome) -> Server:
         (down_from(3, come_back_after(301)), {}, (75, "retry_after"), " UTC", 3),
         (always(DELIVERED, 0.3), {"max_time": 2.1}, (75, "max_time"), "--max-time 2.1 ", 2.1),
         (always(ERROR), {"max_time": 5}, (75, "max_time"), "--max-time 5 (HTTP 500) ", 5),
-        (
-            always(come_back_after(60)),
-            {"max_time": 5},
-            (75, "max_time"),
-            "--max-time 5 (waiting 55 s (429)) ",
-            5,
-        ),
-        (
-            lambda each: (0.3, ERROR if each.number == 2 else DELIVERED),
-            {"max_time": 5},
-            (75, "max_time"),
-            "--max-time 5 ",
-            5,
-        ),
+        (always(come_back_after(60)), {"max_time": 5}, (75, "max_time"), "(waiting 55 s (429))", 5),
+        (failing("2"), {"max_time": 5, "rate": 50}, (75, "max_time"), "--max-time 5 ", 5),
         (always(REJECTED), {"concurrency": 16}, (65, "all_rejected"), "--max-rejects", 0.5),
     ],
 )

@@ -184,18 +184,6 @@ def test_refusals_that_name_no_time_lower_the_limit_and_in_a_row_are_an_outage()
     assert one.outage
 
 
-def test_time_that_the_api_asked_for_is_not_idle_time() -> None:
-    one = proven()
-    fail(one, ERROR, 10.0)
-    fail(one, come_back_after(100), 10.0)
-    assert one.idle(60.0) <= 10
-    assert one.idle(115.0) == pytest.approx(15)
-    one.ended(DELIVERED, Verdict.DELIVERED, 0, 0.0, 60.0)  # it was under way all the time
-    assert one.idle(115.0) == pytest.approx(5)
-    one.rested(200.0)
-    assert one.idle(201.0) == pytest.approx(1)
-
-
 @pytest.mark.parametrize("rate", [0.1, 3, 7, 33.3, 1000 / 7])
 def test_nobody_waits_for_a_time_that_is_not_reached_by_a_rounding_error(rate: float) -> None:
     """`wake_at` either lies ahead or there is a request that may start."""
