@@ -1,8 +1,6 @@
 """Roll-up: which events become one, when a bucket begins, and that the sums are Python's own."""
 
-import json
 import random
-import tempfile
 import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reo_cli.checks.rollup import Plan, RollUp, Unit
@@ -81,14 +79,13 @@ def test_what_agrees_in_all_but_count_and_time_is_one() -> None:
     ]
     found = rolled([*same, *(event(**each) for each in others)])
     assert len(found) == 1 + len(others)
-    assert found[0].payload["event_at"] == at("2026-09-20T00:00Z")
+    first, *_ = found
     (whole,) = [each for each in found if each.payload["count"] == 43]
-    assert whole.payload["event_at"] == at("2026-09-21T00:00Z")
-    assert whole == event(count=43, event_at=at("2026-09-21T00:00Z"))._replace(record=whole.record)
+    days = [first.payload["event_at"], whole.payload["event_at"]]
+    assert days == [at("2026-09-20T00:00Z"), at("2026-09-21T00:00Z")]
     for each in found:
         checked = event(**{"domain": None, **each.payload})
-        assert (each.payload, each.content) == (checked.payload, checked.content)
-        assert each.event_id == checked.event_id
+        assert each == checked._replace(record=each.record)
 
 
 def test_a_bucket_that_is_not_over_is_left_out() -> None:
@@ -103,19 +100,20 @@ def test_a_bucket_that_is_not_over_is_left_out() -> None:
     assert (sums.records, sums.left_out) == (2, 1)
 
 
-events_of_a_week = st.lists(
-    st.builds(
-        lambda **fields: fields,
-        count=st.integers(0, 2**40),
-        event_at=st.integers(NOW - 600_000, NOW),
-        domain=st.sampled_from(["a.com", "b.com"]),
-        user_agent=st.sampled_from([None, "x", "y"]),
-    ),
-    max_size=60,
+RAW = st.fixed_dictionaries(
+    {
+        "count": st.integers(0, 2**40),
+        "event_at": st.integers(NOW - 600_000, NOW),
+        "domain": st.sampled_from(["a.com", "b.com"]),
+        "user_agent": st.sampled_from([None, "x", "y"]),
+    }
 )
 
 
-@given(events_of_a_week, st.sampled_from(get_args(Unit)), st.randoms(use_true_random=False))
+@given(
+    *(st.lists(RAW, max_size=60), st.sampled_from(get_args(Unit))),
+    st.randoms(use_true_random=False),
+)
 def test_the_sums_are_pythons_own_in_any_order(
     raw: list[dict[str, Any]], unit: Unit, chance: random.Random
 ) -> None:
@@ -130,28 +128,6 @@ def test_the_sums_are_pythons_own_in_any_order(
     chance.shuffle(raw)
     again = rolled([event(**each) for each in raw], plan)
     assert [e.content for e in again] == [e.content for e in first]
-
-
-@given(events_of_a_week)
-@settings(max_examples=15)
-def test_duckdb_sums_the_same(raw: list[dict[str, Any]]) -> None:
-    pytest.importorskip("duckdb")
-    from reo_cli.readers.sql import Part, rows_of
-
-    query = """
-        SELECT domain, user_agent, epoch(date_trunc('day', make_timestamp(event_at * 1000000)))::INT
-        AS event_at, sum(count) AS count FROM input GROUP BY ALL
-    """
-    lines = [json.dumps({"domain": "a.com", "user_agent": "x", "count": 0, "event_at": NOW})]
-    lines += map(json.dumps, raw)
-    with tempfile.NamedTemporaryFile("w") as file:
-        file.write("\n".join(lines))
-        file.flush()
-        with rows_of(query, [Part("x", file.name, "ndjson")], "512MB") as rows:
-            found = {tuple(json.loads(row).values()) for row in rows}
-    ours = [each.payload for each in rolled([event(**json.loads(line)) for line in lines])]
-    names = ("domain", "user_agent", "event_at", "count")
-    assert {tuple(each.get(name) for name in names) for each in ours} == found
 
 
 def test_a_sum_beyond_64_bits_is_said() -> None:

@@ -3,28 +3,22 @@
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reo_cli.checks.schema import event_schema
 from reo_cli.events import FIELDS
-from tests.checks.test_checker import check
-from tests.checks.test_values import GOOD, WARNED, WRONG, short
+from tests.checks.test_checker import RECORD, check
+from tests.checks.test_values import GOOD, WARNED, WRONG, rows, short
 from tests.conftest import World
 
 jsonschema: Any = importlib.import_module("jsonschema")
 """Its package has no types."""
 
 SCHEMA = jsonschema.Draft202012Validator(event_schema(), format_checker=jsonschema.FormatChecker())
-EVENT = {
-    "activity_type": "primary",
-    "count": 12,
-    "domain": "acme.com",
-    "event_at": 1790000000,
-    "product_id": "p",
-}
+EVENT = {**RECORD, "count": 12, "event_at": 1790000000}
 
 BEYOND: dict[str, Callable[[Any], bool]] = {
     "event_at": lambda raw: isinstance(raw, str) or raw == 2026090110,  # what is a time
@@ -37,14 +31,14 @@ BEYOND: dict[str, Callable[[Any], bool]] = {
 ODD = [None, "", " ", True, False, 0, 1, -1, 1.0, 1.5, "1", "x", [], [1], {}, {"a": 1}]
 
 
-def variants() -> Iterator[tuple[str, Any]]:
-    """Give a field and a value that stands in it in place of the good one."""
-    yield from ((field.name, value) for field in FIELDS for value in ODD)
-    for table in (GOOD, WARNED, WRONG):
-        yield from ((name, row[0]) for name, found in table.items() for row in found)
+VALUES = [
+    *((field.name, value) for field in FIELDS for value in ODD),
+    *((name, raw) for name, raw, _ in rows(GOOD, 1)),
+    *(row[:2] for table in (WARNED, WRONG) for row in rows(table, 2)),
+]
 
 
-@pytest.mark.parametrize(("name", "raw"), list(variants()), ids=short)
+@pytest.mark.parametrize(("name", "raw"), VALUES, ids=short)
 def test_schema_and_checks_agree(name: str, raw: Any) -> None:
     event = {**EVENT, "ip_addr": "8.8.8.8", name: raw}
     ours, theirs = check(event).event is not None, SCHEMA.is_valid(event)

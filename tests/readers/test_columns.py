@@ -50,6 +50,11 @@ def test_headers_match_whatever_their_case() -> None:
         ('{"Day":1,"time":2,"user":{"domain":"a"}}', JOINED, {"event_at": "1 2", "domain": "a"}),
         ('{"Day":1,"user":{"domain":"a"},"a":1}', JOINED, "unknown-key"),
         ('{"user.domain":"a","Day+time":1}', JOINED, {"domain": "a", "event_at": 1}),
+        # An object that is an event is no envelope.
+        ('{"note":"a","list":[{"key":"a","value":1}]}', STRICT, "unknown-key"),
+        ('{"domain":"a","date":1,"x":[{"date":2,"count":1}]}', STRICT, "unknown-key"),
+        ('{"event_time":1,"company":"a.com","params":[{"key":"a"}]}', STRICT, "unknown-key"),
+        ('{"note":"a","x":[{"date":"2026-09-01","count":1}]}', STRICT, "envelope"),
     ],
 )
 def test_what_names_stand_for(text: str, options: ReadOptions, found: Any) -> None:

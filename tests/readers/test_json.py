@@ -203,18 +203,6 @@ def test_a_count_from_outside_the_records_is_doubted() -> None:
     assert mapped == [{"count": 5, "domain": "acme.com"}]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"event_name":"a","event_time":1,"company_domain":"a.com","params":[{"key":"a"}]}',
-        '{"domain":"a.com","date":"2026-09-01","x":[{"date":"2026-09-01","count":1}]}',
-        '{"note":"a","list":[{"key":"a","value":1}]}',
-    ],
-)
-def test_an_object_that_is_an_event_is_no_envelope(text: str) -> None:
-    assert told(text, STRICT, name="x.json") == [(1, "unknown-key")]
-
-
 @pytest.mark.timeout(20)
 def test_different_unknown_keys_in_every_record_take_no_time() -> None:
     lines = (json.dumps({f"p{n}_{k}": k for k in range(50)}) + "\n" for n in range(3000))

@@ -2,15 +2,14 @@
 
 import gzip
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reo_cli.readers.text import Lines, Stream
-from reo_cli.records import Record
-from tests.readers.reading import ALL, STRICT, WHOLE, Drip, items, problem, told
+from reo_cli.records import Issue, Record
+from tests.readers.reading import WHOLE, Drip, items, told
 
 TEXT = "domain,count\nmünchen.de,1\r\n\U0001f600,2\n"
 
@@ -57,85 +56,73 @@ def test_lines_end_where_they_do(text: str, drip: int, limit: int) -> None:
     assert ends == sum(line[-1] in "\r\n" for line in whole)
 
 
-@pytest.mark.parametrize("drip", [1, 4, WHOLE])
+BAD = "not-in-encoding"
+UTF16 = "\ufeffcount\na\n".encode("utf-16-le")
+
+
+@pytest.mark.parametrize("drip", [1, 4, 4096, WHOLE])
 @pytest.mark.parametrize(
-    ("encoding", "data", "line", "code"),
+    ("encoding", "data", "wrong"),
     [
-        (None, b"count\ncd\xffe\n", 2, "not-in-encoding"),
-        (None, b"\xef\xbb\xbfcount\n1\n\xff\n", 3, "not-in-encoding"),
-        (None, "count\nü\n".encode() + b"\xfc\n", 3, "not-in-encoding"),
-        (None, b"count\n1\nab\xc3", 3, "cut-off"),
-        (None, "\ufeffcount\na\n".encode("utf-16-le") + b"\0\xd8b\0", 3, "not-in-encoding"),
-        (None, "\ufeffcount\na\n".encode("utf-16-le") + b"a", 3, "cut-off"),
-        ("cp1252", b"count\n\x81", 2, "not-in-encoding"),
-        ("ascii", b"count\nab\xe9", 2, "not-in-encoding"),
-        ("shift_jis", b"count\n\x81\x20\n", 2, "not-in-encoding"),
-        ("utf-7", b"count\n\xff\n", 2, "not-in-encoding"),
+        (None, b"count\ncd\xffe\n", (2, BAD)),
+        (None, b"\xef\xbb\xbfcount\n1\n\xff\n", (3, BAD)),
+        (None, "count\nü\n".encode() + b"\xfc\n", (3, BAD)),
+        (None, b"count\n1\nab\xc3", (3, "cut-off")),
+        (None, UTF16 + b"\0\xd8b\0", (3, BAD)),
+        (None, UTF16 + b"a", (3, "cut-off")),
+        ("cp1252", b"count\n\x81", (2, BAD)),
+        ("ascii", b"count\nab\xe9", (2, BAD)),
+        ("shift_jis", b"count\n\x81\x20\n", (2, BAD)),
+        ("utf-7", b"count\n\xff\n", (2, BAD)),
+        # A long row, and whatever the ends of the lines before are.
+        (None, b"count\n1\n" + b"x" * 80_000 + b"\xfc\n1\n", (3, BAD)),
+        (None, b"count\n1\n" + b"x" * 200_000 + b"\xfc\n1\n", (3, BAD)),
+        (None, b"count\n1\n" + b"x" * 80_000 + b"\xc3", (3, "cut-off")),
+        (None, b"x" * 80_000 + b"\xfc,b\n", (1, BAD)),
+        *((None, b"count\n1\n2\n\xfc\n".replace(b"\n", end), (4, BAD)) for end in (b"\r", b"\r\n")),
+        (None, b"count\n1\r2\rM\xfcller\r", (4, BAD)),
+    ],
+    ids=range(17),
+)
+def test_bad_bytes_end_an_input_where_they_are(
+    encoding: str | None, data: bytes, wrong: tuple[int, str], drip: int
+) -> None:
+    *good, (line, code) = told(data, encoding=encoding, name="x.csv", drip=drip)
+    assert code == wrong[1]
+    if encoding in ("utf-7", "shift_jis") or data.startswith(UTF16):
+        assert line <= wrong[0]  # a decoder that gives up does so before the lines that it holds
+    else:
+        assert (line, len(good)) == (wrong[0], max(0, line - 2))
+
+
+def test_bad_bytes_in_json_end_it_where_they_are() -> None:
+    good, bad = told(b'{"count": 1}\n{"count": 2,\r"domain":\r\n"a\xfc"}', name="x.json")
+    assert (good, bad) == ({"count": 1}, (4, BAD))
+    for name in ("x.json", "x.csv"):
+        assert told(b"\n \r\n\n\xfc\n", name=name) == [(4, BAD)]
+
+
+MUELLER = "count;domain\n1;a.com\nMüller;b.com\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding", "more"),
+    [
+        ("x.csv", MUELLER, "cp1252", ""),
+        ("x.csv", MUELLER.replace("count", "Firma"), "cp1252", " --ignore Firma"),
+        ("x.json", '{"count": "Müller"}\n' * 5, "cp1252", ""),
+        *(("x.csv", "count\n1\n", encoding, "") for encoding in ("utf-16-le", "utf-16-be")),
+        *(("x.json", '{"count": 1}\n', encoding, "") for encoding in ("utf-16-le", "utf-16-be")),
     ],
 )
-def test_bad_bytes_are_found_where_they_are(
-    encoding: str | None, data: bytes, line: int, code: str, drip: int
+def test_another_encoding_is_one_error_that_names_the_way_out(
+    name: str, text: str, encoding: str, more: str
 ) -> None:
-    *_, (at, found) = told(data, encoding=encoding, name="x.csv", drip=drip)
-    assert found == code
-    gives_up_early = encoding in ("utf-7", "shift_jis") or data.startswith(b"\xff\xfe")
-    assert at <= line if gives_up_early else at == line  # before the lines that it holds
-
-
-HEADER = b"count,domain,user_agent\n"
-BAD = (4, "not-in-encoding")
-
-
-@pytest.mark.parametrize("drip", [4096, WHOLE])
-@pytest.mark.parametrize("before", [0, 80_000, 200_000])
-@pytest.mark.parametrize("bad", [b"\xfc\n1,c.com,\n", b"\xc3"])
-def test_a_bad_byte_in_a_long_row_ends_no_input_in_silence(
-    bad: bytes, before: int, drip: int
-) -> None:
-    data = HEADER + b"1,a.com,\n1,b.com," + b"x" * before + bad
-    good, wrong = told(data, name="x.csv", drip=drip)
-    assert (good["domain"], wrong[0]) == ("a.com", 3)
-    assert "0xFC" in str(problem(b"x" * before + b"\xfc,b\n", name="x.csv", drip=drip))
-
-
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
-@pytest.mark.parametrize("bad", [b"\xfc", b"1,M\xfcller"])
-def test_lines_before_a_bad_byte_are_read_whatever_their_ends(end: bytes, bad: bytes) -> None:
-    for first in (b"\n", end):
-        data = HEADER.rstrip() + first + b"1,a.com," + end + b"2,b.com," + end + bad + end
-        one, other, wrong = told(data, name="x.csv")
-        assert (one["count"], other["count"], wrong) == ("1", "2", BAD)
-
-
-@pytest.mark.parametrize("name", ["x.json", "x.csv"])
-def test_the_line_of_a_bad_byte_may_be_the_first_that_says_something(name: str) -> None:
-    assert told(b"\n \r\n\n\xfc\n", name=name) == [BAD]
-    assert told(b'{"count":\r2,"domain":\r\n"a",\n"b\xfc"}', name="x.json")[-1] == BAD
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("x.csv", "activity_type\nMüller\n"), ("x.json", '{"activity_type": "Müller"}\n')],
-)
-def test_a_legacy_encoding_is_one_error_that_names_the_way_out(name: str, text: str) -> None:
-    data = text.encode("cp1252") * 5
-    hint = problem(data, name=name).hint
-    assert '"Müller"' in hint
-    assert hint.endswith("--encoding cp1252")
-    assert {"activity_type": "Müller"} in told(data, encoding="cp1252", name=name)
-
-
-def test_encoding_and_header_are_mended_by_one_command() -> None:
-    data = "Firma;count;domain\nMüller;1;a.com\n".encode("cp1252")
-    issue = problem(data, STRICT, given=ALL.given - {"domain"}, name="x.csv")
-    assert issue.hint.endswith("--encoding cp1252 --ignore Firma")
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", ["count,domain\n1,acme.com\n", '{"count": 1}\n'])
-def test_utf16_without_a_mark_is_recognized(encoding: str, text: str) -> None:
-    assert problem(text.encode(encoding)).hint.endswith(f"--encoding {encoding}")
-    assert len(items(text.encode(encoding), encoding=encoding)) == 1
+    found = items(text.encode(encoding), name=name, extra="error" if more else "ignore")[-1]
+    assert isinstance(found, Issue)
+    assert found.hint.endswith(f"--encoding {encoding}{more}")
+    assert '"Müller"' in str(found) or "ü" not in text or more
+    assert (1, BAD) not in told(text.encode(encoding), encoding=encoding, name=name)
 
 
 ROWS = b"count\n" + b"1\n" * 50_000
@@ -176,38 +163,30 @@ def test_any_amount_of_white_space_may_come_first(name: str) -> None:
         assert record.line == lines + (name == "x.csv")
 
 
-@pytest.mark.parametrize("data", [b"\x1f", b"\xc2\xa0\x0c", "\u2028\u3000".encode()])
-def test_what_only_looks_empty_is_no_empty_input(data: bytes) -> None:
-    for name in ("x.ndjson", "x.ndjson.gz", "x.json"):
-        assert told(data, name=name) == [(1, "not-json")]
-
-
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("names", "data", "code", "words"),
     [
-        (b"SQLite format 3\0\n1,2\n", "SQLite"),
-        (b"BZh91AY&SY\n1,2\n", "bzip2"),
-        (b"<!DOCTYPE html>\n<html>\n", "web page"),
-        (b'\n <?xml version="1.0"?>\n', "web page or XML"),
+        *(
+            ("x.ndjson x.ndjson.gz x.json", data, "not-json", "")  # it only looks empty
+            for data in (b"\x1f", b"\xc2\xa0\x0c", "\u2028\u3000".encode())
+        ),
+        ("x.csv x.json x", b"SQLite format 3\0\n1,2\n", "another-format", "SQLite"),
+        ("x.csv x.json x", b"BZh91AY&SY\n1,2\n", "another-format", "bzip2"),
+        ("x.csv x.json x", b"<!DOCTYPE html>\n<html>\n", "another-format", "web page"),
+        ("x.csv x.json x", b'\n <?xml version="1.0"?>\n', "another-format", "web page or XML"),
+        ("x.json", b"count,domain\n1,a.com\n", "another-format", "holds CSV, not JSON"),
     ],
 )
-def test_other_kinds_of_files_are_named(data: bytes, words: str) -> None:
-    for name in ("x.csv", "x.json", "x"):
-        issue = problem(data, name=name)
-        assert (issue.code, words in issue.message) == ("another-format", True)
+def test_what_is_neither_a_table_nor_json_is_named(
+    names: str, data: bytes, code: str, words: str
+) -> None:
+    for name in names.split():
+        (found,) = items(data, name=name)
+        issue = found if isinstance(found, Issue) else found.faults[0]
+        assert (issue.code, words in issue.message) == (code, True)
 
 
-def test_csv_that_is_called_json_is_named() -> None:
-    assert "holds CSV, not JSON" in problem("count,domain\n1,a.com\n", name="x.json").message
-
-
-@pytest.mark.parametrize(
-    ("data", "options"),
-    [
-        *((f"{name},count\n1,2\n", {}) for name in ("PAR1", "BZh1", "SQLite format", "%PDF")),
-        ("html,count\n1,2\n", {}),  # a column called like a kind of file
-        ("Report\nof May\ncount\n2\n", {"skip_lines": 2}),
-    ],
-)
-def test_what_is_read_all_the_same(data: str, options: dict[str, Any]) -> None:
-    assert told(data, name="x.csv", **options) == [{"count": "2"}]
+def test_a_column_may_be_called_like_a_kind_of_file() -> None:
+    for name in ("PAR1", "BZh1", "SQLite format", "%PDF", "html"):
+        assert told(f"{name},count\n1,2\n", name="x.csv") == [{"count": "2"}]
+    assert told("Report\nof May\ncount\n1\n", skip_lines=2) == [{"count": "1"}]
