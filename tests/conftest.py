@@ -127,11 +127,23 @@ class World:
 
         `code` is executed in its process before it starts.
         """
-        data = input.encode() if isinstance(input, str) else input
+        data = input.encode() if isinstance(input, str) else input or b""
         program = ["-c", f"{code}\nfrom reo_cli.cli import main; main()"]
+        command = [sys.executable, *(program if code else ["-m", "reo_cli"]), *args]
+        return self.execute(*command, data=data, env=env, cwd=cwd, timeout=timeout)
+
+    def execute(
+        self,
+        *command: str,
+        data: bytes = b"",
+        env: Env | None = None,
+        cwd: Path | None = None,
+        timeout: float = 60,
+    ) -> Run:
+        """Run any program to its end; the key must be in none of its words."""
         done = subprocess.run(
-            [sys.executable, *(program if code else ["-m", "reo_cli"]), *args],
-            input=data or b"",
+            command,
+            input=data,
             capture_output=True,
             env=self.environ(env),
             cwd=cwd or self.folder,

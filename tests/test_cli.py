@@ -5,7 +5,6 @@ Pages of help and errors as people see them are among the transcripts.
 
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -52,8 +51,7 @@ def test_help_lists_topics_and_finds_commands(reo: Reo) -> None:
 
 def test_help_without_docstrings(world: World) -> None:
     """`python -OO` drops them."""
-    command = [sys.executable, "-OO", "-m", "reo_cli", "send-file", "--help"]
-    page = subprocess.run(command, env=world.environ(), capture_output=True, text=True).stdout
+    page = world.execute(sys.executable, "-OO", "-m", "reo_cli", "send-file", "--help").stdout
     assert page == world.run("send-file", "--help").stdout
 
 

@@ -6,7 +6,6 @@ import re
 import select
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 
 from reo_cli.cli.app import COMMANDS
 from tests import tables
-from tests.conftest import Run, World
+from tests.conftest import Env, Run, World
 
 Reo = Callable[..., Run]
 
@@ -31,7 +30,6 @@ TELL = {
 }
 """Bind Ctrl-T to print the line as the shell has it: a screen also shows what it redraws."""
 
-Env = Mapping[str, str]
 Type = Callable[[str, str], None]
 
 
@@ -41,27 +39,27 @@ def needs(shell: str) -> None:
         pytest.skip(f"{shell} is not installed on this machine")
 
 
-def shell_environ(world: World, path: str) -> dict[str, str]:
+def shell_environ(world: World, path: str) -> Env:
     more = {"TERM": "xterm", "COLUMNS": "200", "PS1": "READY> ", "ZDOTDIR": str(world.home)}
-    return world.environ({"PATH": path, **more})
+    return {"PATH": path, **more}
 
 
 @pytest.fixture
-def environ(world: World) -> dict[str, str]:
+def environ(world: World) -> Env:
     """An environment in which `reo` and `reo-cli` are the commands of this source tree."""
     (world.folder / "usage.csv").touch()
     return shell_environ(world, world.path_with_reo())
 
 
 @contextmanager
-def terminal(env: Env, folder: Path, command: str, setup: str) -> Iterator[Type]:
+def terminal(world: World, env: Env, command: str, setup: str) -> Iterator[Type]:
     """Start a shell in a terminal; give what types keys, and waits until the screen has a text."""
     words = command.split()
     needs(words[0])
     child, descriptor = pty.fork()
     if not child:
-        os.chdir(folder)
-        os.execvpe(words[0], words, env)
+        os.chdir(world.folder)
+        os.execvpe(words[0], words, world.environ(env))
     seen = ""
 
     def type_in(keys: str, awaited: str) -> None:
@@ -88,21 +86,20 @@ FIRST = {"reo vali\t": "reo validate "}
 
 
 def completes(
-    env: Env, folder: Path, command: str, setup: str, lines: Mapping[str, str] = FIRST
+    world: World, env: Env, command: str, setup: str, lines: Mapping[str, str] = FIRST
 ) -> None:
     """See that keys with TABs in them become the lines that they should, one after the other."""
-    with terminal(env, folder, command, setup) as type_in:
+    with terminal(world, env, command, setup) as type_in:
         for keys, expected in lines.items():
             type_in(f"{keys}\x14", f"<{expected}>")
             type_in("\x15", "")  # Ctrl-U clears the line
 
 
-def fish_offers(env: Env, folder: Path, line: str, script: str = "") -> list[str]:
+def fish_offers(world: World, env: Env, line: str, script: str = "true") -> list[str]:
     needs("fish")
-    command = ["fish", *["--no-config"] * bool(script), "-c", f"{script}; complete -C '{line}'"]
-    out = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True)
-    assert out.stderr == ""
-    return sorted(each.split("\t")[0] for each in out.stdout.splitlines())
+    run = world.execute("fish", "-c", f"{script}; complete -C '{line}'", env=env)
+    assert run.stderr == ""
+    return sorted(each.split("\t")[0] for each in run.stdout.splitlines())
 
 
 ZSH = "autoload -Uz compinit; compinit -u -D"
@@ -126,13 +123,13 @@ LINES = {
 
 @pytest.mark.parametrize("command", SETUPS, ids=lambda command: command[:4])
 def test_a_line_is_completed_from_the_first_tab_on(
-    world: World, environ: dict[str, str], command: str
+    world: World, environ: Env, command: str
 ) -> None:
-    completes(environ, world.folder, command, SETUPS[command], LINES)
+    completes(world, environ, command, SETUPS[command], LINES)
 
 
-def test_zsh_says_what_it_offers(world: World, environ: dict[str, str]) -> None:
-    with terminal(environ, world.folder, "zsh -f -i", f"{ZSH}; source {FOLDER}/_reo") as type_in:
+def test_zsh_says_what_it_offers(world: World, environ: Env) -> None:
+    with terminal(world, environ, "zsh -f -i", f"{ZSH}; source {FOLDER}/_reo") as type_in:
         type_in("reo sen\t\t", "Send the events of files or a pipe.")
 
 
@@ -146,8 +143,8 @@ def test_zsh_says_what_it_offers(world: World, environ: dict[str, str]) -> None:
         ("reo validate us", ["usage.csv"]),
     ],
 )
-def test_fish_offers(world: World, environ: dict[str, str], line: str, expected: list[str]) -> None:
-    assert fish_offers(environ, world.folder, line, f"source {FOLDER}/reo.fish") == expected
+def test_fish_offers(world: World, environ: Env, line: str, expected: list[str]) -> None:
+    assert fish_offers(world, environ, line, f"source {FOLDER}/reo.fish") == expected
 
 
 @pytest.mark.parametrize("shell", FILES)
@@ -160,7 +157,7 @@ def test_the_program_prints_the_script(reo: Reo, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", TELL)
 def test_installed_completion_works_in_a_new_shell(
-    world: World, environ: dict[str, str], reo: Reo, shell: str
+    world: World, environ: Env, reo: Reo, shell: str
 ) -> None:
     start = world.home / f".{shell}rc"
     start.write_text("alias ll='ls -l'")
@@ -170,23 +167,20 @@ def test_installed_completion_works_in_a_new_shell(
     assert text.startswith("alias ll='ls -l'\n")
     assert reo("--install-completion", shell).code == 0
     assert start.read_text() == text, "a second time adds nothing"
-    completes(environ, world.folder, f"{shell} -i", "true")
+    completes(world, environ, f"{shell} -i", "true")
 
 
-def test_installed_completion_works_in_fish(
-    world: World, environ: dict[str, str], reo: Reo
-) -> None:
+def test_installed_completion_works_in_fish(world: World, environ: Env, reo: Reo) -> None:
     assert reo("--install-completion", "fish").code == 0
     for name in ("reo", "reo-cli"):
-        assert fish_offers(environ, world.folder, f"{name} vali") == ["validate"]
+        assert fish_offers(world, environ, f"{name} vali") == ["validate"]
 
 
-def test_the_running_shell_is_found(environ: dict[str, str]) -> None:
+def test_the_running_shell_is_found(world: World, environ: Env) -> None:
     if not Path("/proc/self/comm").exists():
         pytest.skip("this system has no /proc to look the running shell up in")
-    command = ["bash", "--norc", "-c", "reo --show-completion; exit $?"]
-    out = subprocess.run(command, env=environ, capture_output=True, text=True).stdout
-    assert out == (FOLDER / "reo.bash").read_text()
+    run = world.execute("bash", "--norc", "-c", "reo --show-completion; exit $?", env=environ)
+    assert run.stdout == (FOLDER / "reo.bash").read_text()
 
 
 def test_a_start_up_file_that_cannot_be_written_is_an_error(world: World, reo: Reo) -> None:

@@ -1,7 +1,7 @@
 """Who may import whom, and what a start of the program may load: start-up time is a promise."""
 
 import ast
-import subprocess
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,27 +85,16 @@ finally:
 """
 
 
-def loaded(world: World, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
-    """Run reo with its output in pipes; return the modules that were loaded in the end.
+NAME = re.compile(r"(?<!\S)(?:reo_cli\.(\S+)|(\w+)\S*)")
+"""The name of a module of reo by its place, and of another's package."""
 
-    They are named by their place in reo, and those of others by their package.
-    """
+
+def loaded(world: World, *args: str, env: Mapping[str, str] | None = None) -> set[str]:
+    """Run reo with its output in pipes; return the modules that were loaded in the end."""
     names = world.home / "modules"
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(names), *args],
-        env=world.environ(env),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    ours, found = "reo_cli.", names.read_text().split()
-    return {
-        name.removeprefix(ours) if name.startswith(ours) else name.partition(".")[0]
-        for name in found
-    }
+    done = world.execute(sys.executable, "-c", DRIVER, str(names), *args, env=env)
+    assert done.code == 0, done.stderr
+    return {own or other for own, other in NAME.findall(names.read_text())}
 
 
 def tab(line: str) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The library as programs use it: against a server on loopback, with what it must not do."""
 
-import ast
 import json
 import logging
 import os
@@ -218,6 +217,7 @@ def test_a_roll_up_sums_before_it_sends(settings: Settings) -> None:
 def test_a_dry_run_needs_no_key_and_sends_nothing(sandbox: Sandbox) -> None:
     summary = deliver(rows(9), Settings(endpoint=sandbox.url), dry_run=True)
     assert (summary.status, summary.to_send, len(summary.bodies)) == ("dry_run", 9, 5)
+    assert summary.endpoint_source == "Settings"
     assert sandbox.totals["requests"] == 0
 
 
@@ -321,10 +321,10 @@ sys.exit(os.waitpid(child, 0)[1] or attempts - 1)
 """
 
 
-def test_a_fork_has_connections_of_its_own() -> None:
+def test_a_fork_has_connections_of_its_own(world: World) -> None:
     """As with Airflow and multiprocessing: two processes on one connection take each other's."""
     with FaultServer() as server:
-        subprocess.run([sys.executable, "-c", FORKS, server.url, CANARY], check=True, timeout=60)
+        assert world.execute(sys.executable, "-c", FORKS, server.url, CANARY).code == 0
         assert (len(server.accepted), server.connections) == (3, 2)
 
 
@@ -359,15 +359,9 @@ def test_nothing_is_printed_handled_or_read_unasked(world: World, sandbox: Sandb
     config = world.home / ".config" / "reo"
     config.mkdir(parents=True)
     (config / "config.toml").write_text("not toml")
-    done = subprocess.run(
-        [sys.executable, "-c", HOSTILE, sandbox.url, CANARY],
-        env=world.environ({"REO_API_KEY": "from-the-environment", "REO_TIMEOUT": "x"}),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    env = {"REO_API_KEY": "from-the-environment", "REO_TIMEOUT": "x"}
+    done = world.execute(sys.executable, "-c", HOSTILE, sandbox.url, CANARY, env=env)
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
     assert sorted(world.folder.iterdir()) == [world.folder / ".env"]
     assert sandbox.totals["accepted"] == 6
 
@@ -417,15 +411,10 @@ def test_import_is_quick_and_loads_nothing() -> None:
 
 
 def test_the_lazy_names_are_those_that_type_checkers_see() -> None:
-    tree = ast.parse(Path(reo_cli.__file__).read_text(encoding="utf-8"))
-    seen = {
-        alias.asname: f"{node.module}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module != "importlib"
-        for alias in node.names
-    }
+    source = Path(reo_cli.__file__).read_text(encoding="utf-8")
+    seen = re.findall(r"^    from (\S+) import (\w+) as \2$", source, re.M)
     lazy = {name: f"reo_cli.{home}" for name, home in reo_cli._HOMES.items()}
-    assert seen == lazy
+    assert {name: module for module, name in seen} == lazy
     assert set(lazy) <= set(dir(reo_cli))
     assert all(getattr(reo_cli, name).__module__ == home for name, home in lazy.items())
     with pytest.raises(AttributeError, match="Nothing"):
