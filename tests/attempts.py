@@ -12,9 +12,11 @@ from unittest.mock import patch
 from reo_cli.client import Target, prepare
 from reo_cli.client.connection import Connection
 from reo_cli.client.outcome import Outcome
-from tests.faults import FaultServer
+from tests.faults import PATH, FaultServer
+from tests.proxies import BUNDLE
 
 KEY = "CANARY+key/with=odd~chars"
+HOST = "ingest.example"
 
 TIMEOUT, GRACE = 0.3, 1.5
 """Seconds an attempt may take in the tests of deadlines, and how late a busy machine may be."""
@@ -33,10 +35,17 @@ def target_for(
         return prepare(url, KEY, timeout=timeout, ca_bundle=bundle)
 
 
+def proxied(proxy: str, host: str = HOST) -> Target:
+    """A target that is reached through this proxy."""
+    return target_for(f"https://{host}{PATH}", BUNDLE, {"HTTPS_PROXY": proxy})
+
+
 @contextmanager
 def connected(to: FaultServer | Target, timeout: float = 5) -> Iterator[Connection]:
-    """A connection, closed in the end."""
-    connection = Connection(to if isinstance(to, Target) else target_for(to.url, timeout=timeout))
+    """A connection, closed in the end; the authority of the tests is trusted."""
+    if isinstance(to, FaultServer):
+        to = target_for(to.url, BUNDLE, timeout=timeout)
+    connection = Connection(to)
     try:
         yield connection
     finally:
@@ -45,8 +54,8 @@ def connected(to: FaultServer | Target, timeout: float = 5) -> Iterator[Connecti
 
 def ask(to: FaultServer | Target, body: bytes = b"", timeout: float = 5) -> Outcome:
     """One attempt on a connection of its own."""
-    with connected(to, timeout) as connection:
-        return connection.attempt(body or body_of())
+    with connected(to) as connection:
+        return connection.attempt(body or body_of(), timeout)
 
 
 def timed(to: FaultServer | Target, body: bytes = b"") -> Outcome:

@@ -15,49 +15,53 @@ from reo_cli.client.faults import failed
 from reo_cli.client.outcome import Verdict
 from reo_cli.client.timed import Attempt
 from tests import faults
-from tests.attempts import GRACE, TIMEOUT, ask, target_for, timed
+from tests.attempts import GRACE, ask, proxied, target_for, timed
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
 from tests.proxies import CONTEXT
 
 DELIVERED, TRANSIENT, LIMIT = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.LIMIT
 TE = {"Transfer-Encoding": "chunked"}
 
-NOT_READ = {
-    "sips": Action("sips", then="hold", early=True, pause=0.02),
-    "body not read": faults.late(9, replace(faults.success(), early=True)),
-}
+CONTINUE = faults.drip(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01)
+HANDSHAKE = b"\x16\x03\x03\x40\x00"
+"""The start of a TLS record of 16 KiB, which then never ends."""
+
 N6 = {
-    "silence": faults.silence(),
-    "head": faults.drip_head(),
-    "body": faults.drip_body(),
-    "continue": faults.drip(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
-    "status line": faults.drip(b" ", before=b"HTTP/1.1 200"),
-    "chunks": faults.drip(b"1\r\n \r\n", before=head_of(200, TE)),
-    "chunk size": faults.drip(b"0", before=head_of(200, TE)),
-    "trailer": faults.drip(b"X: y\r\n", before=head_of(200, TE) + b"0\r\n"),
-    "until close": faults.drip(b" ", before=head_of(200)),
-    "early hints": faults.drip(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n", 0.01),
-    "half of it": faults.raw(response(200, SUCCESS)[:-9], "hold"),
-    "one line": faults.drip(b"x"),
-    **NOT_READ,
+    "silence": FaultServer(faults.silence()),
+    "ignored": FaultServer(greeting=faults.silence()),
+    "head": FaultServer(faults.drip_head()),
+    "body": FaultServer(faults.drip_body()),
+    "continue": FaultServer(CONTINUE),
+    "status line": FaultServer(faults.drip(b" ", before=b"HTTP/1.1 200")),
+    "chunks": FaultServer(faults.drip(b"1\r\n \r\n", before=head_of(200, TE))),
+    "chunk size": FaultServer(faults.drip(b"0", before=head_of(200, TE))),
+    "trailer": FaultServer(faults.drip(b"X: y\r\n", before=head_of(200, TE) + b"0\r\n")),
+    "until close": FaultServer(faults.drip(b" ", before=head_of(200))),
+    "early hints": FaultServer(faults.drip(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n", 0.01)),
+    "half of it": FaultServer(faults.raw(response(200, SUCCESS)[:-9], "hold")),
+    "one line": FaultServer(faults.drip(b"x")),
+    "large, sipped": FaultServer(Action("sips", then="hold", early=True, pause=0.02)),
+    "large, not read": FaultServer(faults.late(9, replace(faults.success(), early=True))),
+}
+NO_CONNECTION = {
+    "handshake": FaultServer(greeting=faults.drip(b"\0", before=HANDSHAKE), tls=CONTEXT),
+    "proxy, silence": FaultServer(faults.silence()),
+    "proxy, head": FaultServer(faults.drip_head()),
+    "proxy, continue": FaultServer(CONTINUE),
+    "proxy, no handshake": FaultServer(faults.raw(head_of(200), "hold"), tls=CONTEXT),
+    "proxy, handshake": FaultServer(
+        faults.drip(HANDSHAKE + bytes(999), before=head_of(200)), tls=CONTEXT
+    ),
 }
 
 
-@pytest.mark.parametrize("name", N6)
+@pytest.mark.parametrize("name", [*N6, *NO_CONNECTION])
 def test_n6_every_attempt_ends_at_its_deadline(name: str) -> None:
-    with FaultServer(N6[name]) as server:
-        outcome = timed(server, b"x" * 50_000_000 if name in NOT_READ else b"{}")
-    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, False)
-    assert ("no answer within 0.3 s" in outcome.reason) or ("in time" in outcome.reason)
-
-
-def test_n6_a_handshake_that_never_ends() -> None:
-    """It begins with the start of a TLS record of 16 KiB."""
-    drip = faults.drip(b"\0", before=b"\x16\x03\x03\x40\x00")
-    with FaultServer(greeting=drip, tls=CONTEXT) as server:
-        outcome = timed(server)
-    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
-    assert outcome.reason == f"no TLS handshake with {server.address} within 0.3 s"
+    with {**N6, **NO_CONNECTION}[name] as server:
+        to = proxied(server.url) if name.startswith("proxy") else server
+        outcome = timed(to, b"x" * (50_000_000 if "large" in name else 2))
+    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, name in NO_CONNECTION)
+    assert ("within 0.3 s" in outcome.reason) or ("in time" in outcome.reason)
 
 
 def test_a_cut_401_is_a_refused_key_however_slow_its_body_is() -> None:
@@ -70,7 +74,7 @@ def test_n6_a_lookup_without_an_answer_ends_at_the_deadline(
 ) -> None:
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(9) and [])
-    outcome = timed(target_for("http://localhost:1/", timeout=TIMEOUT))
+    outcome = timed(target_for("http://localhost:1/"))
     over.set()
     assert outcome.reason == "no address for `localhost` within 0.3 s"
     assert outcome.unreachable

@@ -8,9 +8,9 @@ import pytest
 
 from reo_cli.client.outcome import Verdict
 from tests import faults
-from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected, target_for
+from tests.attempts import GRACE, TIMEOUT, ask, body_of, connected
 from tests.faults import SUCCESS, Action, FaultServer, head_of, response
-from tests.proxies import BUNDLE, CONTEXT
+from tests.proxies import CONTEXT
 
 DELIVERED, REJECTED, TRANSIENT = Verdict.DELIVERED, Verdict.REJECTED, Verdict.TRANSIENT
 
@@ -21,10 +21,7 @@ def test_n14_a_keep_alive_connection_may_be_closed_at_any_time(
     every: int, tls: ssl.SSLContext | None
 ) -> None:
     bodies = [body_of(number, meta={"pad": "é" * number * 300}) for number in range(60)]
-    with (
-        FaultServer(close_every=every, tls=tls) as server,
-        connected(target_for(server.url, BUNDLE)) as connection,
-    ):
+    with FaultServer(close_every=every, tls=tls) as server, connected(server) as connection:
         assert [connection.attempt(body).verdict for body in bodies] == [DELIVERED] * 60
     assert server.accepted == list(range(60))
     assert [request.body for request in server.requests if request.accepted] == bodies

@@ -11,17 +11,26 @@ from pathlib import Path
 import pytest
 import trustme
 
-from reo_cli.client import Target
 from reo_cli.client.faults import failed
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.timed import Attempt
 from reo_cli.errors import ExitCode, ReoError
 from tests import faults
-from tests.attempts import GRACE, KEY, TIMEOUT, ask, body_of, connected, target_for, timed
+from tests.attempts import (
+    GRACE,
+    HOST,
+    KEY,
+    TIMEOUT,
+    ask,
+    body_of,
+    connected,
+    proxied,
+    target_for,
+    timed,
+)
 from tests.faults import SUCCESS, Action, FaultServer
 from tests.proxies import AUTHORITY, BUNDLE, CONTEXT, STRANGER, proxy_to, server_context, written
 
-HOST = "ingest.example"
 DELIVERED, TRANSIENT, CONFIG = Verdict.DELIVERED, Verdict.TRANSIENT, Verdict.CONFIG
 REFUSED = Verdict.NOT_THE_API
 
@@ -149,7 +158,7 @@ def test_a_ca_file_that_cannot_be_used_is_an_error(content: bytes | None, tmp_pa
 )
 def test_a_failed_handshake(greeting: Action, verdict: Verdict, said: str) -> None:
     with FaultServer(greeting=greeting, tls=CONTEXT) as server:
-        outcome = ask(target_for(server.url, BUNDLE))
+        outcome = ask(server)
     assert (outcome.verdict, outcome.unreachable) == (verdict, verdict is TRANSIENT)
     assert said in outcome.reason
     assert server.address in outcome.reason
@@ -168,7 +177,7 @@ def test_a_server_that_wants_a_client_certificate(versioned: ssl.SSLContext) -> 
     versioned.verify_mode = ssl.CERT_REQUIRED
     AUTHORITY.configure_trust(versioned)
     with FaultServer(tls=versioned) as server:
-        outcome = ask(target_for(server.url, BUNDLE))
+        outcome = ask(server)
     assert outcome.verdict is CONFIG
     assert "refuses TLS with us" in outcome.reason
     assert "client certificate" in outcome.hint
@@ -193,16 +202,11 @@ def test_the_same_faults_inside_tls(
     action: Action, verdict: Verdict, versioned: ssl.SSLContext
 ) -> None:
     with FaultServer([faults.success(), action], tls=versioned) as server:
-        target = target_for(server.url, BUNDLE, timeout=TIMEOUT)
-        assert ask(target).verdict is DELIVERED
+        assert ask(server).verdict is DELIVERED
         start = time.monotonic()
-        assert ask(target).verdict is verdict
+        assert ask(server, timeout=TIMEOUT).verdict is verdict
         assert time.monotonic() - start < TIMEOUT + GRACE
         assert len(server.requests) == 2
-
-
-def proxied(proxy: str, host: str = HOST, timeout: float = 5) -> Target:
-    return target_for(f"https://{host}{faults.PATH}", BUNDLE, {"HTTPS_PROXY": proxy}, timeout)
 
 
 @pytest.mark.parametrize("user_info", ["", "joe:hunter2@", "j%6Fe:hunter%32@"])
@@ -252,25 +256,6 @@ def test_a_proxy_that_does_not_connect(answer: bytes, verdict: Verdict, said: st
     assert gone.unreachable
 
 
-@pytest.mark.parametrize(
-    ("action", "tls"),
-    [
-        (faults.silence(), None),
-        (faults.drip_head(), None),
-        (faults.drip(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01), None),
-        (faults.raw(b"HTTP/1.1 200 OK\r\n\r\n", "hold"), CONTEXT),
-        # a tunnel in which a handshake begins that never ends
-        (faults.drip(b"\x16\x03\x03\x40\x00" + bytes(999), before=faults.head_of(200)), CONTEXT),
-    ],
-)
-def test_n6_a_slow_proxy_does_not_stretch_the_deadline(
-    action: Action, tls: ssl.SSLContext | None
-) -> None:
-    with FaultServer(action, tls=tls) as proxy:
-        outcome = timed(proxied(proxy.url, timeout=TIMEOUT))
-    assert (outcome.verdict, outcome.unreachable) == (TRANSIENT, True)
-
-
 def test_certificates_are_checked_through_a_proxy() -> None:
     with FaultServer(tls=CONTEXT) as server, proxy_to(server.port) as proxy:
         outcome = ask(proxied(proxy.url, host="other.example"))
@@ -289,7 +274,7 @@ def test_a_proxy_over_https_works() -> None:
             verdicts = [connection.attempt(each).verdict for each in (body_of(), large) * 3]
         assert verdicts == [DELIVERED] * 6
         server.script = faults.drip_body()
-        assert timed(proxied(url, timeout=TIMEOUT)).verdict is TRANSIENT
+        assert timed(proxied(url)).verdict is TRANSIENT
     assert KEY not in f"{proxy.requests} {proxy.relayed!r}"
 
 
