@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from reo_cli import __version__
 from reo_cli.sandbox import Sandbox, SandboxOptions
-from tests.conftest import CANARY, World
+from tests.conftest import CANARY, Run, World
 
 FILES = Path(__file__).parent / "transcripts" / "files"
 
@@ -70,69 +70,46 @@ class Terminal:
                 self._chunks.append(chunk)
 
 
-class Screen(NamedTuple):
-    """What a command left: its exit code and the lines it wrote."""
-
-    code: int
-    out: list[str]
-    err: list[str]
-
-
-class Player:
+class Player(ExitStack):
     """Runs shell commands in a world that has the files of `transcripts/files`."""
 
     def __init__(self, world: World) -> None:
+        super().__init__()
         self._world = world
         self._env = {"NO_COLOR": "1", "TERM": "dumb", "PATH": world.path_with_reo()}
-        self._stack = ExitStack()
         shutil.copytree(FILES, world.folder, dirs_exist_ok=True)
-
-    def __enter__(self) -> "Player":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def serve(self) -> None:
         """Let a sandbox run, and the commands send to it."""
-        server = self._stack.enter_context(Sandbox(SandboxOptions(api_key=CANARY)))
+        server = self.enter_context(Sandbox(SandboxOptions(api_key=CANARY)))
         self._env |= {"REO_ENDPOINT": server.url, "REO_API_KEY": CANARY}
 
-    def in_pipes(self, command: str) -> Screen:
-        """Run a command whose output goes into pipes."""
-        done = subprocess.run(
-            ["sh", "-c", command],
-            env=self._world.environ(self._env),
-            cwd=self._world.folder,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
-        return self._screen(command, done.returncode, done.stdout, done.stderr)
+    def run(self, command: str, width: int = 0, *, err: int = subprocess.PIPE) -> Run:
+        """Run a command with its output in pipes or, of a `width`, with stdout on a terminal.
 
-    def on_terminal(self, command: str, width: int, *, err: int = subprocess.PIPE) -> Screen:
-        """Run a command with stdout on a terminal; with `err` STDOUT, stderr is there too."""
-        terminal = Terminal(width)
-        with terminal.file() as file:
-            process = subprocess.Popen(
-                ["sh", "-c", command],
-                env=self._world.environ(self._env),
-                cwd=self._world.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=err,
-            )
-        _, talk = process.communicate(timeout=60)
-        return self._screen(command, process.returncode, terminal.text().encode(), talk or b"")
-
-    def _screen(self, command: str, code: int, *outputs: bytes) -> Screen:
-        out, err = (self._told(each.decode()).splitlines() for each in outputs)
-        assert code != 70, f"{command}: {err}"
-        return Screen(code, out, err)
+        With `err` STDOUT, stderr is there too. The paths are those of somebody called ann.
+        """
+        shell = ("sh", "-c", command)
+        if width:
+            terminal = Terminal(width)
+            with terminal.file() as file:
+                process = subprocess.Popen(
+                    shell,
+                    env=self._world.environ(self._env),
+                    cwd=self._world.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=err,
+                )
+            talk = process.communicate(timeout=60)[1] or b""
+            run = Run(process.returncode, terminal.text(), talk.decode())
+        else:
+            run = self._world.execute(*shell, env=self._env)
+        assert run.code != 70, f"{command}: {run.stderr}"
+        assert CANARY not in run.stdout
+        return Run(run.code, self._told(run.stdout), self._told(run.stderr))
 
     def _told(self, text: str) -> str:
-        """Return an output with the paths of somebody called ann."""
-        assert CANARY not in text
         text = text.replace(str(self._world.folder), "/home/ann/work")
         return text.replace(str(self._world.home), "/home/ann")
 
@@ -141,8 +118,8 @@ def console(player: Player, text: str) -> Iterator[str]:
     """Give a console of the README as it is now: every command with what it prints."""
     for match in re.finditer(r"^\$ (?:.*\\\n)*.*\n", text, re.M):
         yield match[0]
-        screen = player.on_terminal(match[0][2:], 100, err=subprocess.STDOUT)
-        yield from (f"{line.rstrip()}\n" for line in screen.out)
+        shown = player.run(match[0][2:], 100, err=subprocess.STDOUT).stdout
+        yield from (f"{line.rstrip()}\n" for line in shown.splitlines())
 
 
 def picture(player: Player, commands: Sequence[str], width: int) -> str:
@@ -155,8 +132,7 @@ def picture(player: Player, commands: Sequence[str], width: int) -> str:
     )
     for command in commands:
         recorder.print(Text(f"$ {command}", "bold"))
-        screen = player.on_terminal(f"NO_COLOR= TERM=xterm {command}", width)
-        for line in screen.out:
+        for line in player.run(f"NO_COLOR= TERM=xterm {command}", width).stdout.splitlines():
             recorder.print(Text.from_ansi(_usual(line)))
         recorder.print()
     svg = recorder.export_svg(title="reo", unique_id="reo")

@@ -231,7 +231,7 @@ def test_every_command_of_the_front_page_runs(world: World) -> None:
             if SAMPLE in args or args == ["config", "set", "api_key"]:
                 continue
             extra = " -a a -p p < piped" if "-" in args else ""
-            screen = player.in_pipes(f"reo {shlex.join(args)}{extra}")
+            screen = player.run(f"reo {shlex.join(args)}{extra}")
             assert screen.code == 0, (args, screen)
 
 

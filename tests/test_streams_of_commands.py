@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import World
+from tests.conftest import Run, World
 
 EVENT = "activity_type,count,domain,event_at,product_id\na,1,a.com,now,p\n"
 SEND = "send -a A -n 1 -d a.com -p P --sandbox -o json"
@@ -16,13 +16,11 @@ SEND_FILE = "send-file a.csv --sandbox"
 COMMANDS = ["--version", "validate --print-schema", "config list", "config path"]
 
 
-def run(world: World, words: str, redirection: str, **env: str) -> tuple[int, str, str]:
-    """Run reo in a shell with its output redirected; give its code and what it says."""
+def run(world: World, words: str, redirection: str, **env: str) -> Run:
+    """Run reo in a shell with its output redirected."""
     (world.folder / "a.csv").write_text(EVENT)
-    command = ["bash", "-c", f'"{sys.executable}" -m reo_cli {words} {redirection}']
-    environ = world.environ(env)
-    done = subprocess.run(command, env=environ, cwd=world.folder, capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+    line = f'"{sys.executable}" -m reo_cli {words} {redirection}'
+    return world.execute("bash", "-c", line, env=env)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
@@ -36,14 +34,14 @@ def run(world: World, words: str, redirection: str, **env: str) -> tuple[int, st
 )
 def test_a_full_output_is_an_error(world: World, words: str, done: str) -> None:
     error = f"error: standard output cannot be written: No space left on device{done}\n"
-    assert run(world, words, ">/dev/full") == (74, "", error)
-    assert run(world, words, ">/dev/full 2>/dev/full") == (74, "", "")
+    assert run(world, words, ">/dev/full") == Run(74, "", error)
+    assert run(world, words, ">/dev/full 2>/dev/full") == Run(74, "", "")
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, "--help", "validate a.csv"])
 def test_a_closed_output_and_a_reader_that_has_gone_are_not(world: World, words: str) -> None:
     for redirection in (">&-", "| true; exit ${PIPESTATUS[0]}", ">&- 2>&- <&-", ">&- 2>/dev/full"):
-        assert run(world, words, redirection) == (0, "", "")
+        assert run(world, words, redirection) == Run(0, "", "")
 
 
 def test_a_signal_has_its_code_also_where_the_output_is_full(world: World) -> None:
@@ -65,8 +63,9 @@ def test_a_signal_has_its_code_also_where_the_output_is_full(world: World) -> No
 @pytest.mark.parametrize("words", ["validate a.csv -o table", f"{SEND_FILE} -o table"])
 def test_a_locale_of_ascii_shows_everything(world: World, words: str) -> None:
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    code, out, err = run(world, f"{words} a.csv", "", **locale)
-    assert (code, out.isascii(), err.isascii(), "-----" in out) == (0, True, True, True)
+    done = run(world, f"{words} a.csv", "", **locale)
+    assert (done.code, "-----" in done.stdout) == (0, True)
+    assert (done.stdout + done.stderr).isascii()
 
 
 CTRL_C = """

@@ -34,12 +34,11 @@ def replay(player: Player, text: str) -> Iterator[str]:
 
 
 def outcome(player: Player, line: str) -> Iterator[str]:
-    command = line[2:]
-    screen = player.on_terminal(command, 80) if line[0] == "%" else player.in_pipes(command)
-    if screen.code:
-        yield f"? {screen.code}"
-    yield from (f"| {settled(each)}".rstrip() for each in screen.out)
-    yield from (f"! {settled(each)}".rstrip() for each in screen.err)
+    run = player.run(line[2:], 80 if line[0] == "%" else 0)
+    if run.code:
+        yield f"? {run.code}"
+    for mark, text in (("|", run.stdout), ("!", run.stderr)):
+        yield from (f"{mark} {settled(each)}".rstrip() for each in text.splitlines())
 
 
 def test_there_are_transcripts() -> None:
