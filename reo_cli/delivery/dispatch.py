@@ -8,7 +8,7 @@ connection gets another event: a kill repeats at most the requests under way.
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Policy:
 
 
 class Dispatcher:
-    """One run over the events of an `Intake`; `watch` is called after every turn.
+    """One run over the events of an `Intake`.
 
     `clock` gives monotonic seconds, of which `started` is the process's start.
     """
@@ -72,7 +72,6 @@ class Dispatcher:
         intake: Intake,
         book: Book,
         started: float,
-        watch: "Callable[[Dispatcher], object]",
         clock: Callable[[], float] = time.monotonic,
         random: Random = random.random,
     ) -> None:
@@ -84,7 +83,6 @@ class Dispatcher:
         self._book = book
         self._random = random
         self._now = clock
-        self._watch = watch
         self._under_way: set[Job] = set()
         self._deadline = started + policy.max_time if policy.max_time is not None else math.inf
         self._signals = 0
@@ -96,13 +94,17 @@ class Dispatcher:
         self.last_answer: float | None = None
         self.error: ReoError | None = None
 
-    def run(self) -> None:
-        """Send everything, or stop with `error` set; what is left is counted as unsent."""
+    def turns(self) -> Iterator[None]:
+        """Send everything, or stop with `error` set; what is left is counted as unsent.
+
+        Yields after every turn, so that someone can look on.
+        """
         while not self._finished():
             try:
                 self._turn()
             except ReoError as fault:  # what is still under way is taken in all the same
                 self._stop(fault)
+            yield
         self._leave()
 
     def _finished(self) -> bool:
@@ -116,7 +118,6 @@ class Dispatcher:
         more = self._end is None and self._start_some()
         self._handle(self._transport.wait(0.0 if more else self._patience()))
         self._book.flush()
-        self._watch(self)
 
     def _check_time(self) -> None:
         now, policy = self._now(), self.policy

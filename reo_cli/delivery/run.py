@@ -249,13 +249,12 @@ class _Run:
         book = Book(self._inputs, self._log, self._listener, *kept, surveyed)
         limit, wake = order.policy.limit, workers.post
         intake = Intake(inputs, self._checker, self._decider(), book, limit, wake)
-        self._dispatcher = Dispatcher(
-            order.policy, workers, intake, book, order.started, lambda run: meter.turn(run, book)
-        )
+        self._dispatcher = Dispatcher(order.policy, workers, intake, book, order.started)
         signals.post_to(workers.post)
         with closing(book), closing(intake), closing(workers):
             try:
-                self._dispatcher.run()
+                for _ in self._dispatcher.turns():
+                    meter.turn(self._dispatcher, book)
                 result.error = self._dispatcher.error
                 for at, counts in surveyed.items():
                     left = counts.read - self._inputs[at].counts.read

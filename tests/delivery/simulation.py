@@ -145,8 +145,9 @@ class Simulation:
         decider = Decider(Identity(), self.account)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)
         clock, chance = (lambda: self.seconds), random.Random(1).random
-        dispatcher = Dispatcher(self.policy, self, intake, book, 0.0, lambda _: None, clock, chance)
-        dispatcher.run()
+        dispatcher = Dispatcher(self.policy, self, intake, book, 0.0, clock, chance)
+        for _ in dispatcher.turns():
+            pass
         intake.close()
         self.error, self.counts = dispatcher.error, summary.counts
         assert dispatcher.attempts == sum(each.attempts for each in ears.ends) == self.requests
