@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import example, given, settings
@@ -86,15 +87,14 @@ def shared() -> Iterator[Sandbox]:
 
 
 def post(
-    sandbox: Sandbox, body: bytes | dict[str, Any] = SAMPLE, key: str | None = "any"
+    url: str, body: bytes | dict[str, Any] = SAMPLE, key: str | None = "any"
 ) -> tuple[int, dict[str, str], Any]:
     """Post a body, or a payload in its envelope: status (0 for no answer), headers, its JSON."""
+    parts = urlsplit(url)
     data = body if isinstance(body, bytes) else json.dumps({"payload": body}).encode()
-    headers = {} if key is None else {"X-API-KEY": key}
-    host, port = sandbox.socket.getsockname()
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
     with closing(connection), suppress(http.client.RemoteDisconnected):
-        connection.request("POST", "/api/product/aggregateusage", data, headers)
+        connection.request("POST", parts.path, data, {} if key is None else {"X-API-KEY": key})
         answer = connection.getresponse()
         return answer.status, dict(answer.headers), json.loads(answer.read())
     return 0, {}, None
@@ -214,9 +214,9 @@ def test_nothing_but_the_loopback_address_is_served_and_is_free_again_at_once() 
         with pytest.raises(OSError):  # noqa: PT011 (refused or unreachable)
             socket.create_connection(("127.0.0.2", port), TIMEOUT)
         lasting = socket.create_connection(("127.0.0.1", port))
-        post(first)
+        post(first.url)
     with lasting, Sandbox(SandboxOptions(port=port)) as second:
-        assert post(second)[0] == 200
+        assert post(second.url)[0] == 200
 
 
 BROKEN_POSTS = st.builds(
@@ -262,18 +262,18 @@ FIELDS: dict[str, tuple[list[object], list[object]]] = {
 def test_a_field_that_breaks_a_rule_is_named(shared: Sandbox, field: str) -> None:
     good, bad = FIELDS[field]
     for value in good:
-        status, headers, body = post(shared, changed(**{field: value}))
+        status, headers, body = post(shared.url, changed(**{field: value}))
         assert (status, headers["Content-Type"], body) == (200, "application/json", SUCCESS), value
     for value in bad:
-        status, _, body = post(shared, changed(**{field: value}))
+        status, _, body = post(shared.url, changed(**{field: value}))
         assert (status, body["response_code"], body["status"]) == (400, 400, "failure"), value
         assert field in body["response"]
 
 
 def test_an_event_needs_a_domain_or_an_address_and_all_faults_are_named(shared: Sandbox) -> None:
     for absent in (None, ABSENT):
-        assert post(shared, changed(domain="reo.dev", ip_addr=absent))[0] == 200
-    _, _, body = post(shared, changed(mode=ABSENT, count="x", domain=ABSENT, ip_addr=""))
+        assert post(shared.url, changed(domain="reo.dev", ip_addr=absent))[0] == 200
+    _, _, body = post(shared.url, changed(mode=ABSENT, count="x", domain=ABSENT, ip_addr=""))
     assert body["response"] == (
         "mode is missing; count must be an integer from 0; ip_addr or domain is missing"
     )
@@ -293,7 +293,7 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("body", "why"), BAD_BODIES, ids=range(len(BAD_BODIES)))
 def test_a_body_without_a_payload_is_refused(shared: Sandbox, body: bytes, why: str) -> None:
-    status, _, answer = post(shared, body)
+    status, _, answer = post(shared.url, body)
     assert (status, answer["status"]) == (400, "failure")
     assert why in answer["response"]
 
@@ -307,18 +307,18 @@ def test_a_body_without_a_payload_is_refused(shared: Sandbox, body: bytes, why: 
 )
 def test_the_key(accepted: str | None, right: list[str], wrong: list[str | None]) -> None:
     with Sandbox(SandboxOptions(api_key=accepted)) as sandbox:
-        assert [post(sandbox, key=key)[::2] for key in right] == [(200, SUCCESS)] * len(right)
-        assert [post(sandbox, key=key)[::2] for key in wrong] == [(400, WRONG_KEY)] * len(wrong)
+        assert [post(sandbox.url, key=key)[::2] for key in right] == [(200, SUCCESS)] * len(right)
+        assert [post(sandbox.url, key=key)[::2] for key in wrong] == [(400, WRONG_KEY)] * len(wrong)
         assert sandbox.totals["refused"] == {"authentication": len(wrong)}
 
 
 def test_no_second_has_more_requests_than_the_limit() -> None:
     with Sandbox(SandboxOptions(rate_limit=3)) as sandbox:
-        answers = [post(sandbox) for _ in range(5)]
+        answers = [post(sandbox.url) for _ in range(5)]
         assert [answer[0] for answer in answers] == [200, 200, 200, 429, 429]
         assert answers[4][1]["Retry-After"] == "1"
         time.sleep(1)
-        assert [post(sandbox)[0] for _ in range(4)] == [200, 200, 200, 429]
+        assert [post(sandbox.url)[0] for _ in range(4)] == [200, 200, 200, 429]
         assert sandbox.totals["refused"] == {"rate_limited": 3}
 
 
@@ -326,14 +326,14 @@ def test_the_share_that_fails_is_that_of_the_seed_and_is_not_stored(tmp_path: Pa
     record = tmp_path / "record"
     options = SandboxOptions(fail_rate=0.4, seed=3, record=record)
     with Sandbox(options) as sandbox:
-        seen = [post(sandbox)[0] for _ in range(100)]
+        seen = [post(sandbox.url)[0] for _ in range(100)]
     assert set(seen) == {200, 500, 503, 0}
     assert 25 <= 100 - seen.count(200) <= 55
     failed, dropped = seen.count(500) + seen.count(503), seen.count(0)
     assert sandbox.totals["refused"] == {"failed": failed, "dropped": dropped}
     assert len(record.read_text().splitlines()) == seen.count(200)
     with Sandbox(options) as again:
-        assert [post(again)[0] for _ in range(100)] == seen
+        assert [post(again.url)[0] for _ in range(100)] == seen
 
 
 def test_the_record_holds_what_was_accepted_in_order(tmp_path: Path) -> None:
@@ -343,9 +343,9 @@ def test_the_record_holds_what_was_accepted_in_order(tmp_path: Path) -> None:
     payloads.append(changed(user_agent="half \ud83d"))
     with Sandbox(SandboxOptions(record=record)) as sandbox:
         for payload in payloads:
-            assert post(sandbox, payload)[0] == 200
+            assert post(sandbox.url, payload)[0] == 200
             assert json.loads(record.read_text().splitlines()[-1]) == payload  # before the answer
-        post(sandbox, changed(count="x"))
+        post(sandbox.url, changed(count="x"))
     lines = record.read_text().splitlines()
     assert [json.loads(line) for line in lines[1:]] == payloads
     assert "Zoë" in lines[1]
@@ -356,6 +356,6 @@ def test_any_depth_is_accepted_and_recorded_or_refused(tmp_path: Path) -> None:
     limits = (*range(900, 1010, 5), *range(4_900, 10_010, 500), 100_000)  # of several Pythons
     with Sandbox(SandboxOptions(record=tmp_path / "record")) as sandbox:
         bodies = [text.replace('"MARK"', '{"a":' * n + "1" + "}" * n).encode() for n in limits]
-        statuses = [post(sandbox, body)[0] for body in bodies]
+        statuses = [post(sandbox.url, body)[0] for body in bodies]
     assert set(statuses) == {200, 400}
     assert len((tmp_path / "record").read_text().splitlines()) == statuses.count(200)
