@@ -5,9 +5,11 @@ import re
 import stat
 import tempfile
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import tomlkit
@@ -35,6 +37,13 @@ def set_one(path: Path, name: str, text: str, profile: str | None = None) -> Non
     set_values(path, profile, {name: text}, path.parent)
 
 
+def refused(call: Callable[..., object], *args: Any) -> ReoError:
+    with pytest.raises(ReoError) as caught:
+        call(*args)
+    assert KEY not in f"{caught.value.message} {caught.value.hint}"
+    return caught.value
+
+
 # Reading
 
 
@@ -46,21 +55,16 @@ def set_one(path: Path, name: str, text: str, profile: str | None = None) -> Non
         ("colour = 1", "1: `colour`: is not a setting", "the settings are api_key,"),
         ("retries = 1\ntimeout = 'ten'", '2: `timeout`: "ten" is not a plain number', ""),
         ("timeout = nan", '1: `timeout`: "nan" is not a plain number', ""),
-        ("timeout = 1e1", '1: `timeout`: "1e1" is not', ""),
-        ("retries = 5.0", '1: `retries`: "5.0" is not a whole number', ""),
         ('ledger = "a\\u0000b"', "1: `ledger`: holds a NUL byte", ""),
         ("retries = true", "1: `retries`: is n", ""),
-        ("concurrency = 300", '1: `concurrency`: "300" is outside 1 to 256', ""),
         ("product_id = [\n 15\n]", "1: `product_id`: is n", ""),
         ('"\\u0061ccount" = []', "1: `account`: is n", ""),
         ("[profiles.a]\nretries = 1\n[profiles.b]\nretries = -1", "4: `profiles.b.retries`", ""),
         ("[profiles.a]\n\n[profiles.a.mapp]\n", "3: `profiles.a.mapp`: is not", "you mean `map`?"),
         ("[map]\ndomain = 'x'", "1: `map`: belongs in a profile", "[profiles.NAME]"),
-        ("extra = 'meta'", "1: `extra`: belongs in a profile", ""),
         ("[profile.a]\n", "1: `profile`: is not a setting", "did you mean `profiles`?"),
         ("profiles = 1", "1: `profiles`: is not a table", ""),
         ("[profiles]\na = 1", "2: `profiles.a`: is not a table", "[profiles.a]"),
-        ("[profiles.a]\nmap = 'x'", "2: `profiles.a.map`: is not a table", ""),
         ("[profiles.a.map]\ndomian = 'x'", "2: `profiles.a.map.domian`: names the", "`domain`"),
         ("[profiles.a]\nset = { count = true }", "2: `profiles.a.set.count`: is neither", ""),
         ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is n", ""),
@@ -78,16 +82,14 @@ def set_one(path: Path, name: str, text: str, profile: str | None = None) -> Non
         ),
         ("# one\n'account#' = 1", "2: `account#`: is not a setting", ""),
         ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
-        ("[profiles.a]\ndate_format = []", "2: `profiles.a.date_format`: is n", ""),
     ],
 )
 def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: str) -> None:
     write(path, text)
-    with pytest.raises(ReoError) as caught:
-        load(path)
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert caught.value.message.startswith(f"{path}:{where}")
-    assert hint in caught.value.hint
+    error = refused(load, path)
+    assert error.exit_code is ExitCode.CONFIG
+    assert error.message.startswith(f"{path}:{where}")
+    assert hint in error.hint
 
 
 @pytest.mark.parametrize(
@@ -105,33 +107,30 @@ def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: 
 )
 def test_what_is_no_toml_names_its_line(path: Path, content: str | bytes, problem: str) -> None:
     write(path, content)
-    with pytest.raises(ReoError) as caught:
-        load(path)
-    assert caught.value.exit_code is ExitCode.CONFIG
-    assert re.search(f"{path}.*{problem}", caught.value.message)
-    assert caught.value.hint == "mend it by hand; reo changes nothing"
-    assert KEY not in caught.value.message
+    error = refused(load, path)
+    assert error.exit_code is ExitCode.CONFIG
+    assert re.search(f"{path}.*{problem}", error.message)
+    assert error.hint == "mend it by hand; reo changes nothing"
 
 
 def test_what_the_file_may_look_like(path: Path) -> None:
     write(path, '\ufefftimeout = 2.5\r\naccount = ""\r\n[profiles."my own"]\r\nrate = "3"\r\n')
     assert load(path) == {None: {"timeout": "2.5"}, "my own": {"rate": "3"}}
     assert load(path.with_name("missing.toml")) == load(path / "below-a-file") == {}
-    with pytest.raises(ReoError, match="cannot read"):
-        load(path.parent)
+    assert "cannot read" in refused(load, path.parent).message
 
 
 @pytest.mark.parametrize(
     ("mode", "text", "exposed"),
     [
-        (0o600, f"api_key = '{KEY}'", False),
-        (0o640, f"api_key = '{KEY}'", True),
-        (0o604, f"[profiles.other]\napi_key = '{KEY}'", True),
-        (0o644, "retries = 1", False),
+        (0o600, f"api_key = '{KEY}'", 0),
+        (0o640, f"api_key = '{KEY}'", 1),
+        (0o604, f"[profiles.other]\napi_key = '{KEY}'", 1),
+        (0o644, "retries = 1", 0),
     ],
 )
 def test_a_file_with_a_key_that_others_can_read(
-    path: Path, mode: int, text: str, exposed: bool
+    path: Path, mode: int, text: str, exposed: int
 ) -> None:
     write(path, text)
     path.chmod(mode)
@@ -195,7 +194,6 @@ def test_a_value_is_set_and_removed_and_comments_stay(
     ("name", "profile", "text", "code", "problem"),
     [
         ("timeout", None, "abc", 2, "not a plain number"),
-        ("concurrency", "a", "0", 2, "outside"),
         ("account", None, " ", 2, "is empty"),
         ("endpoint", None, "http://evil.example", 78, "not https"),
         ("api_key", None, "short", 78, "characters"),
@@ -212,10 +210,9 @@ def test_a_value_is_set_and_removed_and_comments_stay(
 def test_name_and_value_are_checked_before_anything_is_written(
     path: Path, name: str, profile: str | None, text: str, code: int, problem: str
 ) -> None:
-    with pytest.raises(ReoError, match=problem) as caught:
-        set_one(path, name, text, profile)
-    assert caught.value.exit_code == code
-    assert KEY not in f"{caught.value.message} {caught.value.hint}"
+    error = refused(set_one, path, name, text, profile)
+    assert error.exit_code == code
+    assert problem in error.message
     assert not path.parent.exists()
 
 
@@ -224,31 +221,26 @@ def test_a_path_is_written_in_full(path: Path, tmp_path: Path) -> None:
     assert load(path)[None] == {"ca_bundle": str(tmp_path / "ca.pem"), "ledger": "~/l.db"}
 
 
-def test_what_reo_does_not_know_can_be_removed(path: Path) -> None:
+def test_what_reo_does_not_know_can_be_removed_and_nothing_is_written_without_a_change(
+    path: Path,
+) -> None:
+    assert not unset(path, None, "retries")
+    assert not path.parent.exists()
     write(path, "timeot = 3\n[profiles.a]\nmapp = 1\n")
     assert unset(path, None, "timeot")
     assert unset(path, "a", "mapp")
     assert load(path) == {None: {}, "a": {}}
-    with pytest.raises(ReoError, match="no setting"):
-        unset(path, None, "colour")
+    assert "no setting" in refused(unset, path, None, "colour").message
+    path.unlink()
+    assert not unset(path, "a", "retries")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("text", ["timeout = \n", "a = 1\na = 2\n", "profiles = 3\n"])
 def test_a_broken_file_is_left_as_it_is(path: Path, text: str) -> None:
     write(path, text)
-    with pytest.raises(ReoError) as caught:
-        set_one(path, "retries", "1", "a")
-    assert caught.value.exit_code is ExitCode.CONFIG
+    assert refused(set_one, path, "retries", "1", "a").exit_code is ExitCode.CONFIG
     assert path.read_text() == text
-
-
-def test_nothing_is_written_without_a_change(path: Path) -> None:
-    assert not unset(path, None, "retries")
-    assert not path.parent.exists()
-    write(path, "")
-    path.unlink()
-    assert not unset(path, "a", "retries")
-    assert not path.exists()
 
 
 def test_a_change_of_more_than_was_asked_is_not_written(
@@ -276,27 +268,26 @@ def test_5_7_the_file_is_for_its_owner_only_under_any_umask(path: Path, mask: in
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("exists", [True, False])
-def test_5_7_a_symbolic_link_is_refused(path: Path, tmp_path: Path, exists: bool) -> None:
-    victim = tmp_path / "victim"
-    if exists:
-        victim.write_text("retries = 1\n")
-    path.parent.mkdir(parents=True)
-    path.symlink_to(victim)
-    for change in (lambda: set_one(path, "api_key", KEY), lambda: unset(path, None, "retries")):
-        with pytest.raises(ReoError, match="symbolic link") as caught:
-            change()
-        assert caught.value.exit_code is ExitCode.CONFIG
-    assert path.is_symlink()
-    assert [each.read_text() for each in [victim] if each.exists()] == ["retries = 1\n"] * exists
-
-
-def test_5_7_nothing_odd_is_replaced(path: Path) -> None:
-    path.parent.mkdir(parents=True)
-    os.mkfifo(path)
-    with pytest.raises(ReoError, match="not a regular file"):
-        set_one(path, "retries", "1")
-    assert stat.S_ISFIFO(path.stat().st_mode)
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.symlink_to(path.with_name("victim")), "a symbolic link"),
+        (lambda path: path.symlink_to(path.with_name("nothing")), "a symbolic link"),
+        (os.mkfifo, "not a regular file"),
+    ],
+)
+def test_5_7_a_symbolic_link_and_what_is_odd_is_refused(
+    path: Path, make: Callable[[Path], None], said: str
+) -> None:
+    write(path.with_name("victim"), "retries = 1\n")
+    make(path)
+    kind = path.lstat().st_mode
+    for call, *args in ((set_one, path, "api_key", KEY), (unset, path, None, "retries")):
+        error = refused(call, *args)
+        assert (error.exit_code, said in error.message) == (ExitCode.CONFIG, True)
+    assert path.lstat().st_mode == kind
+    assert path.with_name("victim").read_text() == "retries = 1\n"
+    assert not path.with_name("nothing").exists()
 
 
 def test_5_7_new_files_are_made_exclusively_and_follow_no_link(
@@ -316,30 +307,22 @@ def test_5_7_a_write_that_fails_changes_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     write(path, "retries = 1\n")
-
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, call, fail)
-    with pytest.raises(ReoError, match="No space left") as caught:
-        set_one(path, "retries", "2")
-    assert caught.value.exit_code is ExitCode.IO
+    full = Mock(side_effect=OSError(28, "No space left on device"))
+    monkeypatch.setattr(os, call, full)
+    error = refused(set_one, path, "retries", "2")
+    assert error.exit_code is ExitCode.IO
+    assert "No space left" in error.message
     assert path.read_text() == "retries = 1\n"
     assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
 
 
 def test_5_7_writers_at_the_same_time_lose_nothing(path: Path) -> None:
     """Each thread opens the lock for itself, so they exclude one another as processes do."""
-
-    def work(worker: int) -> None:
-        for n in range(5):
-            set_one(path, "retries", "1", f"w{worker}n{n}")
-
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(work, range(6)))
+        list(pool.map(lambda n: set_one(path, "retries", "1", f"w{n}"), range(30)))
     assert len(tomllib.loads(path.read_text())["profiles"]) == 30
 
 
 def test_without_a_home_there_is_no_file_to_write() -> None:
-    with pytest.raises(ReoError, match="no home folder"):
-        set_values(Path("~/.config/reo/config.toml"), None, {"retries": "1"}, Path("/"))
+    error = refused(set_one, Path("~/.config/reo/config.toml"), "retries", "1")
+    assert "no home folder" in error.message
