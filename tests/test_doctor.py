@@ -56,7 +56,10 @@ def assert_found(checks: list[Check], code: ExitCode, name: str, said: str) -> N
     assert [(each.name, each.status) for each in checks if each.status != "ok"] == [(name, status)]
     assert said in message(checks, name)
     assert verdict(checks) == (status, code)
-    assert checks[-1].name == "versions"
+    names = [each.name for each in checks]
+    assert names[-1] == "versions"
+    if code is UNAVAILABLE:
+        assert names[:-2] == ALL[: ALL.index(name) + 1]
     assert KEY not in repr(checks)
 
 
