@@ -494,6 +494,14 @@ def test_what_another_key_delivered_needs_a_name(path: Path, other: Path, key: s
     assert held(path, name="acme") == "abc"
 
 
+def test_a_damaged_ledger_is_not_merged(path: Path, other: Path) -> None:
+    overwritten(other, other.stat().st_size - 4096, b"\xff" * 4096)
+    with pytest.raises(ReoError) as caught:
+        merge(path, other)
+    assert (caught.value.exit_code, caught.value.reason) == (65, "ledger_damaged")
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(("event", "name"), [("a", None), ("c", "acme")])
 @pytest.mark.parametrize(("day", "kept"), [(-3, ONE), (-1, TWO)])
 def test_of_two_entries_the_later_one_stays(
