@@ -131,17 +131,10 @@ class Rejects:
     """
 
     def __init__(
-        self,
-        path: Path,
-        seen: Connection,
-        *,
-        explicit: bool = False,
-        is_input: bool = False,
+        self, path: Path, seen: Connection, *, explicit: bool = False, is_input: bool = False
     ) -> None:
-        self.path = path
-        self._is_input = is_input
-        self._explicit = explicit
-        self._seen = seen
+        self.path, self._seen = path, seen
+        self._explicit, self._is_input = explicit, is_input
         self._is_loaded = self._has_written = False
 
     def check(self, others: Sequence[Path] = ()) -> None:
@@ -208,11 +201,10 @@ class Rejects:
         An event is one line. What could not be parsed stands there as often as it occurs in the
         input: the n-th of equal ones is new when the file held fewer than n.
         """
-        parsed = reject.payload_json is not None
-        payload, raw = (
-            (_decoded(reject.payload_json or ""), None) if parsed else (None, _cut(reject.raw))
-        )
-        key, is_event = self._key(reject.file, payload, raw)
+        if reject.payload_json is None:
+            key, is_event = self._key(reject.file, None, _cut(reject.raw))
+        else:
+            key, is_event = self._key(reject.file, _decoded(reject.payload_json), None)
         found, met = self._seen.execute(_MET, (key,)).fetchone()
         return bool(found + met == 1 if is_event else met > found)
 

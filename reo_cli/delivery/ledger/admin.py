@@ -12,7 +12,7 @@ from typing import Literal
 
 from reo_cli.delivery.folders import temporary_folder
 from reo_cli.delivery.ledger.accounts import Account, fingerprint
-from reo_cli.delivery.ledger.ledger import DAY, FIRST_TIME, Ledger, files_of
+from reo_cli.delivery.ledger.ledger import DAY, FIRST_TIME, WAY_OUT, Ledger, files_of
 from reo_cli.errors import ExitCode, ReoError
 
 JUMP = 31 * DAY
@@ -207,8 +207,10 @@ def _copy(other: Path, copy: Path) -> None:
         for source, target in zip(files_of(other)[:2], files_of(copy), strict=False):
             if source == other or source.exists():
                 shutil.copyfile(source, target)
-        with Ledger.existing(copy) as ledger:
-            ledger.require_sound()
+        with Ledger.existing(copy) as ledger, ledger.reading() as connection:
+            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                message = f"the ledger `{other}` is damaged"
+                raise ReoError(ExitCode.INVALID, "ledger_damaged", message, WAY_OUT)
     except FileNotFoundError:
         message = f"there is no ledger at `{other}`"
         hint = "check the path; FILE is the other ledger"

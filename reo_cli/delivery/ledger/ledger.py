@@ -36,6 +36,7 @@ _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE event (scope INTEGER NOT NULL, id BLOB NOT NULL, content BLOB NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('salt', :salt), ('created', :now)",
 )
 _SINCE_2 = (
     "CREATE TABLE account (id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, name TEXT NOT NULL,"
@@ -52,7 +53,7 @@ day (since 1970). Small, because a ledger holds a million of them."""
 
 _FROM_1 = (
     "INSERT INTO account SELECT id, endpoint, account, salt, fingerprint FROM scope",
-    "UPDATE event SET at = max(?, ?) WHERE at < ?",
+    "UPDATE event SET at = max(:now, :first) WHERE at < :first",
     # Keys of one family were one account: its entries go to its name, else to the newest key.
     "CREATE TEMP TABLE moved AS SELECT id, (SELECT other.id FROM scope AS other"
     " WHERE other.family = scope.family ORDER BY other.account = '', other.id DESC LIMIT 1) AS own"
@@ -76,7 +77,7 @@ _SETTINGS = (
 """4 MiB of cache whatever the size of the ledger; a WAL of 16 MB means fewer waits for the disk."""
 
 _ANOTHER = "name another place with `--ledger PATH`"
-_WAY_OUT = (
+WAY_OUT = (
     "move it away with its `-wal` and `-shm` files, or put back a copy; without it, reo does not "
     "know what was delivered before"
 )
@@ -87,14 +88,14 @@ _FAULTS = {
         "cannot be read or written: I/O error, no space left, or a limit on the size of files",
         "check the disk and the room on it",
     ),
-    11: ("ledger_damaged", "is damaged", _WAY_OUT),
+    11: ("ledger_damaged", "is damaged", WAY_OUT),
     13: ("ledger_full", "cannot be written: no space left on the disk", "make room on the disk"),
     14: (
         "ledger_not_opened",
         "cannot be opened: its folder cannot be written, or too many files are open",
         f"{_ANOTHER}; `ulimit -n` shows how many files may be open",
     ),
-    26: ("not_a_ledger", "is not a ledger, or is damaged", _WAY_OUT),
+    26: ("not_a_ledger", "is not a ledger, or is damaged", WAY_OUT),
 }
 """By SQLite's result codes READONLY, IOERR, CORRUPT, FULL, CANTOPEN and NOTADB."""
 
@@ -116,8 +117,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self.path = path
         with _explained(path, opening=True):
             self._connection, self.created = _connect(path, now, make)
-        self._newest = int(self.fact("newest") or 0)
-        self.newest_before = self._newest
+        self.newest_before = self._newest = int(self.fact("newest") or 0)
         """The time of the newest entry (epoch seconds) when it was opened; 0 for none."""
 
     @classmethod
@@ -160,12 +160,6 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Return the number of events it holds; takes about 10 ms a million."""
         with self.reading() as connection:
             return int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
-
-    def require_sound(self) -> None:
-        """Read it as a whole; raises ReoError 73 when it is damaged."""
-        with self.reading() as connection:
-            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise _refused("ledger_damaged", f"the ledger `{self.path}` is damaged", _WAY_OUT)
 
     def __exit__(self, *exc: object) -> None:
         self.close()
@@ -215,10 +209,8 @@ def _require_file(path: Path, *, make: bool) -> None:
         if make:
             make_folder(path.parent)
         fd = open_private(path, os.O_RDWR) if make else os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            status, disk = os.fstat(fd), os.statvfs(path)
-        finally:
-            os.close(fd)
+        os.close(fd)
+        status, disk = path.stat(), os.statvfs(path)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
         if not (make or status.st_size):
@@ -275,14 +267,10 @@ def _bring_up(connection: sqlite3.Connection, path: Path, now: int) -> int:
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         found = _version(connection, path)  # as of now: another process may have been here
-        if found == 0:
-            facts = {"salt": os.urandom(32), "created": now}
-            for statement in (*_SCHEMA, *_SINCE_2):
-                connection.execute(statement)
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
-        elif found == 1:
-            for statement in (*_SINCE_2, *_FROM_1):
-                connection.execute(statement, (now, FIRST_TIME, FIRST_TIME)[: statement.count("?")])
+        steps = {0: (*_SCHEMA, *_SINCE_2), 1: (*_SINCE_2, *_FROM_1)}
+        values = {"now": now, "first": FIRST_TIME, "salt": os.urandom(32)}
+        for statement in steps.get(found, ()):
+            connection.execute(statement, values)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     return found
@@ -305,7 +293,7 @@ def _explained(path: Path, *, opening: bool = False) -> Iterator[None]:
             raise ReoError(ExitCode.TRY_LATER, "ledger_busy", message, hint) from None
         reason, what, hint = _FAULTS.get(code, ("ledger_failed", f"failed: {error}", _ANOTHER))
         message = f"`{path}` {what}" if reason == "not_a_ledger" else f"the ledger `{path}` {what}"
-        if opening or hint is _WAY_OUT:
+        if opening or hint is WAY_OUT:
             raise _refused(reason, message, hint) from None
         hint += "; then run it again: what it holds is not sent twice"
         raise ReoError(ExitCode.IO, reason, message, hint) from None
