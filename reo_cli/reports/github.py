@@ -108,7 +108,7 @@ def markdown(
             yield f"**{label}:** {_text(text, stream)}\n"
     for grid in view.blocks:
         if isinstance(grid, Grid):
-            yield _row(column.name for column in grid.columns)
+            yield _row(grid.columns)
             yield _row(["---", *["---:"] * (len(grid.columns) - 1)])
             for row in grid.rows:
                 yield _row(_text(shown(cell, stream), stream) for cell in row)

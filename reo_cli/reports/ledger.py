@@ -7,12 +7,13 @@ from reo_cli.delivery.ledger.admin import Holding, LedgerInfo, LedgerResult
 from reo_cli.errors import ReoError
 from reo_cli.reports.json_output import error_shape, picked
 from reo_cli.reports.report import Report
-from reo_cli.reports.view import Block, Column, Fact, Grid, Line, Shape, View
+from reo_cli.reports.streams import Tone
+from reo_cli.reports.view import Block, Fact, Grid, Line, Shape, View
 from reo_cli.reports.words import count_of, instant
 
 Action = Literal["info", "prune", "merge"]
 
-_HEADS = (Column("account"), Column("events"), Column("last delivery"), Column("endpoint"))
+_HEADS: dict[str, Tone] = {"account": "", "events": "", "last delivery": "", "endpoint": ""}
 _DEEDS = {"info": "", "prune": "removed dry_run", "merge": "read taken"}
 
 

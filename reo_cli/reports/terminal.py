@@ -91,8 +91,9 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 def table_lines(grid: Grid, stream: Stream) -> Iterable[str]:
     """A table of the columns that hold something; where that is too wide, a list for each row."""
     kept = [at for at in range(len(grid.columns)) if at < 2 or any(row[at] for row in grid.rows)]
-    columns = [grid.columns[at] for at in kept]
-    grid = Grid(columns, [[row[at] for at in kept] for row in grid.rows], grid.summed)
+    columns = [*grid.columns.items()]
+    rows = [[row[at] for at in kept] for row in grid.rows]
+    grid = Grid(dict(columns[at] for at in kept), rows, grid.summed)
     table, console = _table(grid, stream), _console(stream)
     wide = console.options.update(max_width=10_000)
     if console.measure(table, options=wide).maximum <= stream.width:
@@ -107,30 +108,31 @@ def _table(grid: Grid, stream: Stream) -> "Table":
     from rich.text import Text
 
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_footer=grid.summed)
-    for column, *cells in zip(grid.columns, *grid.rows, strict=True):
+    for name, *cells in zip(grid.columns, *grid.rows, strict=True):
         table.add_column(
-            Text(column.name),
+            Text(name),
             Text(shown(cells[-1], stream)),
             header_style="dim",
             justify="right" if isinstance(cells[0], int) else "left",
             no_wrap=True,
         )
     for row in grid.rows[: len(grid.rows) - grid.summed]:
-        pairs = zip(row, grid.columns, strict=True)
-        tones = [(shown(cell, stream), column.tone if cell else "dim") for cell, column in pairs]
-        table.add_row(*(Text.from_ansi(stream.paint(*each)) for each in tones))
+        pairs = zip(row, grid.columns.values(), strict=True)
+        cells = [stream.paint(shown(cell, stream), tone if cell else "dim") for cell, tone in pairs]
+        table.add_row(*map(Text.from_ansi, cells))
     return table
 
 
 def _stacked(grid: Grid, stream: Stream) -> Iterator[str]:
-    names = max(len(column.name) for column in grid.columns)
+    room = max(map(len, grid.columns))
     numeric = all(isinstance(cell, int) for row in grid.rows for cell in row[1:])
-    for row in grid.rows:
-        yield stream.paint(shown(row[0], stream), "strong")
-        for column, cell in zip(grid.columns[1:], row[1:], strict=True):
+    _, *columns = grid.columns.items()
+    for first, *cells in grid.rows:
+        yield stream.paint(shown(first, stream), "strong")
+        for (name, tone), cell in zip(columns, cells, strict=True):
             text = f"{shown(cell, stream):>{9 if numeric else 0}}"
             if cell != 0:
-                yield f"  {column.name:<{names}} {stream.paint(text, column.tone)}"
+                yield f"  {name:<{room}} {stream.paint(text, tone)}"
 
 
 def topic_lines(text: str, stream: Stream) -> list[str]:

@@ -17,17 +17,13 @@ Shape = dict[str, object]
 Rows = Sequence[tuple[str, Mapping[str, int]]]
 
 
-class Column(NamedTuple):
-    """A column of a grid; `tone` is for its numbers other than 0, or for its texts."""
-
-    name: str
-    tone: Tone = ""
-
-
 class Grid(NamedTuple):
-    """Rows under named columns; the first cell names its row, the last row may sum the others."""
+    """Rows under named columns; the first cell names its row, the last row may sum the others.
 
-    columns: Sequence[Column]
+    The tone of a column is for its numbers other than 0, or for its texts.
+    """
+
+    columns: Mapping[str, Tone]
     rows: Sequence[Sequence[Cell]]
     summed: bool = False
 
@@ -103,10 +99,10 @@ class View(NamedTuple):
             if not isinstance(block, Grid):
                 yield from (stream.clean(str(item)) for item in block)
                 continue
-            for row in block.rows:
-                cells = zip(block.columns[1:], row[1:], strict=True)
-                counts = (f"{shown(cell, stream)} {_noun(column, cell)}" for column, cell in cells)
-                yield f"{shown(row[0], stream)}: {', '.join(counts)}"
+            _, *names = block.columns
+            for first, *cells in block.rows:
+                counts = [_counted(*each, stream) for each in zip(cells, names, strict=True)]
+                yield f"{shown(first, stream)}: {', '.join(counts)}"
 
 
 def shown(cell: Cell, stream: Stream) -> str:
@@ -114,13 +110,13 @@ def shown(cell: Cell, stream: Stream) -> str:
     return f"{cell:,}" if isinstance(cell, int) else stream.clean(cell)
 
 
-def _noun(column: Column, cell: Cell) -> str:
-    return column.name.removesuffix("s") if cell == 1 else column.name
+def _counted(cell: Cell, noun: str, stream: Stream) -> str:
+    return f"{shown(cell, stream)} {noun.removesuffix('s') if cell == 1 else noun}"
 
 
 def counted(rows: Rows, tones: Mapping[str, Tone], *, summed: bool) -> Grid:
     """The grid of what was counted of each input: a column for each count of the first."""
     names = list(rows[0][1])
-    columns = [Column(name.replace("_", " "), tones.get(name, "")) for name in names]
+    columns = {name.replace("_", " "): tones.get(name, "") for name in names}
     cells: list[list[Cell]] = [[file, *(counts[name] for name in names)] for file, counts in rows]
-    return Grid([Column("file"), *columns], cells, summed)
+    return Grid({"file": "", **columns}, cells, summed)
