@@ -1,8 +1,5 @@
-import errno
 import fcntl
 import os
-import subprocess
-import sys
 from pathlib import Path
 from threading import Thread
 
@@ -10,25 +7,6 @@ import pytest
 
 from reo_cli.reports import Streams
 from tests.reports.samples import on_screen
-
-
-def test_a_reader_that_went_away_ends_the_display_only() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as file:
-        streams = Streams(file, None, {})
-        streams.out.lines("one")
-        streams.out.lines("two")
-    assert streams.out.fault is None
-
-
-def test_a_full_disk_is_a_fault() -> None:
-    with Path("/dev/full").open("w") as file:
-        streams = Streams(file, None, {})
-        streams.out.lines("result")
-        streams.out.lines("more")
-    assert streams.out.fault is not None
-    assert streams.out.fault.errno == errno.ENOSPC
 
 
 def test_closed_and_missing_streams_are_silent(tmp_path: Path) -> None:
@@ -94,14 +72,3 @@ def test_the_bar_gives_way_to_what_is_written_on_the_same_screen() -> None:
 
     erase = "\r\x1b[K"
     assert on_screen(act) == f"{erase}BAR{erase}result\nBAR{erase}end\n"
-
-
-def test_the_package_itself_loads_little() -> None:
-    """It is on the path of every command: forms are loaded when they are chosen."""
-    script = (
-        "import sys; old = {*sys.modules}; import reo_cli.reports; print(*{*sys.modules} - old)"
-    )
-    loaded = {*subprocess.check_output([sys.executable, "-c", script], text=True).split()}
-    assert not loaded & {"rich", "typer", "json", "datetime", "logging", "textwrap", "shlex"}
-    own = {name.rpartition(".")[2] for name in loaded if name.startswith("reo_cli.reports.")}
-    assert own == {"report", "streams"}
