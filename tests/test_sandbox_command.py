@@ -121,6 +121,12 @@ def test_the_record_is_complete_when_it_is_killed(world: World) -> None:
     assert ids_in(world.folder / "record.ndjson") == list(range(20))
 
 
+def test_a_record_that_cannot_be_written_ends_it_without_an_answer(world: World) -> None:
+    with Server(world, "-q", "--record", "/dev/full") as server:
+        assert server.post() == 0
+        assert server.process.wait(TIMEOUT) == 74
+
+
 def file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
