@@ -4,7 +4,7 @@ Every record is settled exactly once, so `read` is always the sum of the outcome
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reo_cli.checks.content import encode
@@ -67,7 +67,6 @@ class Book:
         rejects: Sequence[Rejects] = (),
         streams: Collection[int] = (),
         checked: Mapping[int, Counts] | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.inputs = inputs
         self._log = log
@@ -76,7 +75,6 @@ class Book:
         self._rejects = rejects
         self._streams = streams
         self._checked = checked or {}
-        self._clock = clock
         self._input = 0
         self._active: dict[bytes, Job] = {}
         self._pending: list[tuple[int, Reject]] = []
@@ -152,7 +150,7 @@ class Book:
         They are counted as delivered even when the ledger fails: that is the truth.
         """
         self.any_delivered = True
-        now = self._clock()
+        now = time.time()
         try:
             done = [each for job, _ in answers for each in job.acknowledged(now)]
             for account in self._accounts:

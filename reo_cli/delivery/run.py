@@ -245,8 +245,15 @@ class _Run:
         unchecked = {each.index for each in inputs} - surveyed.keys()
         meter.sending(None if unchecked else sum(each.read for each in surveyed.values()))
         workers = Workers[Job](target)
-        kept = self._accounts, self._rejects, self._streams
-        book = Book(self._inputs, self._log, self._listener, *kept, surveyed)
+        book = Book(
+            self._inputs,
+            self._log,
+            self._listener,
+            accounts=self._accounts,
+            rejects=self._rejects,
+            streams=self._streams,
+            checked=surveyed,
+        )
         limit, wake = order.policy.limit, workers.post
         intake = Intake(inputs, self._checker, self._decider(), book, limit, wake)
         self._dispatcher = Dispatcher(order.policy, workers, intake, book, order.started)

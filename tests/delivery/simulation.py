@@ -141,7 +141,7 @@ class Simulation:
         feed = iter(list(records(self.items)) if isinstance(self.items, int) else self.items)
         source = Input(0, "x.csv", b"origin", False, lambda: feed, lambda: None)
         accounts = [self.account] if self.account else []
-        book = Book([summary], IssueLog(100), ears, accounts, clock=lambda: NOW + self.seconds)
+        book = Book([summary], IssueLog(100), ears, accounts)
         decider = Decider(Identity(), self.account)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)
         clock, chance = (lambda: self.seconds), random.Random(1).random
