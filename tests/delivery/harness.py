@@ -22,7 +22,7 @@ HEADER = ("activity_type", "count", "domain", "event_at", "product_id")
 ENDS = ("delivered", "already_delivered", "invalid", "rejected", "errored", "unsent")
 
 
-def row(number: int, **changes: object) -> dict[str, object]:
+def row(number: int, **changes: object) -> dict[str, Any]:
     """The fields of one event; different numbers give different events."""
     fields = {
         "activity_type": "primary",
@@ -34,7 +34,7 @@ def row(number: int, **changes: object) -> dict[str, object]:
     return {**fields, **changes}
 
 
-def rows(number: int, *, identical: float = 0.0) -> list[dict[str, object]]:
+def rows(number: int, *, identical: float = 0.0) -> list[dict[str, Any]]:
     """So many events; this part of them, spread over all, are one and the same."""
     same = row(0)
     every = round(1 / identical) if identical else 0
@@ -43,7 +43,8 @@ def rows(number: int, *, identical: float = 0.0) -> list[dict[str, object]]:
 
 def write_csv(path: Path, events: Sequence[dict[str, object]]) -> Path:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, events[0].keys() if events else HEADER)
+        names = dict.fromkeys(name for event in events for name in event)
+        writer = csv.DictWriter(file, names or HEADER)
         writer.writeheader()
         writer.writerows(events)
     return path

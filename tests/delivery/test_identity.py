@@ -4,9 +4,6 @@ The golden ids below pin the canonical form. They must never change: events that
 would be sent again under other ids. A new form gets a new version, and the old ids stay valid.
 """
 
-import csv
-import io
-import itertools
 import json
 import random
 from contextlib import closing
@@ -29,6 +26,7 @@ from reo_cli.events import Event, Rules
 from reo_cli.readers import ReadOptions, read
 from reo_cli.readers.source import open_source
 from reo_cli.records import Record
+from tests.delivery.harness import ndjson, write_csv
 
 NOW = 1_800_000_000
 
@@ -218,27 +216,17 @@ def contents(path: Path) -> list[tuple[bytes, str | int | None]]:
     return [(each.content, each.event_id) for each in found if each is not None]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(FIELDS, min_size=1, max_size=6))
 def test_json_ndjson_and_csv_give_the_same_payloads_and_ids(
     tmp_path: Path, events: list[dict[str, Any]]
 ) -> None:
-    names = list(dict.fromkeys(itertools.chain.from_iterable(events)))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, names)
-    writer.writeheader()
-    writer.writerows(events)
-    texts = {
-        "array.json": json.dumps(events),
-        "pretty.json": "\n".join(json.dumps(each, indent=2) for each in events),
-        "lines.ndjson": "".join(json.dumps({"payload": each}) + "\n" for each in events),
-        "table.csv": table.getvalue(),
-    }
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text, encoding="utf-8", newline="")
-    first, *others = [contents(tmp_path / name) for name in texts]
+    pretty = "\n".join(json.dumps(each, indent=2) for each in events)
+    (tmp_path / "array.json").write_text(json.dumps(events))
+    (tmp_path / "pretty.json").write_text(pretty)
+    (tmp_path / "lines.ndjson").write_text(ndjson({"payload": each} for each in events))
+    write_csv(tmp_path / "table.csv", events)
+    first, *others = map(contents, sorted(tmp_path.iterdir()))
     assert len(first) == len(events)
     assert others == [first] * 3
 
@@ -249,7 +237,7 @@ def ids_of(events: list[int]) -> list[str]:
     return [derived({**PLAIN, "count": number}, times) for number, times in counted]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     events=st.lists(st.integers(0, 5), max_size=30),
     more=st.lists(st.integers(0, 5), max_size=10),

@@ -445,14 +445,6 @@ def test_after_a_jump_of_the_clock_nothing_is_forgotten_for_a_month(path: Path) 
         assert ledger.events() == 3, "a clock that goes on like this for a month is right"
 
 
-def test_a_clock_that_was_ahead_and_is_right_again_forgets_nothing(path: Path) -> None:
-    for each, day in (("a", 0), ("b", 405), ("c", 1)):
-        with opened(path, day) as ledger:
-            record(account(ledger), each, at=NOW + day * DAY)
-            tidy(ledger, 400, NOW + day * DAY)
-    assert held(path) == "abc"
-
-
 # Another machine's ledger, with a salt of its own
 
 

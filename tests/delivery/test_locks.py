@@ -1,19 +1,19 @@
 """One run at a time for an input: locks held here, and runs of `send-file` that want them."""
 
 import fcntl
+import itertools
 import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reo_cli.delivery import locks
+from reo_cli.delivery.locks import FILE, PAUSE, lock
 from reo_cli.errors import ReoError
 from tests.delivery.harness import Desk, ndjson, row
 
@@ -27,29 +27,6 @@ def folder(desk: Desk) -> Path:
 @pytest.fixture
 def usage(desk: Desk) -> Path:
     return desk.csv([row(1)], "usage.csv")
-
-
-class Time:
-    """Goes on only while one sleeps; `then` happens after 3 seconds."""
-
-    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
-        self.now, self.then = 0.0, then
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds <= 0.1
-        if self.now < 3 <= self.now + seconds:
-            self.then()
-        self.now += seconds
-
-
-def locked(
-    folder: Path, *inputs: Path, at: Time | None = None, **more: Any
-) -> AbstractContextManager[None]:
-    at = at or Time()
-    return locks.lock(inputs, folder=folder, clock=at.clock, sleep=at.sleep, **more)
 
 
 def is_free(path: Path) -> bool:
@@ -84,28 +61,28 @@ def test_inputs_are_locked_in_the_block_and_free_after_it(usage: Path, folder: P
     """Each file once, however often and by whatever name it is given."""
     usage.with_name("link").symlink_to(usage)
     usage.with_name("hard").hardlink_to(usage)
-    with locked(folder, usage, usage, usage.with_name("link"), usage.with_name("hard")):
+    with lock([usage, usage, usage.with_name("link"), usage.with_name("hard")], folder=folder):
         assert not is_free(usage)
     assert is_free(usage)
-    with pytest.raises(KeyboardInterrupt), locked(folder, usage):
+    with pytest.raises(KeyboardInterrupt), lock([usage], folder=folder):
         raise KeyboardInterrupt
     assert is_free(usage)
-    assert [each.name for each in folder.iterdir()] == [locks.FILE], "one lock file for all"
+    assert [each.name for each in folder.iterdir()] == [FILE], "one lock file for all"
 
 
 def test_all_or_none_and_a_busy_input_is_75_at_once(folder: Path, desk: Desk) -> None:
-    inputs = [desk.csv([], name) for name in "abc"]
+    inputs, slept = [desk.csv([], name) for name in "abc"], list[float]()
     for other in inputs:
-        at = Time()
         with held_elsewhere(other):
-            with pytest.raises(ReoError) as caught, locked(folder, *inputs, at=at):
+            busy = lock(inputs, folder=folder, sleep=slept.append)
+            with pytest.raises(ReoError) as caught, busy:
                 raise AssertionError
+            assert slept == []
             assert (caught.value.exit_code, caught.value.reason) == (75, "locked")
             assert f"`{other}` is locked by another run: another" in caught.value.message
             assert "--wait" in caught.value.hint
-            assert at.now == 0
             assert [is_free(path) for path in inputs] == [path != other for path in inputs]
-    with locked(folder, *inputs):
+    with lock(inputs, folder=folder):
         assert not any(is_free(path) for path in inputs)
 
 
@@ -114,53 +91,52 @@ def test_waiting_ends_when_the_lock_is_free_for_the_file_that_is_there_then(
 ) -> None:
     with held_elsewhere(usage) as free:
 
-        def replace() -> None:
+        def replaced(_: float) -> None:
             usage.with_name("new").write_text("new")
             usage.with_name("new").replace(usage)
             free()
 
-        at = Time(then=replace)
-        with locked(folder, usage, at=at, wait=60.0):
+        with lock([usage], folder=folder, wait=60.0, sleep=replaced):
             assert usage.read_text() == "new"
             assert not is_free(usage)
-    assert 3 <= at.now < 3.1
 
 
 def test_waiting_ends_at_its_time_and_can_be_given_up(usage: Path, folder: Path) -> None:
-    def stop() -> None:
+    def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    at = Time()
+    slept: list[float] = []
+    clock = itertools.chain([0.0, 30.0, 59.96], itertools.repeat(60.0)).__next__
     with held_elsewhere(usage):
-        waiting = locked(folder, usage, at=at, wait=60.0)
+        waiting = lock([usage], folder=folder, wait=60.0, clock=clock, sleep=slept.append)
         with pytest.raises(ReoError, match="60 s still") as caught, waiting:
             raise AssertionError
         assert caught.value.exit_code == 75
-        assert at.now == pytest.approx(60)
-        given_up = locked(folder, usage, at=Time(then=stop), wait=60.0)
-        with pytest.raises(KeyboardInterrupt), given_up:
+        assert slept == pytest.approx([PAUSE, 0.04])
+        with pytest.raises(KeyboardInterrupt), lock([usage], folder=folder, wait=60.0, sleep=stop):
             raise AssertionError
 
 
 def test_shares_of_one_input_go_on_together(desk: Desk, usage: Path, folder: Path) -> None:
-    with locked(folder, usage, share="1/4"):
+    with lock([usage], folder=folder, share="1/4"):
         assert another_run(desk, usage, "--shard", "2/4") == ""
         assert another_run(desk, usage, "--shard", "1/4") == f"share 1/4 of `{usage}`"
         assert another_run(desk, usage) == f"`{usage}`"
-    with locked(folder, usage):
+    with lock([usage], folder=folder):
         assert another_run(desk, usage, "--shard", "1/4") == f"`{usage}`"
 
 
 def test_what_is_no_regular_file_has_no_lock(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with locked(folder, tmp_path / "pipe", tmp_path / "missing", tmp_path, Path("/dev/null")):
+    inputs = [tmp_path / "pipe", tmp_path / "missing", tmp_path, Path("/dev/null")]
+    with lock(inputs, folder=folder):
         assert not folder.exists()
 
 
 @pytest.mark.parametrize("name", ["../../etc/x y", "x" * 300, "\udcff\x1b[0m"])
 def test_a_name_is_locked(desk: Desk, folder: Path, name: str) -> None:
-    with locked(folder, name=name):
-        assert [each.name for each in folder.iterdir()] == [locks.FILE]
+    with lock([], folder=folder, name=name):
+        assert [each.name for each in folder.iterdir()] == [FILE]
         assert another_run(desk, "-", "--lock", name + "2") == ""
         assert another_run(desk, "-", "--lock", name).startswith("the lock `")
     assert another_run(desk, "-", "--lock", name) == ""
@@ -174,12 +150,12 @@ def test_a_name_needs_the_lock_file_and_an_input_does_not(
     folder = tmp_path / where
     if where == "state":
         folder.mkdir()
-        (folder / locks.FILE).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ReoError) as caught, locked(folder, name="x"):
+        (folder / FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReoError) as caught, lock([], folder=folder, name="x"):
         raise AssertionError
     assert (caught.value.exit_code, caught.value.reason) == (73, "no_lock")
     assert not (tmp_path / "elsewhere").exists()
-    with locked(folder, usage):
+    with lock([usage], folder=folder):
         assert not is_free(usage)
 
 
@@ -196,7 +172,7 @@ def test_what_cannot_be_locked_itself_is_locked_by_the_lock_file(
         monkeypatch.setattr(resource, "getrlimit", lambda _: (3, 3))
     link = usage.with_name("link.csv")
     link.symlink_to(usage)
-    with locked(folder, usage):
+    with lock([usage], folder=folder):
         monkeypatch.undo()
         assert is_free(usage)
         assert another_run(desk, link) == f"`{link}`"
@@ -204,7 +180,7 @@ def test_what_cannot_be_locked_itself_is_locked_by_the_lock_file(
 
 
 def test_a_child_of_the_holder_does_not_keep_the_lock(usage: Path, folder: Path) -> None:
-    with locked(folder, usage):
+    with lock([usage], folder=folder):
         command = [sys.executable, "-c", "input()"]
         child = subprocess.Popen(command, stdin=-1, close_fds=False, stdout=-1)
     try:

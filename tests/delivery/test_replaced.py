@@ -11,24 +11,22 @@ import pytest
 from tests.conftest import Run
 from tests.delivery.harness import Desk, counts, ndjson, row
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 DAY = 86_400
 IGNORED = ("--ignore", "platform")
 TEST = ("-e", "TEST")
 
 
-def day(number: int, *, companies: int = 9, **changes: object) -> Rows:
+def day(number: int, **changes: object) -> Rows:
     """One row a company, of one day."""
-    return [
-        row(n, domain=f"company{n}.com", event_at=1_790_000_000 + number * DAY, **changes)
-        for n in range(companies)
-    ]
+    at = 1_790_000_000 + number * DAY
+    return [row(n, domain=f"company{n}.com", event_at=at, **changes) for n in range(9)]
 
 
 def window(last: int, *, grown: int = 0) -> Rows:
     """Seven days, of which the last one still grows."""
     rows = [each for number in range(last - 6, last + 1) for each in day(number)]
-    return [*rows[:-9], *({**each, "count": int(str(each["count"])) + grown} for each in rows[-9:])]
+    return [*rows[:-9], *({**each, "count": each["count"] + grown} for each in rows[-9:])]
 
 
 def silent(run: Run) -> bool:
