@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +26,9 @@ def rows(*counts: object) -> str:
     return HEADER + "".join(ROW.format(count) for count in counts)
 
 
-@pytest.fixture
-def folder(world: World) -> Path:
-    return world.folder
-
-
-def test_several_files_have_totals_each(world: World, folder: Path) -> None:
-    (folder / "a.csv").write_text(rows(1, 2, "x"))
-    (folder / "b.ndjson").write_text(LINE.format(5) * 2)
+def test_several_files_have_totals_each(world: World) -> None:
+    (world.folder / "a.csv").write_text(rows(1, 2, "x"))
+    (world.folder / "b.ndjson").write_text(LINE.format(5) * 2)
     run = world.run("validate", "a.csv", "b.ndjson", "-o", "json")
     found = run.json
     names = ("status", "exit_code", "read", "valid", "invalid", "warnings", "error")
@@ -51,16 +45,16 @@ def test_several_files_have_totals_each(world: World, folder: Path) -> None:
     ]
 
 
-def test_warnings_pass_and_are_errors_when_strict(world: World, folder: Path) -> None:
-    (folder / "a.csv").write_text(rows(0, 5, 5, 0))
+def test_warnings_pass_and_are_errors_when_strict(world: World) -> None:
+    (world.folder / "a.csv").write_text(rows(0, 5, 5, 0))
     assert world.run("validate", "a.csv").code == 0
     found = world.run("validate", "a.csv", "--strict", "-o", "json").json
     assert (found["exit_code"], found["invalid"], found["warnings"]) == (65, 3, 0)
     assert found["totals"]["count"] == 10  # what repeats is told at the end
 
 
-def test_what_is_printed_is_bounded_and_what_is_counted_never(world: World, folder: Path) -> None:
-    (folder / "a.csv").write_text(rows(*["x"] * 30, *[0] * 30))
+def test_what_is_printed_is_bounded_and_what_is_counted_never(world: World) -> None:
+    (world.folder / "a.csv").write_text(rows(*["x"] * 30, *[0] * 30))
     found = world.run("validate", "a.csv", "--max-issues", "7", "-o", "json").json
     assert (len(found["issues"]), found["invalid"], found["warnings"]) == (7, 30, 59)
     lines = world.run("validate", "a.csv", "--max-issues", "7").stdout.splitlines()
@@ -68,8 +62,8 @@ def test_what_is_printed_is_bounded_and_what_is_counted_never(world: World, fold
     assert lines[7] == "… and 82 more issues (`--max-issues 89` shows all)"
 
 
-def test_an_unreadable_file_keeps_no_other_from_being_checked(world: World, folder: Path) -> None:
-    (folder / "a.csv").write_text(rows("x"))
+def test_an_unreadable_file_keeps_no_other_from_being_checked(world: World) -> None:
+    (world.folder / "a.csv").write_text(rows("x"))
     names = ("validate", "missing.csv", "a.csv", ".")
     found = world.run(*names, "-o", "json").json
     assert (found["exit_code"], found["read"]) == (66, 1)
@@ -97,10 +91,8 @@ def test_an_unreadable_file_keeps_no_other_from_being_checked(world: World, fold
         ("- -", 2, "is given twice"),
     ],
 )
-def test_what_is_wrong_before_reading(
-    world: World, folder: Path, options: str, code: int, words: str
-) -> None:
-    (folder / "usage.csv").write_text(rows(1))
+def test_what_is_wrong_before_reading(world: World, options: str, code: int, words: str) -> None:
+    (world.folder / "usage.csv").write_text(rows(1))
     run = world.run("validate", *shlex.split(options), input=rows(1))
     assert run.code == code
     assert words in run.stderr
@@ -136,12 +128,12 @@ def test_standard_input(world: World, name: str, data: str | bytes) -> None:
         assert (run.code, run.json["error"]["reason"]) == (66, "empty_pipe")
 
 
-def test_a_named_pipe_and_a_slow_writer(world: World, folder: Path) -> None:
-    os.mkfifo(folder / "pipe")
+def test_a_named_pipe_and_a_slow_writer(world: World) -> None:
+    os.mkfifo(world.folder / "pipe")
     data = b"\xef\xbb\xbf" + rows(1).encode()
 
     def write() -> None:
-        with (folder / "pipe").open("wb", buffering=0) as pipe:
+        with (world.folder / "pipe").open("wb", buffering=0) as pipe:
             for start, end in ((0, 1), (1, 3), (3, 60), (60, None)):
                 pipe.write(data[start:end])
                 time.sleep(0.01)
@@ -163,16 +155,16 @@ v.share_read = share_read
 
 
 @pytest.mark.parametrize("size", [1_000_000, 200_000])
-def test_a_file_that_changes_while_it_is_read(world: World, folder: Path, size: int) -> None:
-    (folder / "a.csv").write_text(rows(*range(10_000)))
+def test_a_file_that_changes_while_it_is_read(world: World, size: int) -> None:
+    (world.folder / "a.csv").write_text(rows(*range(10_000)))
     run = world.run("validate", "a.csv", "-o", "json", code=CHANGING.format(size))
     assert (run.code, run.json["error"]["reason"]) == (74, "input_changed")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "ndjson", "json"])
-def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
-    small, path = folder / f"small.{kind}", folder / f"a.{kind}"
+def test_r4_a_line_of_a_gigabyte(world: World, kind: str) -> None:
+    small, path = world.folder / f"small.{kind}", world.folder / f"a.{kind}"
     first, opened, closed, last = {
         "csv": (rows(1), "primary,", "\n", ROW.format(2)),
         "ndjson": (LINE.format(1), '{"count": "', '"}\n', LINE.format(2)),
@@ -196,9 +188,9 @@ def test_r4_a_line_of_a_gigabyte(world: World, folder: Path, kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_r4_a_quote_that_swallows_the_file(world: World, folder: Path) -> None:
+def test_r4_a_quote_that_swallows_the_file(world: World) -> None:
     many = scaled(1_000_000)
-    with (folder / "a.csv").open("w") as file:
+    with (world.folder / "a.csv").open("w") as file:
         file.write(HEADER + 'primary,"1,acme.com,1710000000,reoWebApp\n')
         file.writelines(ROW.format(n) for n in range(1, many + 1))
     run, most = world.measured("validate", "-o", "json", "a.csv")
@@ -211,12 +203,10 @@ def test_r4_a_quote_that_swallows_the_file(world: World, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "line"), [("csv", ROW), ("ndjson", LINE)])
-def test_memory_does_not_grow_with_the_rows(
-    world: World, folder: Path, kind: str, line: str
-) -> None:
+def test_memory_does_not_grow_with_the_rows(world: World, kind: str, line: str) -> None:
     peaks = []
     for many in (10_000, scaled(1_000_000, 50_000)):
-        with (folder / f"{many}.{kind}").open("w") as file:
+        with (world.folder / f"{many}.{kind}").open("w") as file:
             file.write(HEADER if kind == "csv" else "")
             file.writelines(line.format(n).replace("acme", f"a{n}") for n in range(many))
         run, peak = world.measured("validate", "-o", "json", f"{many}.{kind}")
