@@ -64,6 +64,10 @@ def require_good(rules: Rules) -> None:
                 raise ReoError(ExitCode.INVALID, "bad_value", message, each.hint)
 
 
+NO_DOMAIN = "domain="
+"""The condition of records without a domain."""
+
+
 class Checker:
     """The check of one run: `Record` → `Event` or `Issue`s.
 
@@ -89,7 +93,7 @@ class Checker:
             self._template[name], found = self._parsers[name](given[name])
             if found:
                 self._given[name] = [each._replace(field=name) for each in found]
-        self._has_times = self._has_domains = False
+        self._has_times = self._has_domains = self._has_lone_ips = False
 
     def check(self, record: Record) -> Result:
         """Check every field; the event is None when any issue is an error."""
@@ -106,7 +110,10 @@ class Checker:
         if event_id is not None:
             payload["event_id"] = event_id
         self._has_times = self._has_times or "event_at" in payload
-        self._has_domains = self._has_domains or "domain" in payload
+        if "domain" in payload:
+            self._has_domains = True
+        elif "ip_addr" in payload:
+            self._has_lone_ips = True
         if found or odd or record.faults:
             issues = [*record.faults, *self._placed(record, [*found, *odd])]
             if any(map(_is_error, issues)):
@@ -114,6 +121,11 @@ class Checker:
             found = issues
         timeless = payload["event_at"].__class__ is Now
         return Result(Event(record, payload, content, event_id, timeless), found)
+
+    @property
+    def needed(self) -> str:
+        """What `--skip` must not be given: it would leave out good records, which have an IP."""
+        return NO_DOMAIN if self._has_lone_ips else ""
 
     def _read(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Issue]]:
         """Return the value of each field, of options and settings too, and what is odd about it."""
@@ -142,7 +154,7 @@ class Checker:
                 file=record.file,
                 line=record.line,
                 record=record.number,
-                hint=with_options(each.hint, options),
+                hint=with_options(each, options),
                 excerpt=record.excerpt,
             )
 
@@ -178,8 +190,8 @@ class Checker:
             yield issue("error", "missing", "is missing", hint, *options)._replace(field=name)
         if there.isdisjoint(("domain", "ip_addr")):
             hint, options = "the API needs one of the two to find the company", []
-            if ("domain" in fields or self._has_domains) and "ip_addr" not in fields:
-                hint, options = "to leave such records out: no company", [("--skip", "domain=")]
+            if ("domain" in fields or self._has_domains) and not self.needed:
+                hint, options = "to leave such records out: no company", [("--skip", NO_DOMAIN)]
             both = issue("error", "missing", "is missing, and so is domain", hint, *options)
             yield both._replace(field="ip_addr")
 

@@ -40,8 +40,11 @@ class Mends:
             elif values[0] not in known and len(known) < _MOST:
                 known += values
 
-    def words(self) -> Words:
-        """Return the options; where two date formats fit every date, a blank for one of them."""
+    def words(self, needed: str = "") -> Words:
+        """Return the options; where two date formats fit every date, a blank for one of them.
+
+        No option is given the value that is `needed`.
+        """
         words: list[str] = []
         blanks: list[str] = []
         for name, values in self._values.items():
@@ -49,7 +52,8 @@ class Mends:
                 blank = name.removeprefix("--").replace("-", "_").upper()
                 blanks.append(f"{blank} ({' or '.join(map(pasted, values))})")
                 values = [blank]
-            words += [word for value in values or () for word in (name, value)]
+            kept = [value for value in values or () if value != needed]
+            words += [word for value in kept for word in (name, value)]
         return words, blanks
 
 
@@ -93,9 +97,12 @@ class IssueLog:
                 kept.append((self.errors + self.warnings, issue))
         return self.errors - before
 
-    def commands(self, read: ReadOptions) -> list[str]:
-        """Return the command, or those for the first files, with what the values need."""
-        found = {file: mends.words() for file, mends in self._mends.items()}
+    def commands(self, read: ReadOptions, needed: str = "") -> list[str]:
+        """Return the command, or those for the first files, with what the values need.
+
+        `needed` is what `--skip` must not be given (`Checker.needed`).
+        """
+        found = {file: mends.words(needed) for file, mends in self._mends.items()}
         found = {file: (words, blanks) for file, (words, blanks) in found.items() if words}
         if read.command is None or not found:
             return []

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from reo_cli.checks.values import EXACT_LIMIT, Checked, Parser, error, from_text, warned
+from reo_cli.checks.values import EXACT_LIMIT, Checked, Parser, error, from_text, issue, warned
+from reo_cli.records import Issue
 from reo_cli.text import shown
 
 DIGITS_LIMIT = 4000
@@ -58,7 +59,7 @@ def counts(thousands: str | None = None) -> Parser:
         if thousands and _is_grouped(text, THOUSANDS[thousands]):
             plain = re.sub(r"\D00?\Z|[^-0-9]", "", text)
         if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.00?)?", plain):
-            return _not_whole(text, shown(text))
+            return _not_whole(text, shown(text), one_mark=bool(thousands))
         whole = plain.partition(".")[0]
         if len(whole) > DIGITS_LIMIT:
             what = f"{shown(text)} has {len(whole):,} digits"
@@ -85,11 +86,15 @@ def _bounded(number: int) -> Checked:
     return warned(number, "big-integer", f"{shown(number)} is beyond 2^53", hint)
 
 
-def _not_whole(text: str, quoted: str) -> Checked:
-    """Say what is wrong with a number, and what to write instead where that can be known."""
+def _not_whole(text: str, quoted: str, *, one_mark: bool = False) -> Checked:
+    """Say what is wrong with a number, and what to write instead where that can be known.
+
+    `one_mark`: what stands between thousands is said already, and there is one such option.
+    """
     separated = re.fullmatch(_SEPARATED, text)
     if separated:
-        return _separated(text, f"{quoted} {_NOT_WHOLE}", *separated.groups(""))
+        found = _separated(text, f"{quoted} {_NOT_WHOLE}", *separated.groups(""))
+        return None, [found._replace(options=() if one_mark else found.options)]
     code, what, hint = next(row[1:] for row in _WRONG if re.fullmatch(row[0], text))
     return error(code, f"{quoted} {what}", hint + (_near(text) if hint.endswith(" ") else ""))
 
@@ -100,7 +105,7 @@ def _near(text: str) -> str:
     return shown(int(whole[:DIGITS_LIMIT] or 0) + (decimals >= "5"))
 
 
-def _separated(text: str, what: str, whole: str, mark: str, decimals: str) -> Checked:
+def _separated(text: str, what: str, whole: str, mark: str, decimals: str) -> Issue:
     """Return the error for a number with thousands separators, and perhaps decimals."""
     number = int(re.sub("[^0-9]", "", whole)[:40]) + (decimals >= "5")
     value = next((each for each, marks in THOUSANDS.items() if mark in marks), mark)
@@ -108,4 +113,4 @@ def _separated(text: str, what: str, whole: str, mark: str, decimals: str) -> Ch
     hint = f"remove the {_NAMES.get(value, value)}, the thousands separator{then}: {number}"
     mends = value in THOUSANDS and _is_grouped(text, THOUSANDS[value])
     options = [("--thousands", value)] if mends else []
-    return error("thousands-separator", what, hint, *options)
+    return issue("error", "thousands-separator", what, hint, *options)

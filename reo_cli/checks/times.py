@@ -156,12 +156,16 @@ def _from_digits(digits: str, unit: int | None, latest: int) -> Checked:
         return known
     if not is_small:
         return seconds, ()
-    hint = _WRITE
-    if 20_000 <= seconds < 80_000:
+    hint, what = _WRITE, f"{digits} is too small for epoch seconds"
+    if unit and SMALLEST_EPOCH <= int(digits) <= latest:
+        given = next(name for name, parts in UNITS.items() if parts == unit)
+        what = f"{digits} is too small for --date-format {given}"
+        hint = f"as seconds it is {datetime.fromtimestamp(int(digits), UTC):%Y-%m-%d}"
+    elif 20_000 <= seconds < 80_000:
         day = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=seconds)
         hint = f"a spreadsheet's day number: {day:%Y-%m-%d}; "
         hint += "format the column as a date and export again"
-    return error("epoch-too-small", f"{digits} is too small for epoch seconds", hint)
+    return error("epoch-too-small", what, hint)
 
 
 def _plausible(seconds: int, text: str, latest: int) -> Checked:

@@ -182,7 +182,7 @@ def validate(
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    hints = log.commands(options)
+    hints = log.commands(options, checker.needed)
     return Validation(files, totals.result(), issues, error, repeated, hints, rolled_up)
 
 

@@ -46,12 +46,13 @@ def issue(severity: Severity, code: str, message: str, hint: str = "", *options:
     return Issue("", 0, 0, "", severity, message, hint, code=code, options=options)
 
 
-def with_options(hint: str, options: Sequence[Option]) -> str:
-    """Return a hint with what to add to the command line."""
+def with_options(found: Issue, options: Sequence[Option]) -> str:
+    """Return the hint of an issue with those of its options that the command line takes."""
+    hint, qualifies = found.hint, found.options and re.match("(?:if|for|to) ", found.hint)
     if not options:
-        return hint
+        return "" if qualifies else hint
     adds = "add " + " or ".join(f"{name} {pasted(value)}" for name, value in options)
-    if re.match("(?:if|for|to) ", hint):
+    if qualifies:
         return f"{adds} {hint}"
     if not hint or hint.startswith("which "):
         return f"{adds}, {hint}".removesuffix(", ")

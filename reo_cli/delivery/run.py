@@ -172,7 +172,7 @@ class _Run:
             result.error = stops.changed_sums(counts.rejected, events.read)
         elif counts.invalid or book.broken:
             result.error = stops.invalid_input(counts.invalid, counts.read, order.skip_invalid)
-            if mending := self._log.commands(order.reading):
+            if mending := self._log.commands(order.reading, self._checker.needed):
                 hint = f"{result.error.hint}; or {mending[0]}"
                 result.error = result.error.changed(hint=hint)
         else:

@@ -20,10 +20,11 @@ Needs = Callable[[Mapping[str, Sequence[Any]], Mapping[str, str]], Words]
 
 
 class CommandLine(NamedTuple):
-    """The words of a command line, and which of them are inputs."""
+    """The words of a command line, which of them are inputs, and whether some were left out."""
 
     words: tuple[str, ...] = ("reo", "send-file", "FILE")
     inputs: tuple[str, ...] = ("FILE",)
+    is_part: bool = False
 
     def __str__(self) -> str:
         """Return it as it can be pasted into a shell."""
@@ -45,7 +46,7 @@ class CommandLine(NamedTuple):
             plain = [at for at in places if kept[at - 1] == "--" or kept[at - 1][:1] != "-"]
             for at in (plain or places)[-1:]:  # not the value of an option, where there is a choice
                 kept[at : at + 1] = [name or file] if each == file else []
-        return CommandLine(tuple(kept), (name or file,))
+        return CommandLine(tuple(kept), (name or file,), len({*self.inputs}) > 1)
 
     def without(self, values: Sequence[str]) -> "CommandLine":
         """Return it without some values of options, given as `--map VALUE` or `--map=VALUE`."""
@@ -107,7 +108,7 @@ class ReadOptions(NamedTuple):
 def proposed(command: CommandLine, blanks: Sequence[str] = ()) -> str:
     """Return a command as a hint, with what is to be put in where it has blanks."""
     fill_in = f"put in your {', '.join(blanks)} and " if blanks else ""
-    return f"{fill_in}try: {command}"
+    return f"{fill_in}{'for this input alone, ' * command.is_part}try: {command}"
 
 
 def require_one_field_each(mapped: Mapping[str, str]) -> None:

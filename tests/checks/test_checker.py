@@ -179,3 +179,11 @@ def test_a_blank_id_of_a_single_event_is_warned_of() -> None:
     assert event.event_id is None
     assert (issue.severity, issue.code, issue.field) == ("warning", "blank", "event_id")
     assert not Checker(Rules(NOW)).check(record).issues
+
+
+def test_a_hint_that_only_qualifies_an_option_goes_with_it() -> None:
+    record = Record("", 0, 1, {**RECORD, "mode": "tomorrow"}, {}, "")
+    (issue,) = Checker(Rules(NOW)).check(record).issues
+    assert issue.hint == "add --set mode=DOMAIN if it says something else"
+    (issue,) = Checker(Rules(NOW), {}).check(record).issues
+    assert issue.hint == ""

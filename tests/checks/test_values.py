@@ -234,7 +234,7 @@ def test_wrong_values_have_a_code_and_a_hint(name: str, raw: Any, code: str, hin
     value, issues = read(name, raw)
     assert value is None
     assert [(each.severity, each.code) for each in issues] == [("error", code)]
-    assert hint in with_options(issues[0].hint, issues[0].options)
+    assert hint in with_options(issues[0], issues[0].options)
 
 
 @pytest.mark.parametrize(
@@ -305,6 +305,12 @@ def test_values_under_rules(name: str, rules: dict[str, Any], value: Any, raws: 
         sent, issues = read(name, raw, **rules)
         assert [each.severity for each in issues] == ["error"] * (value == ERROR), raw
         assert sent == (None if value == ERROR else value), raw
+
+
+def test_seconds_that_are_asked_for_as_another_unit_are_told() -> None:
+    (issue,) = parsers(Rules(NOW, date_format="ms"))["event_at"]("1790000000")[1]
+    assert issue.message == "1790000000 is too small for --date-format ms"
+    assert issue.hint == "as seconds it is 2026-09-21"
 
 
 def test_seconds_by_name_are_never_taken_for_an_hour() -> None:

@@ -141,6 +141,33 @@ def test_a_day_above_twelve_anywhere_settles_the_order_for_people(world: World) 
     assert "DATE_FORMAT" not in run.stdout + run.stderr
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "a.com,,3\n,8.8.8.8,3\n,,3\n",  # --skip domain= would lose the record with an address
+        "a.com,,3\n,,3\n,8.8.8.8,3\n",
+        'a.com,,"1,250"\nb.com,,1.250\n',
+    ],
+)
+def test_a_command_that_would_not_do_is_not_proposed(world: World, rows: str) -> None:
+    (world.folder / "x.csv").write_text(f"domain,ip_addr,count\n{rows}")
+    words = "validate x.csv -a a -p p --default event_at=now --thousands ,"
+    run = world.run(*words.split())
+    assert (run.code, run.stderr) == (65, "")
+
+
+def test_a_command_for_one_of_several_files_says_so(world: World) -> None:
+    for name, count in (("a.csv", "3"), ("b.csv", "'1,250'"), ("c.csv", "'1,250'")):
+        row = f"a.com,{count}\n".replace("'", '"')
+        (world.folder / name).write_text(f"domain,count\n{row}")
+    rest = "-a a -p p --default event_at=now".split()
+    run = world.run("validate", "a.csv", "b.csv", *rest)
+    command = "validate b.csv -a a -p p --default event_at=now --thousands ,"
+    assert run.stderr == f"hint: for this input alone, try: reo {command}\n"
+    run = world.run("validate", "b.csv", "c.csv", *rest)
+    assert run.stderr == f"hint: try: reo {command.replace('b.csv', 'b.csv c.csv')}\n"
+
+
 def test_first_contact_is_one_issue_with_one_command(world: World) -> None:
     record = {"company_domain": "acme.com", "event_time": "2026-09-01", "event_type": "login"}
     more = [{f"property_{n}": None for n in range(start, 37)} for start in range(3)]
