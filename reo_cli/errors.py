@@ -8,7 +8,10 @@ import errno
 import os
 import sys
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threading import Thread
 
 
 class ExitCode(IntEnum):
@@ -63,6 +66,22 @@ class Interrupted(ReoError):
 
         by = "" if number == Signals.SIGINT else f" by {Signals(number).name}"
         super().__init__(ExitCode(128 + number), "interrupted", f"interrupted{by}")
+
+
+def start(thread: "Thread") -> None:
+    """Start a thread; a signal that comes meanwhile waits until it runs, and never goes to it.
+
+    `Thread.start` cannot stand that the handler of a signal raises, as those of commands do. Raises
+    RuntimeError as it does.
+    """
+    import signal
+
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def system_limit(fault: BaseException) -> ReoError | None:

@@ -26,7 +26,7 @@ from queue import SimpleQueue
 from socketserver import TCPServer
 from typing import Any, NamedTuple
 
-from reo_cli.errors import ExitCode, ReoError, system_limit
+from reo_cli.errors import ExitCode, ReoError, start, system_limit
 from reo_cli.text import visible
 
 PATH = "/api/product/aggregateusage"
@@ -186,7 +186,7 @@ class Sandbox(ThreadingHTTPServer):
         """The endpoint to send events to."""
 
     def __enter__(self) -> "Sandbox":
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        start(threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True))
         return self
 
     def __exit__(self, *raised: object) -> None:

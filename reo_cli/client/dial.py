@@ -11,6 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from reo_cli.errors import start
+
 PATIENCE = 0.25
 """Seconds for an address while others are left (RFC 8305): one that swallows packets costs no
 more than this."""
@@ -36,7 +38,7 @@ def look_up(host: str, port: int, left: Left) -> list[Address]:
         except (OSError, UnicodeError) as error:
             found.put(error)
 
-    Thread(target=look, daemon=True).start()
+    start(Thread(target=look, daemon=True))
     try:
         result = found.get(timeout=left())
     except Empty:

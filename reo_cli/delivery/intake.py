@@ -18,7 +18,7 @@ from reo_cli.checks.checker import Checker
 from reo_cli.checks.rollup import RollUp
 from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Decider, Input, Job
-from reo_cli.errors import ReoError
+from reo_cli.errors import ReoError, start
 from reo_cli.events import Event
 from reo_cli.records import Issue, Record
 
@@ -56,7 +56,7 @@ class Pipe(Iterator[Item | None]):
         self._wake = wake
         self._stop = stop
         self._ready: Handover[Item | BaseException | None] = Handover(AT_ONCE)
-        threading.Thread(target=self._read, name="reo-reader", daemon=True).start()
+        start(threading.Thread(target=self._read, name="reo-reader", daemon=True))
 
     def _read(self) -> None:
         try:

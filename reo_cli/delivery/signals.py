@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from reo_cli.errors import Interrupted
+from reo_cli.errors import Interrupted, start
 
 if TYPE_CHECKING:
     from socket import socket
@@ -77,7 +77,7 @@ class Signals:
         heard, self._told = socketpair()
         self._told.setblocking(False)
         signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
-        Thread(target=_watch, args=(heard,), name="reo-signals", daemon=True).start()
+        start(Thread(target=_watch, args=(heard,), name="reo-signals", daemon=True))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._came = True

@@ -8,10 +8,10 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from reo_cli.errors import ExitCode, ReoError
+from reo_cli.errors import ExitCode, ReoError, start
 from reo_cli.readers import by_content, by_suffix, empty_pipe
 from reo_cli.readers.csvfile import detect_delimiter
 from reo_cli.readers.options import ReadOptions
@@ -94,6 +94,7 @@ def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
     """
     connections: list[DuckDBPyConnection] = []
     faults: list[Exception] = []
+    ended = threading.Event()
 
     def do() -> None:
         try:
@@ -101,16 +102,18 @@ def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
                 connections.append(each)
         except Exception as fault:  # noqa: BLE001 - raised again by who waits
             faults.append(fault)
+        ended.set()
 
     thread = threading.Thread(target=do, name="reo-sql", daemon=True)
-    thread.start()
     try:
-        thread.join()
+        start(thread)
+        ended.wait()  # not `join`: in Python 3.11 a signal makes that take the thread for ended
     except BaseException:
-        while thread.is_alive():
-            for each in connections:
-                each.interrupt()
-            thread.join(0.1)
+        while thread.ident and not ended.is_set():  # DuckDB does not stand the end of the process
+            with suppress(Exception):  # another signal, or it is closed by now
+                for each in connections:
+                    each.interrupt()
+                ended.wait(0.1)
         raise
     if faults:
         raise faults[0]

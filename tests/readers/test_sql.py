@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 
 duckdb = pytest.importorskip("duckdb")
 
-from reo_cli.errors import ReoError  # noqa: E402
+from reo_cli.delivery.signals import Signals  # noqa: E402
+from reo_cli.errors import Interrupted, ReoError, start  # noqa: E402
 from reo_cli.readers.sql import Part, rows_of, spooled  # noqa: E402
 from reo_cli.readers.text import Stream  # noqa: E402
 from tests.conftest import World  # noqa: E402
@@ -184,3 +187,30 @@ def test_without_the_extra_one_line_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "duckdb", None)
     fault = fault_of("FROM input", table(tmp_path / "x.csv", b"n\n1\n"))
     assert (fault.exit_code, fault.hint) == (78, "pip install 'reo-cli[sql]'")
+
+
+def test_a_signal_is_raised_when_the_query_has_ended(tmp_path: Path) -> None:
+    """DuckDB aborts a process that ends while it is at work."""
+    file = table(tmp_path / "x.csv", b"n\n1\n")
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with Signals(), pytest.raises(Interrupted):
+        rows("SELECT count(*) FROM input, range(100000000000) a, range(100) b", file)
+    at_work = {Path(each.f_code.co_filename).name for each in sys._current_frames().values()}
+    assert "sql.py" not in at_work
+
+
+def test_a_signal_waits_until_a_thread_is_started() -> None:
+    """What a handler raises inside of `Thread.start` loses the thread, or is a KeyError."""
+
+    class Slow(threading.Thread):
+        def _bootstrap_inner(self) -> None:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            time.sleep(0.1)
+            super()._bootstrap_inner()  # type: ignore[misc]
+
+    ended = threading.Event()
+    thread = Slow(target=ended.wait, daemon=True)
+    with Signals(), pytest.raises(Interrupted):
+        start(thread)
+    assert thread.is_alive()
+    ended.set()
