@@ -236,14 +236,7 @@ class FaultServer:
         """The ids of the events that were stored, in order, repeats included."""
         return [request.event_id for request in list(self.requests) if request.accepted]
 
-    def __enter__(self) -> Self:
-        self.come_back()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.go_down()
-
-    def come_back(self) -> None:
+    def come_back(self) -> Self:
         """Listen, on the same port as before if there was one."""
         self._stopping = threading.Event()
         family, host = socket.AF_INET, "127.0.0.1"
@@ -252,8 +245,9 @@ class FaultServer:
         self._listener = socket.create_server((host, self.port), family=family, backlog=512)
         self.port = self._listener.getsockname()[1]
         self._start(self._accept, self._listener)
+        return self
 
-    def go_down(self) -> None:
+    def go_down(self, *_: object) -> None:
         """Refuse new connections and drop the open ones; `come_back` ends it."""
         self._stopping.set()
         for each in (self._listener, *self._open):
@@ -263,6 +257,8 @@ class FaultServer:
         for thread in self._threads:
             thread.join(2)
         self._threads.clear()
+
+    __enter__, __exit__ = come_back, go_down
 
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)

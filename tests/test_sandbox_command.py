@@ -7,56 +7,42 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count, takewhile
 from pathlib import Path
-from subprocess import PIPE
-from typing import Any, Self
+from subprocess import PIPE, Popen
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Env, World
-from tests.delivery.harness import obey_signals
+from tests.conftest import Env, Run, World
+from tests.delivery.harness import obey_signals, stopped
 from tests.test_sandbox import ABSENT, TIMEOUT, changed, post
 
 
-class Server:
-    """`reo sandbox --port 0`, whose process calls `limit` first."""
+@contextmanager
+def serving(
+    world: World, *options: str, limit: Callable[[], object] = bool, env: Env | None = None
+) -> Iterator[tuple[Popen[bytes], str]]:
+    """`reo sandbox --port 0`, whose process calls `limit` first, and the line that it prints."""
 
-    def __init__(
-        self,
-        world: World,
-        *options: str,
-        limit: Callable[[], object] = bool,
-        env: Env | None = None,
-    ) -> None:
-        def prepare() -> None:
-            obey_signals()
-            limit()
+    def prepare() -> None:
+        obey_signals()
+        limit()
 
-        more: dict[str, Any] = {"stdout": PIPE, "stderr": PIPE, "preexec_fn": prepare}
-        self.process = world.start("sandbox", "--port", "0", *options, env=env, **more)
-        assert self.process.stdout
-        self.first = self.process.stdout.readline().decode()
-        self.url = json.loads(self.first)["endpoint"] if "json" in options else self.first.strip()
+    more: dict[str, Any] = {"stdout": PIPE, "stderr": PIPE, "preexec_fn": prepare}
+    with world.start("sandbox", "--port", "0", *options, env=env, **more) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().decode().strip()
+        finally:
+            process.kill()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def post(self, key: str = "any", **changes: Any) -> int:
-        return post(self.url, changed(**changes), key)[0]
-
-    def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
-        """Send a signal; exit code, the rest of stdout, and stderr."""
-        self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=TIMEOUT)
-        return self.process.returncode, out.decode(), (err or b"").decode()
+def status(url: str, key: str = "any", **changes: Any) -> int:
+    return post(url, changed(**changes), key)[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -67,14 +53,14 @@ def test_it_prints_its_url_each_request_and_the_totals(world: World, number: int
         {"event_id": "evt-1", "count": "x"},
         {"event_id": [], "activity_type": 5},
     ]
-    with Server(world, "--api-key", " right-key ") as server:
-        assert [server.post("right-key", **each) for each in sent] == [*[200] * 5, 400, 400]
-        assert server.post("wrong-key", event_id="evt-2") == 400
-        code, out, err = server.end(number)
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/product/aggregateusage\n", server.first)
-    assert (code, out) == (0, "")
-    lines = err.splitlines()
-    assert f"REO_ENDPOINT={server.url} REO_API_KEY=KEY reo send-file FILE" in lines[0]
+    with serving(world, "--api-key", " right-key ") as (process, url):
+        assert [status(url, "right-key", **each) for each in sent] == [*[200] * 5, 400, 400]
+        assert status(url, "wrong-key", event_id="evt-2") == 400
+        run = stopped(process, number)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/product/aggregateusage", url)
+    assert (run.code, run.stdout) == (0, "")
+    lines = run.stderr.splitlines()
+    assert f"REO_ENDPOINT={url} REO_API_KEY=KEY reo send-file FILE" in lines[0]
     assert lines[2:] == [
         "200 my **** secondary23 334 bytes",
         "200 1 secondary23 321 bytes",
@@ -89,16 +75,16 @@ def test_it_prints_its_url_each_request_and_the_totals(world: World, number: int
         "accepted 5: 3 event ids, 1 sent again",
         "refused 3: 2 invalid, 1 authentication",
     ]
-    assert "right-key" not in err
+    assert "right-key" not in run.stderr
 
 
 def test_json_is_one_line_at_the_start_and_one_at_the_end(world: World) -> None:
-    with Server(world, "-q", "-o", "json") as server:
-        assert (server.post(event_id=1), server.post(event_id="1")) == (200, 200)
-        assert server.post(event_id=[]) == 400
-        code, out, err = server.end()
-    assert (code, err) == (0, "")
-    assert json.loads(out) == {
+    with serving(world, "-q", "-o", "json") as (process, line):
+        url = json.loads(line)["endpoint"]
+        assert [status(url, event_id=each) for each in [1, "1", []]] == [200, 200, 400]
+        run = stopped(process, signal.SIGINT)
+    assert (run.code, run.stderr) == (0, "")
+    assert run.json == {
         "schema": "reo.sandbox/1",
         "requests": 3,
         "accepted": 2,
@@ -115,16 +101,16 @@ def ids_in(record: Path) -> list[Any]:
 
 
 def test_the_record_is_complete_when_it_is_killed(world: World) -> None:
-    with Server(world, "-q", "--record", "record.ndjson") as server:
-        assert {server.post(event_id=event_id) for event_id in range(20)} == {200}
-        server.end(signal.SIGKILL)
+    with serving(world, "-q", "--record", "record.ndjson") as (process, url):
+        assert {status(url, event_id=event_id) for event_id in range(20)} == {200}
+        process.kill()
     assert ids_in(world.folder / "record.ndjson") == list(range(20))
 
 
 def test_a_record_that_cannot_be_written_ends_it_without_an_answer(world: World) -> None:
-    with Server(world, "-q", "--record", "/dev/full") as server:
-        assert server.post() == 0
-        assert server.process.wait(TIMEOUT) == 74
+    with serving(world, "-q", "--record", "/dev/full") as (process, url):
+        assert status(url) == 0
+        assert process.wait(TIMEOUT) == 74
 
 
 def file_limit() -> None:
@@ -137,23 +123,23 @@ def test_a_record_that_fills_the_disk_ends_it_and_holds_all_that_was_answered(
     # Measuring coverage needs more, and would leave a broken file.
     unmeasured = dict.fromkeys(("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"))
     options = ("-q", "--record", "record.ndjson")
-    with Server(world, *options, limit=file_limit, env=unmeasured) as server:
-        statuses = (server.post(event_id=event_id) for event_id in count())
+    with serving(world, *options, limit=file_limit, env=unmeasured) as (process, url):
+        statuses = (status(url, event_id=event_id) for event_id in count())
         answered = len(list(takewhile(bool, statuses)))
-        _, err = server.process.communicate(timeout=TIMEOUT)
-    assert server.process.returncode == 74
+        _, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 74
     assert b"record.ndjson" in err
     assert ids_in(world.folder / "record.ndjson") == list(range(answered))
 
 
 def test_answers_that_wait_are_sent_when_it_ends(world: World) -> None:
     statuses: list[int] = []
-    with Server(world, "--latency", "60") as server:
-        client = threading.Thread(target=lambda: statuses.append(server.post()), daemon=True)
+    with serving(world, "--latency", "60") as (process, url):
+        client = threading.Thread(target=lambda: statuses.append(status(url)), daemon=True)
         client.start()
-        assert server.process.stderr
-        assert any(line.startswith(b"200 ") for line in server.process.stderr)
-        assert server.end()[0] == 0
+        assert process.stderr
+        assert any(line.startswith(b"200 ") for line in process.stderr)
+        assert stopped(process, signal.SIGINT).code == 0
         client.join(TIMEOUT)
     assert statuses == [200]
 
@@ -164,43 +150,44 @@ def test_answers_that_wait_are_sent_when_it_ends(world: World) -> None:
     ids=["in the background of a script", "under nohup"],
 )
 def test_signals_that_are_ignored(world: World, ignored: int, last: int) -> None:
-    with Server(world, "-q", limit=lambda: signal.signal(ignored, signal.SIG_IGN)) as server:
+    ignore = lambda: signal.signal(ignored, signal.SIG_IGN)  # noqa: E731
+    with serving(world, "-q", limit=ignore) as (process, url):
         if ignored != last:
-            server.process.send_signal(ignored)
-        assert server.post() == 200
-        assert server.end(last) == (0, "", "")
+            process.send_signal(ignored)
+        assert status(url) == 200
+        assert stopped(process, last) == Run(0, "", "")
 
 
 def test_a_stderr_that_nobody_reads_or_that_is_closed_does_not_hold_it_up(world: World) -> None:
-    with Server(world) as server:
-        assert {server.post(event_id=f"{number:060}") for number in range(1200)} == {200}
-        _, _, err = server.end()
+    with serving(world) as (process, url):
+        assert {status(url, event_id=f"{number:060}") for number in range(1200)} == {200}
+        err = stopped(process, signal.SIGINT).stderr
     assert 0 < err.count("\n200 ") < 1200
     assert "requests 1,200" in err
-    with Server(world) as server:
-        assert server.process.stderr
-        server.process.stderr.close()
-        server.process.stderr = None
-        assert [server.post() for _ in range(3)] == [200] * 3
-        assert server.end()[0] == 0
+    with serving(world) as (process, url):
+        assert process.stderr
+        process.stderr.close()
+        assert [status(url) for _ in range(3)] == [200] * 3
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT) == 0
 
 
 def test_it_survives_running_out_of_file_descriptors(world: World) -> None:
     few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))  # noqa: E731
-    with Server(world, "-q", limit=few) as server, ExitStack() as stack:
-        address = ("127.0.0.1", urlsplit(server.url).port)
-        for _ in range(60):
-            stack.enter_context(socket.create_connection(address, TIMEOUT))
-        stack.close()
-        assert server.post() == 200
-        assert server.end() == (0, "", "")
+    with serving(world, "-q", limit=few) as (process, url):
+        with ExitStack() as stack:
+            for _ in range(60):
+                address = ("127.0.0.1", urlsplit(url).port)
+                stack.enter_context(socket.create_connection(address, TIMEOUT))
+        assert status(url) == 200
+        assert stopped(process, signal.SIGINT) == Run(0, "", "")
 
 
 @pytest.mark.parametrize("latency", ["50ms", "0.05", ".05s", "0.05 s"])
 def test_ways_to_write_a_latency(world: World, latency: str) -> None:
-    with Server(world, "-q", "--latency", latency) as server:
+    with serving(world, "-q", "--latency", latency) as (_, url):
         began = time.monotonic()
-        assert server.post() == 200
+        assert status(url) == 200
         assert 0.05 <= time.monotonic() - began < 2
 
 
