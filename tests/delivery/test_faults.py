@@ -44,12 +44,9 @@ def test_n1_a_third_of_all_requests_goes_wrong(desk: Desk) -> None:
     ]
 
     def script(number: int, _: Request) -> Action:
-        goes_wrong = chance.random() < 0.3
-        return (
-            chance.choice(kinds[: 6 if number <= 50 else None])
-            if goes_wrong
-            else faults.late(0.002)
-        )
+        if chance.random() >= 0.3:
+            return faults.late(0.002)
+        return chance.choice(kinds if number > 50 else kinds[:6])
 
     events = rows(scaled(20_000, 1000), identical=1 / 3)
     desk.server.script = script
