@@ -3,7 +3,6 @@
 `REO_UPDATE=1 python -m pytest tests/test_docs.py` writes tables and outputs anew.
 """
 
-import json
 import os
 import re
 import shlex
@@ -111,13 +110,10 @@ def test_the_json_has_the_keys_that_are_explained(reo: Reo, world: World) -> Non
     failed = reo("send-file", "bad.csv", "-o", "json").json
     assert '`{"' + '", "'.join(failed["error"]) + '"}`' in TEXTS["output"]
     assert failed["ledger"] is None
-
-
-@pytest.mark.parametrize("command", ["config list", "config doctor", "ledger info"])
-def test_other_commands_have_the_schema_that_is_named(reo: Reo, command: str) -> None:
     env = {"REO_ENDPOINT": "http://127.0.0.1:9/", "REO_API_KEY": CANARY}
-    schema = json.loads(reo(*command.split(), "-o", "json", env=env).stdout)["schema"]
-    assert f"`{schema}`" in TEXTS["output"]
+    for words in ("config list", "config doctor", "ledger info"):
+        schema = reo(*words.split(), "-o", "json", env=env).json["schema"]
+        assert f"`{schema}`" in TEXTS["output"]
 
 
 def test_the_test_command_is_that_of_ci() -> None:
@@ -129,9 +125,8 @@ def test_the_test_command_is_that_of_ci() -> None:
 
 def test_the_first_command_runs_the_sample_that_ships(reo: Reo) -> None:
     command = section("Try it").split("```sh\n")[1].split("\n```")[0]
-    setup, install, run = command.split(" && ")
-    assert (setup, install) == ("python3 -m venv .venv", ".venv/bin/pip install -q .")
-    assert run == f".venv/bin/reo send-file {SAMPLE} --sandbox"
+    install = "python3 -m venv .venv && .venv/bin/pip install -q . && "
+    assert command == f"{install}.venv/bin/reo send-file {SAMPLE} --sandbox"
     assert reo("send-file", str(ROOT / SAMPLE), "--sandbox").code == 0
 
 

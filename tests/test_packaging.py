@@ -139,7 +139,6 @@ def test_tab_works_from_the_installed_wheel(world: World, installed: Path) -> No
     env = shell_environ(world, f"{installed}/bin:{os.environ['PATH']}")
     bash = f"source {share}/bash-completion/completions/reo"
     completes(world, env, "bash --norc -i", bash)
-    zsh = f"fpath=({share}/zsh/site-functions $fpath); {ZSH}"
-    completes(world, env, "zsh -f -i", zsh)
+    completes(world, env, "zsh -f -i", f"fpath=({share}/zsh/site-functions $fpath); {ZSH}")
     fish = {**env, "XDG_DATA_DIRS": str(share)}
     assert fish_offers(world, fish, "reo vali") == ["validate"]
