@@ -36,6 +36,9 @@ reading, sending, memory, where, showing = (
 )
 """Declare an option of a section: `reading("--encoding NAME  Encoding, e.g. cp1252.")`."""
 
+SHORT = ("activity_type", "product_id", "environment")
+"""The fields that have options of their own, and that settings may give."""
+
 pairs = partial(reading, read=parsing.pairs, many=True, offers=completion.field_pairs)
 """Declare an option of reading that is given as `FIELD=…`."""
 
@@ -152,7 +155,7 @@ class Reading(Options):
             elif typed:
                 parts = typed.split(",") if isinstance(typed, str) else list(typed)
                 found[key] = typed if kind == "text" else parts
-        for key in ("activity_type", "product_id", "environment"):
+        for key in SHORT:
             if text := self.typed.get(key):
                 found[f"set.{key}"] = text
         return found

@@ -24,13 +24,10 @@ if TYPE_CHECKING:
     from reo_cli.reports import Talk
     from reo_cli.settings import Settings
 
-SHORT = ("activity_type", "product_id", "environment")
-"""The fields that have options of their own, and that settings may give."""
-
 
 def fallback(settings: "Settings") -> dict[str, str]:
     """Return the event fields that settings give to events that have none."""
-    return {name: getattr(settings, name) for name in SHORT if getattr(settings, name)}
+    return {name: getattr(settings, name) for name in opt.SHORT if getattr(settings, name)}
 
 
 def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, Rules, Plan | None]":
@@ -48,7 +45,7 @@ def reading(options: opt.Reading, settings: "Settings") -> "tuple[ReadOptions, R
         raise usage("FILE", STDIN, "is given twice", "standard input can be read once")
     require_one_field_each(options.map)
     domain = {"domain": options.domain_of} if options.domain_of is not None else {}
-    short = {name: getattr(options, name) or "" for name in SHORT}
+    short = {name: getattr(options, name) or "" for name in opt.SHORT}
     rules = filled(
         *(Rules, options),
         now=int(time.time()),
