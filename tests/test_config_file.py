@@ -120,22 +120,17 @@ def test_what_the_file_may_look_like(path: Path) -> None:
     assert "cannot read" in refused(load, path.parent).message
 
 
-@pytest.mark.parametrize(
-    ("mode", "text", "exposed"),
-    [
+def test_a_file_with_a_key_that_others_can_read(path: Path) -> None:
+    for mode, text, exposed in (
         (0o600, f"api_key = '{KEY}'", 0),
         (0o640, f"api_key = '{KEY}'", 1),
         (0o604, f"[profiles.other]\napi_key = '{KEY}'", 1),
         (0o644, "retries = 1", 0),
-    ],
-)
-def test_a_file_with_a_key_that_others_can_read(
-    path: Path, mode: int, text: str, exposed: int
-) -> None:
-    write(path, text)
-    path.chmod(mode)
-    warnings = resolve(Sources({}, {"REO_CONFIG": str(path)}, path.parent)).warnings
-    assert ["others can read it" in each for each in warnings] == [True] * exposed
+    ):
+        write(path, text)
+        path.chmod(mode)
+        warnings = resolve(Sources({}, {"REO_CONFIG": str(path)}, path.parent)).warnings
+        assert ["others can read it" in each for each in warnings] == [True] * exposed
 
 
 # Writing

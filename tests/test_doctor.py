@@ -20,6 +20,7 @@ from tests.proxies import BUNDLE, STRANGER, proxy_to, server_context
 
 ALL = ["config", "key", "endpoint", "dns", "tcp", "proxy", "tls", "answer", "clock", "ledger"]
 NOBODY, FAR = "http://127.0.0.1:1/", "https://ingest.example/x"
+DAMAGED = b"SQLite format 3\0" + bytes(84)
 OK, CONFIG, UNAVAILABLE = ExitCode.OK, ExitCode.CONFIG, ExitCode.UNAVAILABLE
 
 
@@ -27,6 +28,8 @@ OK, CONFIG, UNAVAILABLE = ExitCode.OK, ExitCode.CONFIG, ExitCode.UNAVAILABLE
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "config.toml").write_text(f'ledger = "{tmp_path}/state/ledger.db"\ntimeout = 2\n')
     (tmp_path / "config.toml").chmod(0o600)
+    (tmp_path / "damaged.db").write_bytes(DAMAGED)
+    (tmp_path / "empty.db").touch()
     return tmp_path
 
 
@@ -66,6 +69,7 @@ def assert_found(checks: list[Check], code: ExitCode, name: str, said: str) -> N
 def test_all_is_well_and_neither_key_nor_event_is_sent(folder: Path) -> None:
     with server(50) as api:
         checks = run(folder, api.url)
+        again = run(folder, api.url, REO_LEDGER="empty.db")
     assert [(check.name, check.status) for check in checks] == [
         (name, "ok") for name in (*ALL, "versions")
     ]
@@ -74,8 +78,10 @@ def test_all_is_well_and_neither_key_nor_event_is_sent(folder: Path) -> None:
     assert "environment REO_ENDPOINT" in message(checks, "endpoint")
     assert message(checks, "answer").startswith("HTTP 404")
     assert "state/ledger.db` will be created" in message(checks, "ledger")
-    assert not (folder / "state").exists()
-    [request] = api.requests
+    assert "empty.db` can be written (0 bytes)" in message(again, "ledger")
+    left = {each.name for each in folder.iterdir()}
+    assert left == {"config.toml", "damaged.db", "empty.db"}
+    request, _ = api.requests
     assert (request.line, request.body) == ("HEAD / HTTP/1.1", b"")
     assert "x-api-key" not in request.headers
     assert KEY not in repr(request)
@@ -96,6 +102,7 @@ OURS = {"REO_CA_BUNDLE": BUNDLE}
         (server(), {"REO_TIMEOUT": "soon"}, CONFIG, "settings", "environment REO_TIMEOUT"),
         (server(), {"REO_LEDGER": "/dev/null/ledger.db"}, CONFIG, "ledger", "/dev/null"),
         (server(), {"REO_LEDGER": "/dev"}, CONFIG, "ledger", "/dev"),
+        (server(), {"REO_LEDGER": "damaged.db"}, CONFIG, "ledger", "is not a ledger, or is dam"),
         (server(tls="localhost"), {"REO_CA_BUNDLE": "/dev/null"}, CONFIG, "tls", "/dev/null"),
         (server(), {"REO_ENDPOINT": FAR, "HTTPS_PROXY": "socks5://x:1"}, CONFIG, "proxy", "PROXY"),
         (server(tls="localhost", days=5.5), OURS, OK, "tls", "valid for 5 more days"),
@@ -130,6 +137,7 @@ def test_what_is_found(
     assert_found(checks, code, name, said)
     assert not (name == "tls" and code and api.requests)
     assert time.monotonic() - started < 5
+    assert (folder / "damaged.db").read_bytes() == DAMAGED
 
 
 @pytest.mark.parametrize("name", ["REO_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
@@ -197,28 +205,6 @@ def test_the_way_through_a_proxy(folder: Path) -> None:
     assert proxy.requests[0].line[:31] == "CONNECT ingest.example:443 HTTP"
     assert "password" not in repr(checks)
     assert_found(refused, CONFIG, "proxy", "407")
-
-
-@pytest.mark.parametrize(
-    ("content", "status", "said"),
-    [
-        (b"SQLite format 3\0" + bytes(84), "failed", "is not a ledger, or is damaged"),
-        (b"not a database", "failed", "is not a ledger, or is damaged"),
-        (b"", "ok", "0 bytes"),
-        (None, "ok", "will be created"),
-    ],
-)
-def test_a_ledger_is_looked_at_and_not_made(
-    folder: Path, content: bytes | None, status: str, said: str
-) -> None:
-    path = folder / "state" / "ledger.db"
-    path.parent.mkdir()
-    if content is not None:
-        path.write_bytes(content)
-    [found] = [check for check in run(folder, NOBODY) if check.name == "ledger"]
-    assert (found.status, said in found.message) == (status, True)
-    left = [each.read_bytes() for each in path.parent.iterdir()]
-    assert left == ([] if content is None else [content])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
