@@ -149,8 +149,6 @@ def test_list_shows_what_a_send_would_refuse_and_which_key_is_used(
         (["set", KEY], KEY, 2, "there is no setting of that name"),
         (["set", "concurrency"], KEY, 2, "`concurrency` needs a value"),
         (["set", "retries", "1", "--profile", " "], KEY, 2, "--profile"),
-        (["list", "--profile", ""], KEY, 2, "--profile"),
-        (["set", "api_key", KEY], KEY, 2, "command line"),
         (["set", f"api_key={KEY}"], KEY, 2, "command line"),
         (["set", "api_key", KEY, "-x"], KEY, 2, ""),
         (["set", "api_key"], KEY, 2, "there is no terminal"),
