@@ -1,8 +1,7 @@
-"""`reo config` as a user runs it: in a pipe, in a script, at a terminal."""
+"""`reo config` at a terminal, and what it refuses; the rest is in `transcripts/config.txt`."""
 
 import os
 import pty
-import re
 import stat
 import sys
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from reo_cli.settings import SETTINGS
 from tests.conftest import CANARY as KEY
 from tests.conftest import Run, World
 from tests.faults import FaultServer, answer
@@ -20,23 +18,12 @@ Reo = Callable[..., Run]
 Terminal = Callable[..., tuple[int, str]]
 
 PROMPT = "not shown as you type"
-NEW = {"REO_API_KEY": KEY, "REO_RATE": "2.5", "REO_LEDGER": "/l.db", "REO_ENVIRONMENT": KEY}
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The path of a config file in a folder that does not exist."""
     return tmp_path / "settings" / "config.toml"
-
-
-@pytest.fixture
-def run(reo: Reo, config: Path) -> Reo:
-    """Run `reo config …` with that config file; capitals are variables."""
-
-    def run(*args: str, stdin: str | bytes = "", **env: str) -> Run:
-        return reo("config", *args, env={"REO_CONFIG": str(config), **env}, input=stdin)
-
-    return run
 
 
 @pytest.fixture
@@ -69,83 +56,14 @@ def terminal(world: World, config: Path) -> Terminal:
     return run
 
 
-def rows(text: str) -> dict[str, list[str]]:
-    """Return the columns of each line of a plain table by its first one."""
-    lines = [re.split(r" {2,}", line) for line in text.splitlines()]
-    return {line[0]: line[1:] for line in lines}
-
-
 def written(config: Path, text: str) -> None:
     config.parent.mkdir()
     config.write_text(text)
 
 
-# In pipes
-
-
-def test_list_and_get_show_value_and_source(run: Reo, config: Path) -> None:
-    written(config, 'retries = 2\naccount = "a\\u001b[31mred\\u202e"\n[profiles.prod.map]\n')
-    run("set", "map.domain", "Company Domain", "--profile", "prod")
-    table = rows(run("list", "--profile", "prod", **NEW).stdout)
-    assert list(table) == ["setting", *(each.key for each in SETTINGS), "map.domain"]
-    assert table["timeout"] == ["10", "default"]
-    assert table["environment"][0] == "****"
-    assert table["endpoint"][0] == "https://ingest.reo.dev/api/product/aggregateusage"
-    assert table["api_key"] == ["********abcd", "environment REO_API_KEY"]
-    assert table["rate"] == ["2.5", "environment REO_RATE"]
-    assert table["retries"] == ["2", str(config)]
-    assert table["map.domain"] == ["Company Domain", f"profile prod in {config}"]
-    assert table["account"][0] == "a\\x1b[31mred\\u202e"
-    content = run("list", "-o", "json", **NEW).json
-    assert (content["schema"], content["error"]) == ("reo.config/1", None)
-    assert content["config_file"] == str(config)
-    settings = {row["key"]: tuple(row.values()) for row in content["settings"]}
-    assert list(content["settings"][0]) == ["key", "value", "source", "file", "used"]
-    assert settings["retries"] == ("retries", 2, str(config), str(config), True)
-    assert (settings["api_key"][1], settings["ledger"][1]) == ("********abcd", "/l.db")
-    assert (settings["product_id"][1], settings["timeout"][1]) == (None, 10)
-    assert run("get", "environment", **NEW).stdout == "****\n"
-    assert run("get", "product_id").stdout == "\n"
-    assert run("get", "api_key", REO_API_KEY=KEY).stdout == "********abcd\n"
-
-
-def test_list_as_json_is_one_line_when_it_fails(run: Reo) -> None:
-    result = run("list", "-o", "json", REO_TIMEOUT="soon")
-    error = result.json["error"]
-    assert result.code == error["exit_code"] == result.json["exit_code"] == 78
-    assert "environment REO_TIMEOUT" in error["message"]
-    assert result.stderr.startswith("error: ")
-
-
-def test_the_env_file_can_be_named_or_left_out(run: Reo, world: World) -> None:
-    (world.folder / ".env").write_text("REO_TIMEOUT=6\n")
-    (world.folder / "one.env").write_text("REO_TIMEOUT=7\n")
-    for args, row in (
-        ([], ["6", ".env"]),
-        (["--env-file", "one.env"], ["7", "one.env"]),
-        (["--no-env-file"], ["10", "default"]),
-    ):
-        assert rows(run("list", *args).stdout)["timeout"] == row
-
-
-def test_list_shows_what_a_send_would_refuse_and_which_key_is_used(
-    run: Reo, world: World, config: Path
-) -> None:
-    written(config, 'api_key = "another-key-9876543210"\n')
-    (world.folder / ".env").write_text("REO_ENDPOINT=https://evil.example\n")
-    result = run("list", REO_API_KEY=KEY)
-    assert result.code == 0
-    assert rows(result.stdout)["endpoint"][1] == "default"
-    assert "nothing would be sent" in result.stderr
-    assert "`api_key` from environment REO_API_KEY is used" in result.stderr
-    assert "config.toml is not used" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("args", "stdin", "code", "said"),
     [
-        (["get", "timeot"], KEY, 2, "did you mean `timeout`?"),
-        (["unset", "timeot"], KEY, 2, "did you mean `timeout`?"),
         (["set", KEY], KEY, 2, "there is no setting of that name"),
         (["set", "concurrency"], KEY, 2, "`concurrency` needs a value"),
         (["set", "retries", "1", "--profile", " "], KEY, 2, "--profile"),
@@ -159,29 +77,13 @@ def test_list_shows_what_a_send_would_refuse_and_which_key_is_used(
     ],
 )
 def test_what_is_refused(
-    run: Reo, config: Path, args: list[str], stdin: str | bytes, code: int, said: str
+    reo: Reo, config: Path, args: list[str], stdin: str | bytes, code: int, said: str
 ) -> None:
-    result = run(*args, stdin=stdin)
+    result = reo("config", *args, env={"REO_CONFIG": str(config)}, input=stdin)
     assert (result.code, result.stdout) == (code, "")
     assert result.stderr.startswith("error: ")
     assert said in result.stderr
     assert not config.exists()
-
-
-def test_set_writes_into_the_profile_of_the_variable(run: Reo, config: Path) -> None:
-    result = run("set", "retries=3", REO_PROFILE="prod", REO_RETRIES="4")
-    assert config.read_text() == "[profiles.prod]\nretries = 3\n"
-    assert "warning: `REO_RETRIES` in the environment comes before" in result.stderr
-
-
-def test_a_key_from_stdin(run: Reo, config: Path) -> None:
-    assert run("set", "api_key", "-", stdin=f"{KEY}\n").code == 0
-    assert run("path").stdout == f"{config}\n"
-    assert config.read_text() == f'api_key = "{KEY}"\n'
-    assert stat.S_IMODE(config.stat().st_mode) == 0o600
-
-
-# At a terminal
 
 
 def test_init_asks_and_writes_and_keeps_what_is_there(terminal: Terminal, config: Path) -> None:
@@ -243,12 +145,12 @@ def test_list_has_a_line_for_each_setting_on_a_terminal(terminal: Terminal, conf
     assert "\x1b[" not in screen
 
 
-def test_doctor(run: Reo, terminal: Terminal) -> None:
+def test_doctor(reo: Reo, terminal: Terminal) -> None:
     with FaultServer(answer(404)) as server:
-        result = run("doctor", REO_ENDPOINT=server.url)
         given = {"REO_ENDPOINT": server.url, "REO_API_KEY": KEY}
+        result = reo("config", "doctor", env={**given, "REO_API_KEY": None})
         code, screen = terminal("doctor", **given)
-        in_json = run("doctor", "-o", "json", **given)
+        in_json = reo("config", "doctor", "-o", "json", env=given)
     assert (result.code, result.stderr) == (78, "")
     assert "failed: key: there is no API key" in result.stdout
     assert "ok: tcp: " in result.stdout
@@ -260,5 +162,5 @@ def test_doctor(run: Reo, terminal: Terminal) -> None:
     assert content["schema"] == "reo.doctor/1"
     assert (content["status"], content["exit_code"], in_json.code) == ("warning", 0, 0)
     assert {tuple(check) for check in content["checks"]} == {("name", "status", "message", "hint")}
-    gone = run("doctor", "-o", "json", **given)
+    gone = reo("config", "doctor", "-o", "json", env=given)
     assert (gone.code, gone.json["exit_code"]) == (69, 69)
