@@ -103,14 +103,17 @@ def test_a_bug_in_a_thread_is_raised_where_answers_are_waited_for(
             ends(workers, 1)
 
 
-def test_fewer_threads_than_attempts_carry_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("threads", "verdict"), [(1, DELIVERED), (0, Verdict.LIMIT)])
+def test_fewer_threads_than_attempts_carry_them_and_none_is_a_limit(
+    threads: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(**_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with FaultServer() as server, working(server) as workers:
-        workers.start(0, body_of(0))
-        monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
-        for token in (1, 2, 3):
+        for token in range(4):
+            if token == threads:
+                monkeypatch.setattr("reo_cli.client.workers.Thread", fail)
             workers.start(token, body_of(token))
-        assert verdicts(workers, 4) == dict.fromkeys(range(4), DELIVERED)
-    assert server.connections == 1
+        assert verdicts(workers, 4) == dict.fromkeys(range(4), verdict)
+    assert server.connections == threads
