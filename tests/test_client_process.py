@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.conftest import CANARY, World
 from tests.faults import FaultServer, failure
 
@@ -52,11 +54,27 @@ def test_requests_carries_every_event(world: World) -> None:
         assert seen.keys() == got.keys()
 
 
-def test_a_python_without_tls_is_told_so_in_one_line(world: World) -> None:
-    code, env = "import sys; sys.modules['_ssl'] = None", {"REO_API_KEY": CANARY}
-    run = world.run("send", *EVENT, "--endpoint", "https://ingest.invalid/", env=env, code=code)
-    assert (run.code, run.stderr.count("error:")) == (78, 1), run.stderr
-    assert "_ssl" in run.stderr
+NO_TLS = "import sys; sys.modules['_ssl'] = None"
+NO_THREAD = """
+import threading
+def start(thread): raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "url", "exit_code", "said"),
+    [
+        (NO_TLS, "https://ingest.invalid/", 78, "_ssl"),
+        (NO_THREAD, "http://localhost:9/", 74, "no more threads"),
+    ],
+)
+def test_a_limit_of_the_system_is_one_line(
+    world: World, code: str, url: str, exit_code: int, said: str
+) -> None:
+    run = world.run("send", *EVENT, "--endpoint", url, env={"REO_API_KEY": CANARY}, code=code)
+    assert (run.code, run.stderr.count("error:")) == (exit_code, 1), run.stderr
+    assert said in run.stderr
 
 
 def test_a_send_leaves_no_socket_to_the_collector(world: World) -> None:
