@@ -149,6 +149,12 @@ def test_the_words_for_what_the_system_says(
     assert said in told.outcome.reason
 
 
-def test_a_bug_is_no_failure_of_the_network() -> None:
+def test_an_answer_that_came_while_the_process_stood_still_is_heard() -> None:
+    late = Attempt(target_for("http://localhost:1/"))
+    late.begin(0)
+    assert late.left(to_read=True) < 0.01
+    for to_read in (True, False):
+        with pytest.raises(TimeoutError):
+            late.left(to_read=to_read)
     with pytest.raises(RuntimeError, match="a bug"):
-        failed("dns", RuntimeError("a bug"), "h:1", Attempt(target_for("http://localhost:1/")))
+        failed("dns", RuntimeError("a bug"), "h:1", late)
