@@ -74,14 +74,12 @@ class Desk:
         """Run any command of reo to its end."""
         return self.world.run(*map(str, args), env=self.environ(env), **more)
 
-    def send(
-        self, *args: str | Path, env: Env | None = None, timeout: float = 60, **more: Any
-    ) -> Run:
+    def send(self, *args: str | Path, **more: Any) -> Run:
         """Run `reo send-file -o json` to its end, and see that its sums are right."""
         command = ["send-file", *map(str, args), *self.options]
         if "-o" not in command:
             command += ["-o", "json"]
-        run = self.run(*command, env=env, timeout=timeout, **more)
+        run = self.run(*command, **more)
         if "json" in command:
             check_sums(run.json)
             assert run.json["exit_code"] == run.code or "--allow-failure" in command
@@ -92,28 +90,21 @@ class Desk:
     ) -> "subprocess.Popen[bytes]":
         """Start `reo send-file`; the caller sees to its end."""
         command = ["send-file", *(["-q"] * quiet), *map(str, args), *self.options]
-        options = {
-            "stdout": subprocess.DEVNULL,
-            "stderr": subprocess.PIPE,
-            "preexec_fn": obey_signals,
-            **options,
-        }
-        return self.world.start(*command, env=self.environ(env), **options)
+        stdout = subprocess.PIPE if "-o" in command else subprocess.DEVNULL
+        usual = {"stdout": stdout, "stderr": subprocess.PIPE, "preexec_fn": obey_signals}
+        return self.world.start(*command, env=self.environ(env), **{**usual, **options})
 
     def running(
         self, *args: str | Path, after: int = 0, **options: Any
     ) -> "subprocess.Popen[bytes]":
         """Start `reo send-file`, and wait until more than `after` requests have come."""
         before = len(self.server.requests)
-        if "-o" in args:
-            options = {"stdout": subprocess.PIPE, **options}
         process = self.start(*args, **options)
         assert wait_until(lambda: len(self.server.requests) - before > after, process)
         return process
 
     def ledger_holds(self) -> int:
-        run = self.world.run("ledger", "info", "-o", "json", env=self.environ())
-        return int(run.json["events"])
+        return int(self.run("ledger", "info", "-o", "json").json["events"])
 
 
 def obey_signals() -> None:

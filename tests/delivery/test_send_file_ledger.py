@@ -22,6 +22,7 @@ from tests.delivery.harness import (
     rejects,
     row,
     rows,
+    stopped,
     wait_until,
 )
 from tests.faults import failure, late, success, wrong_key
@@ -221,11 +222,11 @@ def test_another_key_stops_the_run_until_it_is_said_what_it_is(desk: Desk) -> No
     file = desk.csv(rows(6))
     desk.send(file, "--limit", "3")
     for source, data in ((file, None), ("-", ndjson(rows(6)))):
-        stopped = desk.send(source, env=OTHER, input=data)
-        assert stopped.code == 78
+        run = desk.send(source, env=OTHER, input=data)
+        assert run.code == 78
         assert len(desk.server.requests) == 3, "nothing was sent"
-        assert "to go on" not in stopped.stderr, "the same command would stop in the same place"
-        assert stopped.json["unsent"] == stopped.json["read"] > 0
+        assert "to go on" not in run.stderr, "the same command would stop in the same place"
+        assert run.json["unsent"] == run.json["read"] > 0
     assert "another key" not in doctor()
     assert "under another key only" in doctor(**OTHER)
     assert "another key" not in doctor(**OTHER, REO_ACCOUNT="other")
@@ -304,15 +305,12 @@ def test_four_shards_at_once_send_everything_once(desk: Desk) -> None:
         random.Random(share).shuffle(events)
         file = desk.csv([*events, *invalid], f"{share}.csv")
         options = ("--shard", f"{share}/4", "--skip-invalid", "-o", "json")
-        processes.append(desk.start(file, *options, stdout=subprocess.PIPE))
-    results = []
-    for process in processes:
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 1, err
-        results.append(json.loads(out))
-    assert sum(each["read"] for each in results) == 412
-    assert sum(each["invalid"] for each in results) == 12
-    assert all(60 < each["delivered"] < 140 for each in results)
+        processes.append(desk.start(file, *options))
+    runs = [stopped(process, within=60) for process in processes]
+    assert {run.code for run in runs} == {1}
+    assert sum(run.json["read"] for run in runs) == 412
+    assert sum(run.json["invalid"] for run in runs) == 12
+    assert all(60 < run.json["delivered"] < 140 for run in runs)
     assert assert_complete(desk.server, events).repeats == 0
     assert counts(desk.send(desk.csv(events))) == {"already_delivered": 400}
 
@@ -373,11 +371,11 @@ def test_a_pipe_keeps_what_was_read_and_not_delivered(desk: Desk) -> None:
 
 def test_a_pipe_that_was_cut_is_to_be_run_again_whole(desk: Desk) -> None:
     desk.server.script = wrong_key()
-    stopped = desk.send("-", input=ndjson(rows(6000)))
-    assert stopped.code == 77
-    assert stopped.json["read"] < 6000
-    assert "run the whole pipe again: `… | reo send-file - " in stopped.stderr
-    assert "mend what is in the rejects file" not in stopped.stderr
+    run = desk.send("-", input=ndjson(rows(6000)))
+    assert run.code == 77
+    assert run.json["read"] < 6000
+    assert "run the whole pipe again: `… | reo send-file - " in run.stderr
+    assert "mend what is in the rejects file" not in run.stderr
 
 
 def test_another_input_s_deliveries_make_all_rejected_a_matter_of_data(desk: Desk) -> None:
@@ -407,12 +405,10 @@ def test_a_file_that_changes_between_check_and_sending_stops_the_run(desk: Desk)
     process = desk.running(file, "-o", "json", after=20)
     with file.open("a") as stream:
         stream.write("primary,1,acme.com,1790000000,app,\n")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 74, err
-    result = json.loads(out)
-    assert (result["error"]["reason"], result["read"]) == ("input_changed", 2000)
-    assert result["delivered"] == len(desk.server.requests)
-    assert desk.ledger_holds() == result["delivered"], "what was acknowledged is remembered"
+    run = stopped(process, within=60)
+    assert (run.code, run.json["error"]["reason"], run.json["read"]) == (74, "input_changed", 2000)
+    assert run.json["delivered"] == len(desk.server.requests)
+    assert desk.ledger_holds() == run.json["delivered"], "what was acknowledged is remembered"
 
 
 def test_a_slow_pipe_is_sent_as_it_comes_and_a_named_lock_keeps_pipes_apart(desk: Desk) -> None:
