@@ -1,8 +1,8 @@
 """reliability.md section 5, as far as it is about the program as a whole; by its numbers.
 
-The others stand beside what they test: 1 to 4 in `test_client`, `test_client_security` and
-`test_tls_proxy`, 6 to 8 in `test_key_and_endpoint`, `test_config_file` and `test_settings`, 9 in
-`reports/test_safe`, 11 in `test_packaging`.
+The others stand beside what they test: 1 to 4 in `test_client` and `test_tls_proxy`, 6 to 8 in
+`test_key_and_endpoint`, `test_config_file` and `test_settings`, 9 in `test_text`, 11 in
+`test_packaging`.
 """
 
 import json
