@@ -77,6 +77,10 @@ class Run:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
+Reo = Callable[..., Run]
+"""What the fixture `reo` is: `reo("send-file", "x.csv", input=…, env=…)`."""
+
+
 @dataclass(frozen=True)
 class World:
     """A home and a working folder for runs of reo, and an environment with nothing of ours."""
@@ -194,6 +198,6 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def reo(world: World) -> Callable[..., Run]:
-    """Run reo in the test's world: `reo("send-file", "x.csv", input=…, env=…) -> Run`."""
+def reo(world: World) -> Reo:
+    """Run reo in the test's world."""
     return world.run

@@ -7,17 +7,14 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reo_cli.cli.send_file import SendFile
 from reo_cli.settings.table import READING
-from tests.conftest import CANARY, Run, World
+from tests.conftest import CANARY, Reo, World
 from tests.faults import FaultServer, answer
-
-Reo = Callable[..., Run]
 
 ROWS = "Company,Downloads,Day,Land\nacme.com,3,2026-09-01,DE\nreo.dev,5,2026-09-02,FR\n"
 MAPPED = "--map domain=Company --map count=Downloads --map event_at=Day --ignore Land".split()

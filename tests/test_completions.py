@@ -15,9 +15,7 @@ import pytest
 
 from reo_cli.cli.app import COMMANDS
 from tests import tables
-from tests.conftest import Env, Run, World
-
-Reo = Callable[..., Run]
+from tests.conftest import Env, Reo, World
 
 FOLDER = Path(__file__).parent.parent / "completions"
 FILES = {"bash": "reo.bash", "zsh": "_reo", "fish": "reo.fish"}

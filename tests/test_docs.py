@@ -16,10 +16,8 @@ from reo_cli.cli.help import FOLDER, titles
 from reo_cli.cli.pages import Command
 from reo_cli.errors import ExitCode, ReoError
 from tests import tables
-from tests.conftest import CANARY, Run, World
+from tests.conftest import CANARY, Reo, World
 from tests.screen import Player, console, picture, settled
-
-Reo = Callable[..., Run]
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

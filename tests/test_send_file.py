@@ -99,11 +99,8 @@ def test_an_empty_pipe_is_no_header_without_rows(desk: Desk, text: str, code: in
     ("args", "code"),
     [
         ("missing.csv", 66),
-        (".", 66),
         ("x.csv --rejects no/such/folder/r", 73),
         ("x.csv --ledger /dev/null/ledger.db", 73),
-        ("x.csv --endpoint http://example.com/", 78),
-        ("x.csv --profile nope", 78),
     ],
 )
 def test_what_is_found_before_the_first_request(
