@@ -21,11 +21,7 @@ def main() -> None:
     """Run reo with the arguments of the process and exit with its code."""
     gc.set_threshold(*GC_THRESHOLDS)
     if sys.stdout is None:  # it was closed: what is written to it is meant for nobody
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 1)
-        if sink != 1:
-            os.close(sink)
-        sys.stdout = os.fdopen(1, "w")
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         from reo_cli.cli.app import run
 
