@@ -1,7 +1,6 @@
 """The config file: what is wrong with it is named, and no write loses or reveals anything."""
 
 import os
-import re
 import stat
 import tempfile
 import tomllib
@@ -46,6 +45,8 @@ def refused(call: Callable[..., object], *args: Any) -> ReoError:
 
 # Reading
 
+BY_HAND = "mend it by hand; reo changes nothing"
+
 
 @pytest.mark.parametrize(
     ("text", "where", "hint"),
@@ -70,47 +71,28 @@ def refused(call: Callable[..., object], *args: Any) -> ReoError:
         ("[profiles.a]\nset.event_at = 2026-01-01", "2: `profiles.a.set.event_at`: is n", ""),
         ("[profiles.a]\nextra = 'maybe'", "2: `profiles.a.extra`: is unknown", "error, meta, ig"),
         ("[profiles.a]\nid_from = [\n'domain',\n'x'\n]", "2: `profiles.a.id_from`: names", ""),
-        (
-            "[profiles.a]\nsql = '''\nset.count = 1\n'''\nset.count = []",
-            "5: `profiles.a.set.count`",
-            "",
-        ),
-        (
-            "[profiles.a]\nonly = [\n'a = 1',\n'b = 2'\n]\nonl = 1",
-            "6: `profiles.a.onl`: is not",
-            "",
-        ),
+        ("[profiles.a]\nsql = '''\nsheet = 1\n'''\nsheet = []", "5: `profiles.a.sheet`: is n", ""),
+        ("[profiles.a]\nonly = [\n'x = 1',\n'y = 2'\n]\nx = 1", "6: `profiles.a.x`: is not", ""),
         ("# one\n'account#' = 1", "2: `account#`: is not a setting", ""),
         ("[profiles.a]\nid_from = [1]", "2: `profiles.a.id_from`: is not a list", ""),
+        ("timeout = 1\nretries = \n", "2: the config file is not valid TOML", BY_HAND),
+        ("timeout = 1\n\ntimeout = 2\n", "3: the config file is not valid TOML", BY_HAND),
+        ("x = " + "[" * 5000, "1: the config file is not valid TOML: maximum recursion", BY_HAND),
+        (f'api_key = "{KEY}" x', "1: the config file is not valid TOML", BY_HAND),
+        (f'# ours\napi_key = "{KEY}\n', "2: the config file is not valid TOML", BY_HAND),
+        (f"api_key = {KEY}", "1: the config file is not valid TOML", BY_HAND),
+        (b"timeout = 1\n# caf\xe9\n", "2: the config file is not UTF-8", BY_HAND),
+        (b"#" * (1024 * 1024 + 1), " the config file is larger than 1 MiB", BY_HAND),
     ],
 )
-def test_faults_name_file_line_and_key(path: Path, text: str, where: str, hint: str) -> None:
+def test_faults_name_file_line_and_key(
+    path: Path, text: str | bytes, where: str, hint: str
+) -> None:
     write(path, text)
     error = refused(load, path)
     assert error.exit_code is ExitCode.CONFIG
     assert error.message.startswith(f"{path}:{where}")
     assert hint in error.hint
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        ("timeout = 1\nretries = \n", ":2: the config file is not valid TOML"),
-        ("timeout = 1\n\ntimeout = 2\n", ":3: the config file is not valid TOML"),
-        ("x = " + "[" * 5000, "not valid TOML.*recursion"),
-        (f'api_key = "{KEY}" x', ":1: the config file is not valid TOML"),
-        (f'# ours\napi_key = "{KEY}\n', ":2: the config file is not valid TOML"),
-        (f"api_key = {KEY}", ":1: the config file is not valid TOML"),
-        (b"timeout = 1\n# caf\xe9\n", ":2: the config file is not UTF-8"),
-        (b"#" * (1024 * 1024 + 1), "larger than 1 MiB"),
-    ],
-)
-def test_what_is_no_toml_names_its_line(path: Path, content: str | bytes, problem: str) -> None:
-    write(path, content)
-    error = refused(load, path)
-    assert error.exit_code is ExitCode.CONFIG
-    assert re.search(f"{path}.*{problem}", error.message)
-    assert error.hint == "mend it by hand; reo changes nothing"
 
 
 def test_what_the_file_may_look_like(path: Path) -> None:
@@ -157,9 +139,9 @@ DOCUMENTS = [
 @pytest.mark.parametrize(
     ("name", "profile", "text", "value"),
     [
-        ("retries", None, "7", 7),
-        ("timeout", None, "2.50", 2.5),
-        ("retries", "a", "7", 7),
+        ("retries", None, "7", "7"),
+        ("timeout", None, "2.50", "2.5"),
+        ("retries", "a", "7", "7"),
         ("map.meta.plan", "a", "Pl an", "Pl an"),
         ("map.domain", "a", "Company Domain", "Company Domain"),
         ("id_from", "new", "domain, event_at", ("domain", "event_at")),
@@ -177,7 +159,7 @@ def test_a_value_is_set_and_removed_and_comments_stay(
     write(path, document)
     set_one(path, name, text, profile)
     new = path.read_bytes().decode()
-    assert found() == (value if type(value) in (str, tuple) else str(value))
+    assert found() == value
     for comment in (line.partition("#")[2] for line in document.splitlines() if "#" in line):
         assert f"#{comment}" in new
     assert unset(path, profile, name)

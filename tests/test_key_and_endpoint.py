@@ -75,8 +75,8 @@ def test_what_looks_like_no_key(key: str, said: str) -> None:
         ("http://LOCALHOST:80", "http://localhost/"),
         ("http://127.0.0.1:8080/api", None),
         ("http://127.255.255.254/", None),
-        ("http://[::1]:8080/", None),
-        ("https://localhost:8443/", None),
+        ("http://[::1]:1/", None),
+        ("https://localhost:65535/", None),
     ],
 )
 def test_good_endpoints(url: str, normal: str | None) -> None:
