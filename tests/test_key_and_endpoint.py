@@ -133,13 +133,3 @@ def test_any_text_is_an_endpoint_or_an_error(url: str) -> None:
     assert parts.port is None or 0 < parts.port < 65536
     assert parts.path.startswith("/")
     assert check_endpoint(normal) == normal
-
-
-@given(st.text())
-def test_any_text_is_a_key_or_an_error(text: str) -> None:
-    try:
-        key = check_key(text)
-    except ReoError:
-        return
-    assert 8 <= len(key) <= 512
-    assert all(32 <= ord(char) < 127 for char in key)
