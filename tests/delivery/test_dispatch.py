@@ -72,7 +72,7 @@ ENDS: dict[str, tuple[Server, int, dict[str, int], Counts, int]] = {
     "the last fail": (failing("9", "10"), 10, {}, Counts(delivered=8, errored=2), 8 + 2 * 6),
     "--limit is of events": (after(1), 99, {"limit": 10}, Counts(delivered=10, unsent=89), 20),
     "--max-rejects 0": (always(REJECTED), 500, {"max_rejects": 0}, Counts(rejected=500), 500),
-    "delivered": (down_from(0.1, REJECTED), 500, {}, Counts(delivered=1, rejected=499), 500),
+    "one delivered": (down_from(0.1, REJECTED), 500, {}, Counts(delivered=1, rejected=499), 500),
 }
 
 
