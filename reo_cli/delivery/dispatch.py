@@ -14,7 +14,6 @@ from typing import Protocol
 
 from reo_cli.client.outcome import Outcome, Verdict
 from reo_cli.client.workers import Ended
-from reo_cli.delivery.book import Book
 from reo_cli.delivery.decide import Job
 from reo_cli.delivery.intake import Intake, Queue
 from reo_cli.delivery.pace import LONGEST_WAIT, Pace, Random, delay
@@ -70,7 +69,6 @@ class Dispatcher:
         policy: Policy,
         transport: Transport,
         intake: Intake,
-        book: Book,
         started: float,
         clock: Callable[[], float] = time.monotonic,
         random: Random = random.random,
@@ -80,7 +78,7 @@ class Dispatcher:
         self._transport = transport
         self._intake = intake
         self._queue = Queue(intake, policy.retries)
-        self._book = book
+        self._book = intake.book
         self._random = random
         self._now = clock
         self._under_way: set[Job] = set()

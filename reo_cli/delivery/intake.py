@@ -89,7 +89,7 @@ class Pipe(Iterator[Item | None]):
 
 
 class Intake:
-    """The events of all inputs, in their order.
+    """The events of all inputs, in their order; what needs no request is settled in the `book`.
 
     `limit` bounds those that are to be sent. With `wake` a pipe is read in a thread of its own,
     which calls it when there is more. A `rollup` takes all events: nothing can be sent before all
@@ -109,7 +109,7 @@ class Intake:
         self._left = deque(inputs)
         self._checker = checker
         self._decider = decider
-        self._book = book
+        self.book = book
         self._room = math.inf if limit is None else limit
         self._wake = wake
         self._rollup = rollup
@@ -153,7 +153,7 @@ class Intake:
             except ReoError:
                 continue  # the run has its error already
             if job is not None:
-                self._book.settle(job, "unsent", STOPPED)
+                self.book.settle(job, "unsent", STOPPED)
 
     def _next(self) -> Item | None:
         """Return the next item of all inputs; None when there is none now, or none any more."""
@@ -169,7 +169,7 @@ class Intake:
     def _open(self) -> Feed:
         now = self._input = self._left.popleft()
         self._decider.begin(now)
-        self._book.begin_input(now.index)
+        self.book.begin_input(now.index)
         self._feed = now.open()
         if self._wake and now.stop:
             self._feed = Pipe(self._feed, self._wake, now.stop)
@@ -178,12 +178,12 @@ class Intake:
     def _job(self, item: Item) -> Job | None:
         """Check a record; settle it unless it is an event that is to be sent."""
         if isinstance(item, Issue):
-            self._book.issue(item)
+            self.book.issue(item)
             return None
         if isinstance(item, Event):
             return self._job_of(item, ())
         if item.left_out:
-            self._book.skipped()
+            self.book.skipped()
             return None
         event, issues = self._checker.check(item)
         if event is not None:
@@ -192,12 +192,12 @@ class Intake:
         if payload is not None:
             payload["event_id"] = self._decider.id_of_invalid(item, payload, issues)
         if self._decider.is_ours(item.number):
-            self._book.invalid(item, issues, payload)
+            self.book.invalid(item, issues, payload)
         return None
 
     def _job_of(self, event: Event, issues: Sequence[Issue]) -> Job | None:
         """Decide over an event; settle it unless it is to be sent."""
-        book = self._book
+        book = self.book
         if self._rollup is not None:
             book.warn(issues)
             self._rollup.add(event, book.summed())

@@ -137,7 +137,7 @@ class _Run:
         kept = self._rejects if order.skip_invalid else ()
         book = Book(self._inputs, self._log, self._listener, rejects=kept)
         decider = Decider(order.identity)
-        self._check(Intake(inputs, self._checker, decider, book, rollup=rollup), book)
+        self._check(Intake(inputs, self._checker, decider, book, rollup=rollup))
         counts = sum_of(self._inputs)
         if book.broken or (counts.invalid and not order.skip_invalid):
             result.error = stops.invalid_input(counts.invalid, counts.read, order.skip_invalid)
@@ -165,7 +165,7 @@ class _Run:
             book.settle(job, "unsent", "dry run" if is_dry else "", body=body)
 
         limit = order.policy.limit if is_dry else None
-        self._check(Intake(inputs, self._checker, self._decider(), book, limit), book, settle)
+        self._check(Intake(inputs, self._checker, self._decider(), book, limit), settle)
         events = sum_of(self._inputs)
         counts = sum_of(result.inputs, events) if order.roll_up else events
         if counts.rejected:
@@ -181,7 +181,7 @@ class _Run:
             # that nothing is sent is known only now that all are checked
             again = Book([InputSummary("") for _ in self._inputs], IssueLog(0), self._listener)
             unsent = partial(again.settle, word="unsent", reason="nothing was sent")
-            self._check(Intake(inputs, self._checker, self._decider(), again), again, unsent)
+            self._check(Intake(inputs, self._checker, self._decider(), again), unsent)
 
     def _decider(self) -> Decider:
         order = self._order
@@ -189,9 +189,7 @@ class _Run:
         rehearses = self.result.dry_run and order.ledger is not None
         return Decider(order.identity, account, self._watch, rehearses=rehearses)
 
-    def _check(
-        self, intake: Intake, book: Book, settle: Callable[[Job], None] = lambda _: None
-    ) -> None:
+    def _check(self, intake: Intake, settle: Callable[[Job], None] = lambda _: None) -> None:
         """Take inputs through reading, check and decision; give what could be sent to `settle`.
 
         Raises ReoError for what stops it, `--max-time` (75) among it.
@@ -200,8 +198,8 @@ class _Run:
             while not intake.done:
                 self._time_left()
                 intake.take_some(AT_ONCE, settle)
-                self._meter.checking(book, share_read(self._sources))
-                book.flush()
+                self._meter.checking(intake.book, share_read(self._sources))
+                intake.book.flush()
 
     def _time_left(self) -> float:
         """Return the seconds left of `--max-time`; raises ReoError 75."""
@@ -256,7 +254,7 @@ class _Run:
         )
         limit, wake = order.policy.limit, workers.post
         intake = Intake(inputs, self._checker, self._decider(), book, limit, wake)
-        self._dispatcher = Dispatcher(order.policy, workers, intake, book, order.started)
+        self._dispatcher = Dispatcher(order.policy, workers, intake, order.started)
         signals.post_to(workers.post)
         with closing(book), closing(intake), closing(workers):
             try:

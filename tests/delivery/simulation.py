@@ -145,7 +145,7 @@ class Simulation:
         decider = Decider(Identity(), self.account)
         intake = Intake([source], Checker(Rules(NOW)), decider, book, limit=self.policy.limit)
         clock, chance = (lambda: self.seconds), random.Random(1).random
-        dispatcher = Dispatcher(self.policy, self, intake, book, 0.0, clock, chance)
+        dispatcher = Dispatcher(self.policy, self, intake, 0.0, clock, chance)
         for _ in dispatcher.turns():
             pass
         intake.close()
