@@ -364,3 +364,12 @@ def test_any_depth_is_accepted_and_recorded_or_refused(tmp_path: Path) -> None:
         statuses = [post(sandbox.url, body)[0] for body in bodies]
     assert set(statuses) == {200, 400}
     assert len((tmp_path / "record").read_text().splitlines()) == statuses.count(200)
+
+
+def test_a_bug_ends_it_and_is_told() -> None:
+    def bug(_: str) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Sandbox(on_request=bug) as sandbox:
+        post(sandbox.url)
+    assert sandbox.totals["requests"] == 1
