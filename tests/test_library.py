@@ -222,12 +222,9 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(sandbox: Sandbox) -> None:
 
 
 class Missing:
-    """As `pandas.NA`: it is not equal, nor unequal, to anything."""
+    """As `pandas.NA`: whether it is equal to anything cannot be told."""
 
-    def __ne__(self, _other: object) -> Any:
-        return self
-
-    def __bool__(self) -> bool:
+    def __ne__(self, _other: object) -> bool:
         raise TypeError("ambiguous")
 
     __hash__ = None  # type: ignore[assignment]

@@ -38,8 +38,9 @@ def needs(module: str, program: str = "") -> None:
         pytest.skip(f"{program} is not installed: apt-get install default-jre-headless")
 
 
-def run(folder: Path, script: str, *args: str, **env: str) -> Any:
-    """Run a script in a folder of its own; return the JSON that is its last line."""
+def run(folder: Path, name: str, script: str, *args: str, **env: str) -> Any:
+    """Run a script beside the example that it uses; return the JSON that is its last line."""
+    (folder / Path(name).name).write_text(example(name))
     (folder / "script.py").write_text(script)
     done = subprocess.run(
         [sys.executable, "script.py", *args],
@@ -114,13 +115,12 @@ print(json.dumps({"seconds": time.monotonic() - began, "partitions": usage_to_re
 def test_spark_delivers_every_event_though_an_executor_is_killed(tmp_path: Path) -> None:
     """Four partitions share the rate, each obeys 429, and the one that died is run again."""
     needs("pyspark", "java")
-    rows, rate = 400, 100
-    (tmp_path / "usage_to_reo.py").write_text(example("usage_to_reo.py"))
-    record = tmp_path / "record"
+    rows, rate, record = 400, 100, tmp_path / "record"
     options = SandboxOptions(record=record, rate_limit=80, api_key=CANARY)
     times: list[float] = []
     with Sandbox(options, lambda _: times.append(time.monotonic())) as server:
-        result = run(tmp_path, SPARK, str(rows), server.url, CANARY, PYSPARK_PYTHON=sys.executable)
+        given = str(rows), server.url, CANARY
+        result = run(tmp_path, "usage_to_reo.py", SPARK, *given, PYSPARK_PYTHON=sys.executable)
         totals = server.totals
     assert (tmp_path / "killed").read_text() == "once\n"
     sent = [json.loads(line) for line in record.read_text().splitlines()]
@@ -134,20 +134,20 @@ def test_spark_delivers_every_event_though_an_executor_is_killed(tmp_path: Path)
     print({**totals, **result, "most in a second": most})
 
 
+DASK = """
+import dask.bag, json, sys, usage_dask
+from reo_cli import Settings
+events = [{"domain": f"c{n}.com", "count": n, "event_at": "2026-11-01"} for n in range(90)]
+bag = dask.bag.from_sequence(events, npartitions=3)
+settings = Settings(endpoint=sys.argv[1], api_key=sys.argv[2], product_id="p", activity_type="a")
+if __name__ == "__main__": print(json.dumps(usage_dask.main(bag, settings)))
+"""
+
+
 def test_dask_maps_it_over_partitions(tmp_path: Path) -> None:
     needs("dask")
-    (tmp_path / "usage_dask.py").write_text(example("usage_dask.py"))
-    script = (
-        "import dask.bag, json, sys, usage_dask\nfrom reo_cli import Settings\n"
-        "events = [{'domain': f'c{n}.com', 'count': n, 'event_at': '2026-11-01'} "
-        "          for n in range(90)]\n"
-        "bag = dask.bag.from_sequence(events, npartitions=3)\n"
-        "settings = Settings(endpoint=sys.argv[1], api_key=sys.argv[2], product_id='p',\n"
-        "                    activity_type='a')\n"
-        "if __name__ == '__main__': print(json.dumps(usage_dask.main(bag, settings)))\n"
-    )
     with Sandbox() as server:
-        assert run(tmp_path, script, server.url, CANARY) == 90
+        assert run(tmp_path, "usage_dask.py", DASK, server.url, CANARY) == 90
         assert server.totals["distinct_event_ids"] == server.totals["accepted"] == 90
 
 
@@ -164,6 +164,5 @@ print(json.dumps(found))
 
 def test_airflow_imports_the_dag(tmp_path: Path) -> None:
     needs("airflow")
-    (tmp_path / "usage_to_reo.py").write_text(example("dags/usage_to_reo.py"))
-    found = run(tmp_path, AIRFLOW, AIRFLOW_HOME=str(tmp_path))
+    found = run(tmp_path, "dags/usage_to_reo.py", AIRFLOW, AIRFLOW_HOME=str(tmp_path))
     assert found == {"dag": "usage_to_reo", "tasks": ["send"], "retries": 3}
