@@ -18,9 +18,12 @@ from reo_cli.checks.checker import Checker
 from reo_cli.delivery.identity import (
     content_digest,
     derived_id,
+    id_but_for_count,
     id_from_fields,
     id_key,
+    place_id,
     request_body,
+    subject_of,
 )
 from reo_cli.events import Event, Rules
 from reo_cli.readers import ReadOptions, read
@@ -134,6 +137,14 @@ def test_golden_ids_from_fields(names: list[str], golden: str) -> None:
 )
 def test_golden_keys_under_which_ids_are_remembered(event_id: str | int, golden: str) -> None:
     assert id_key(event_id).hex() == golden
+
+
+def test_golden_ids_of_sums_and_of_places_and_a_golden_subject() -> None:
+    """Ledgers and rejects files hold them: in another form, events would count twice."""
+    plain = event(PLAIN)
+    assert id_but_for_count(plain) == "f16dbdf8e32ce055cce002fa9e130d87"
+    assert place_id(b"/data/x.csv", "a,b\n", 2) == "reject-4d330b6d19feff2536a6a772683fb1be"
+    assert subject_of(plain.payload) == 1491187513551388275
 
 
 # What an id depends on, and what not
