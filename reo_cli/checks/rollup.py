@@ -91,7 +91,8 @@ class RolledUp(NamedTuple):
 
     def __str__(self) -> str:
         """`1,000 records gave 998 events: they differ in meta.request_id`."""
-        text = f"{self.records:,} records gave {self.events:,} events"
+        numbers = (("record", self.records), ("event", self.events))
+        text = " gave ".join(f"{each:,} {word}{'s' * (each != 1)}" for word, each in numbers)
         return text + (f": they differ in {', '.join(self.differing)}" if self.differing else "")
 
     def ignoring(self, mapped: Container[str]) -> str:

@@ -140,11 +140,13 @@ class Rejects:
     def check(self, others: Sequence[Path] = ()) -> None:
         """Make sure, before the first request, that a file named by the user can be written.
 
-        Leaves nothing behind. Raises ReoError: 73 when it cannot be, 2 when it is one of `others`.
+        Leaves nothing behind. Raises ReoError: 73 when it cannot be, or holds something else, 2
+        when it is one of `others`.
         """
         if not self._explicit:
             return
         is_new = not os.path.lexists(self.path)
+        hint = "name another one with `--rejects FILE`"
         try:
             if any(_is_same(self.path, each) for each in others):
                 message = f"`{self.path}` is an input or the ledger: it cannot take the rejects"
@@ -153,12 +155,14 @@ class Rejects:
             try:
                 if is_new:  # also a full disk is found so
                     os.write(fd, b"\n")
+                elif self.path.is_file() and os.pread(fd, 80, 0).strip()[:1] not in (b"", b"{"):
+                    message = f"`{self.path}` is no rejects file, and nothing is added to it"
+                    raise ReoError(ExitCode.CANT_CREATE, "rejects_file", message, hint)
             finally:
                 os.close(fd)
                 if is_new:
                     self.path.unlink()
         except OSError as error:
-            hint = "name another one with `--rejects FILE`"
             raise self._fault(error, ExitCode.CANT_CREATE, hint) from None
 
     def add(self, rejects: Sequence[Reject]) -> int:

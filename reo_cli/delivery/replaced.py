@@ -22,13 +22,15 @@ AT_ONCE = 1000
 class Replaced(NamedTuple):
     """What the events of an input do to those delivered before.
 
-    `number` of its `events` replace some; `same` says that their counts did not change. `line` and
-    `record` are of the first, whose count was `before` and is `now`.
+    `number` of its `events` replace some, `equal` of them with the same count; `same` says that it
+    holds the same events under other ids. `line` and `record` are of the first, whose count was
+    `before` and is `now`.
     """
 
     input: int
     number: int
     events: int
+    equal: int
     same: bool
     line: int
     record: int
@@ -162,7 +164,7 @@ def _judged(
     is_newer = known > 0 and (fallen <= known or _is_most(number - fallen, number))
     if not (is_same or is_newer):
         return None
-    return Replaced(at, number, events, same == number or is_same, *first)
+    return Replaced(at, number, events, same, same == number or is_same, *first)
 
 
 def _is_most(part: int, whole: int) -> bool:

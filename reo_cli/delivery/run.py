@@ -286,7 +286,10 @@ class _Run:
             result.attempts = sending.attempts
         error, total = result.error, self._meter.total
         reason = error.reason if error else ""
-        can_go_on = not (result.dry_run or order.ledger is None or reason in HOPELESS)
+        begins_anew = order.resend and order.policy.limit is not None
+        can_go_on = not (
+            result.dry_run or order.ledger is None or begins_anew or reason in HOPELESS
+        )
         if error and reason in EARLY and total:
             done = counts.delivered + counts.already_delivered
             how_far = f"{done:,} of {total:,} events are delivered"

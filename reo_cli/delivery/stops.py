@@ -84,7 +84,8 @@ def replaced(found: "Replaced", file: str) -> str:
     of = f"{found.number:,} of {found.events:,} event{'s' * (found.events != 1)} of {file}"
     was, replace = ("was", "replaces") if found.number == 1 else ("were", "replace")
     if found.same:
-        return f"{of} {was} delivered before under other ids, with the same counts"
+        how_many = f"{found.equal:,} of them " * (found.equal < found.number)
+        return f"{of} {was} delivered before under other ids, {how_many}with the same counts"
     first = f"the first, line {found.line}, had count {found.before:,} and has {found.now:,}"
     return f"{of} {replace} what was delivered before with other counts: {first}"
 

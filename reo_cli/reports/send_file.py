@@ -48,7 +48,8 @@ class SendFileReport(Report[Summary]):
         """What became of the records, why the run is no success and what leads to one."""
         counts = result.counts
         came_of_it = ("delivered", "already_delivered", "invalid", "rejected")
-        died = result.error is not None and not any(getattr(counts, each) for each in came_of_it)
+        is_stopped = result.error is not None and not result.errors
+        died = is_stopped and not any(getattr(counts, each) for each in came_of_it)
         error, hints = result.error or _undelivered(result), _next_steps(result)
         leads = not result.error or (result.resume and result.error.reason == "max_time")
         if error is not None and hints and leads:
@@ -59,7 +60,7 @@ class SendFileReport(Report[Summary]):
             result.status,
             result.exit_code,
             shape=_shape(result, error),
-            blocks=[[events] * bool(result.inputs)] if screen and died else _blocks(result, screen),
+            blocks=[[events] * bool(counts.read)] if screen and died else _blocks(result, screen),
             issues=result.issues,
             errors=[error],
             hints=hints,
@@ -119,8 +120,8 @@ def _facts(summary: Summary, *, counted: bool) -> list[Fact]:
     facts = []
     if summary.inputs:
         facts.append(Fact("result", _result(summary), "good" if is_well else "bad"))
-    if counted and not is_well:
-        facts.append(Fact("events", _counted(summary.sums if rolled_up else counts)))
+    if counted and not is_well and counts.read:
+        facts.append(Fact("events", _counted(counts)))
     if rolled_up is not None and rolled_up.open_bucket:
         facts.append(Fact("rolled up", roll_up_text(rolled_up)))
     if counts.skipped:

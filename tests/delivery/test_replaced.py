@@ -61,6 +61,9 @@ def test_what_other_options_make_of_the_same_rows_is_stopped(desk: Desk) -> None
     (issue,) = run.json["issues"]
     assert (issue["line"], issue["severity"], issue["code"]) == (2, "error", "replaced")
     assert counts(desk.send(file, *IGNORED)) == {"already_delivered": 90}
+    grown = desk.csv([row(n, count=n + 1 + 5 * (n == 7), platform="linux") for n in range(90)])
+    run = stopped(desk, grown, *IGNORED, *TEST, number=90, events=90)
+    assert "89 of them with the same counts" in run.json["error"]["message"]
     stopped(desk, desk.csv([row(n) for n in range(100)]), *TEST, number=90, events=100)
     assert silent(desk.send(desk.csv([row(n) for n in range(102)]), *TEST))
 

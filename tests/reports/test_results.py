@@ -188,11 +188,18 @@ def test_the_numbers_of_a_table_have_colours_and_a_zero_is_no_news() -> None:
 
 def test_a_run_that_dies_at_once_tells_the_error_first() -> None:
     resume = "reo send-file usage.csv -p reoWebApp"
-    assert on_screen(report(one_input(Counts(unsent=9), error=KEY_REFUSED, resume=resume))) == (
+    died = one_input(Counts(unsent=9), errors=0, error=KEY_REFUSED, resume=resume)
+    assert on_screen(report(died)) == (
         "error: the API refused the key\nhint: get one\n"
         "hint: then, to go on:\n  reo send-file usage.csv -p reoWebApp\n"
         " events  9 read, 9 unsent\n"
     )
+
+
+def test_an_error_about_issues_stands_below_them() -> None:
+    lines = on_screen(report(one_input(Counts(), error=KEY_REFUSED))).splitlines()
+    assert lines[0] == " result  nothing was sent"
+    assert lines[-2:] == ["error: the API refused the key", "hint: get one"]
 
 
 @pytest.mark.parametrize("result", [TWO, VALIDATION._replace(issues=[COUNT])])
