@@ -4,9 +4,11 @@ A regular file must stay as it was when it was opened; a pipe can be read only o
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -133,6 +135,8 @@ def open_source(name: str) -> Source:
 
 def _open_stdin(name: str) -> Source:
     try:
+        if sys.__stdin__ is None:  # the first file that was opened has its number by now
+            raise OSError(errno.EBADF, "")
         file = cast(BinaryIO, os.fdopen(os.dup(0), "rb"))
     except OSError as fault:
         message, hint = (
