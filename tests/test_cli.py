@@ -159,6 +159,12 @@ def test_options_in_use_are_saved_as_a_profile(reo: Reo, world: World, command: 
         "set": {"activity_type": "pull", "product_id": "cli"},
     }
     assert reo(*read, "--profile", "pulls", env=env).code == 0
+    path.write_text(path.read_text() + "[profiles.pulls.default]\ncount = '3'\n")
+    path.write_text("profiles.'a b' = {extra = 'ignore', timeout = 9}\n" + path.read_text())
+    saved = reo(*read, "--profile", "pulls", "--save-profile", "a b", env=env)
+    assert (saved.code, "--profile 'a b'" in saved.stderr) == (0, True)
+    profiles = tomllib.loads(path.read_text())["profiles"]
+    assert profiles["a b"] == {"timeout": 9, **profiles["pulls"]}, "nothing is left of the old"
 
 
 @pytest.mark.parametrize("command", [EVENT, FILE], ids=lambda words: words[0])

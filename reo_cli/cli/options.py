@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reo_cli.cli import completion, parsing
 from reo_cli.cli.command import Options, option
 from reo_cli.settings.table import READING as READING_KEYS
+from reo_cli.text import pasted
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -142,8 +143,9 @@ class Reading(Options):
         from reo_cli.settings.edit import write
 
         path = settings.config_path
-        write(path, self.save_profile, self._in_use())
-        talk.note(f"`--profile {self.save_profile}` reads so from now on: it is in `{path}`")
+        write(path, self.save_profile, self._in_use(), anew=True)
+        name = pasted(self.save_profile)
+        talk.note(f"`--profile {name}` reads so from now on: it is in `{path}`")
 
     def _in_use(self) -> dict[str, Any]:
         """Return what a profile has to hold to read as this command does, by place in it."""

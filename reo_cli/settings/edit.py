@@ -51,11 +51,15 @@ def set_values(path: Path, profile: str | None, texts: Mapping[str, str], cwd: P
     write(path, profile, {name: _toml_value(name, text, cwd) for name, text in texts.items()})
 
 
-def write(path: Path, profile: str | None, values: Mapping[str, Any]) -> None:
-    """Write values as TOML has them, as `set_values` does."""
+def write(
+    path: Path, profile: str | None, values: Mapping[str, Any], *, anew: bool = False
+) -> None:
+    """Write values as TOML has them, as `set_values` does; `anew`: instead of all of `READING`."""
 
     def change(document: Table) -> None:
         table = document if profile is None else _below(_below(document, "profiles"), profile)
+        for name in READING if anew else ():
+            table.pop(name, None)
         for name, value in values.items():
             head, dot, _ = name.partition(".")
             if dot:
