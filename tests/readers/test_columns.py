@@ -11,6 +11,7 @@ from reo_cli.errors import ExitCode, ReoError
 from reo_cli.events import NAMES
 from reo_cli.readers import ReadOptions
 from reo_cli.readers.options import CommandLine, require_one_field_each
+from reo_cli.readers.suggest import suggestion
 from reo_cli.records import Issue, Record
 from reo_cli.text import pasted
 from tests.readers.reading import ALL, STRICT, as_in_a_shell, items, told
@@ -98,6 +99,12 @@ def test_suggestions(field: str) -> None:
         assert isinstance(record, Record)
         mapped = f"--map {pasted(f'{field}={name.strip()}')}"
         assert ((mapped if field else "--map") in record.faults[0].hint) is bool(field), name
+        assert suggestion(name) == (field or None)
+        # A single event has no options for its keys.
+        (record,) = items(json.dumps({name: None}), mine, command=None)
+        likely = f"did you mean {field} for `" if field else "other keys belong in `meta`"
+        assert isinstance(record, Record)
+        assert record.faults[0].hint.startswith(likely)
 
 
 @pytest.mark.parametrize(

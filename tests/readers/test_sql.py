@@ -174,7 +174,9 @@ def test_a_signal_ends_a_query_and_no_rows_are_left(world: World, number: int, c
     words = ("validate", "x.csv", "--sql", query)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with world.start(*words, env={"TMPDIR": str(temporary)}, **pipes) as process:
-        time.sleep(1.5)
+        while not any(temporary.iterdir()):
+            time.sleep(0.05)
+        time.sleep(1)
         process.send_signal(number)
         _, err = process.communicate(timeout=10)
     assert (process.returncode, b"Traceback" in err) == (code, False)
