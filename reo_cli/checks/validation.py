@@ -165,7 +165,7 @@ def validate(
 
     try:
         if options.sql:
-            from reo_cli.readers.sql import NAME
+            from reo_cli.readers.queried import NAME
 
             check_file(NAME, lambda: _queried(names, options))
         for name in () if options.sql else names:
@@ -188,7 +188,7 @@ def validate(
 
 def _queried(names: Sequence[str], options: ReadOptions) -> tuple[Source, ReadOptions]:
     """Return the rows of `--sql` over all inputs, which are one input."""
-    from reo_cli.readers.sql import queried
+    from reo_cli.readers.queried import queried
 
     with ExitStack() as stack:
         sources = [stack.enter_context(closing(open_source(name))) for name in names]

@@ -95,7 +95,7 @@ def inputs(
     """
     reading, origins = order.reading, [_origin_of(each) for each in sources]
     if reading.sql:
-        from reo_cli.readers.sql import queried
+        from reo_cli.readers.queried import queried
 
         origins = [b"\0".join([reading.sql.encode(), *origins])]
         rows, reading = queried(sources, reading)

@@ -4,28 +4,21 @@ The only place that imports duckdb, which is the extra `sql`. The query is run o
 a file without a name, which is gone whatever happens to the process.
 """
 
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from reo_cli.errors import ExitCode, ReoError, start
-from reo_cli.readers import by_content, by_suffix, empty_pipe
-from reo_cli.readers.csvfile import detect_delimiter
-from reo_cli.readers.options import ReadOptions
-from reo_cli.readers.source import BLOCK, Source, snapshot
-from reo_cli.readers.text import Lines, Stream, Unreadable, unpacked
+from reo_cli.readers.source import BLOCK
+from reo_cli.readers.text import Stream
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WHOLE = "SELECT * FROM input"
 """The query of a Parquet file without one."""
-
-NAME = "query"
-"""What issues call the one input that the rows of a query are."""
 
 COLUMNS_TOLD = 30
 
@@ -76,7 +69,7 @@ def rows_of(query: str, parts: Sequence[Part], memory: str) -> IO[bytes]:
                 yield database
                 _require_one(database, query)
                 _define(database, parts)
-                _copy(database, query, _path_of(rows))
+                _copy(database, query, path_of(rows))
 
         try:
             _apart(work())
@@ -119,44 +112,12 @@ def _apart(work: "Iterator[DuckDBPyConnection]") -> None:
         raise faults[0]
 
 
-class Rows(Source):
-    """The rows of a query, in a file that has no name to be opened by again: `end` closes it."""
-
-    def close(self) -> None:
-        """Keep it open: it may be read once more."""
-
-    def end(self) -> None:
-        """Give it up."""
-        self.file.close()
-
-
-def queried(sources: Sequence[Source], options: ReadOptions) -> tuple[Rows, ReadOptions]:
-    """Return the rows of `--sql` over all inputs as one input, and how that is read.
-
-    Raises ReoError like `rows_of`, and 74 when an input changes meanwhile.
-    """
-    with ExitStack() as spools:
-        parts = [_part(source, options, spools) for source in sources]
-        rows = rows_of(options.sql or WHOLE, parts, options.sql_memory)
-    for source in sources:
-        if not source.streamed:
-            source.rewind()
-            source.verify_unchanged()
-            source.close()
-    file = cast(BinaryIO, rows)
-    source = Rows(NAME, NAME, file, streamed=False, snapshot=snapshot(os.fstat(rows.fileno())))
-    plain = options._replace(
-        format="ndjson", encoding=None, skip_lines=0, header=(), records="", sheet=None
-    )
-    return source, plain
-
-
 def parquet_rows(name: str, path: str | None, stream: Stream, memory: str) -> IO[bytes]:
     """Return the rows of a Parquet file as NDJSON; one from a pipe has no `path`."""
     if path is not None:
         return rows_of(WHOLE, [Part(name, path, "parquet")], memory)
     with spooled(stream) as file:
-        return rows_of(WHOLE, [Part(name, _path_of(file), "parquet")], memory)
+        return rows_of(WHOLE, [Part(name, path_of(file), "parquet")], memory)
 
 
 def spooled(stream: Stream) -> IO[bytes]:
@@ -171,51 +132,9 @@ def spooled(stream: Stream) -> IO[bytes]:
     return file
 
 
-def _path_of(file: IO[bytes]) -> str:
+def path_of(file: IO[bytes]) -> str:
+    """Return a path by which DuckDB opens a file that has no name."""
     return f"/dev/fd/{file.fileno()}"
-
-
-def _part(source: Source, options: ReadOptions, spools: ExitStack) -> Part:
-    """Look at an input's start: DuckDB is told what reo would take it for."""
-    stream, path = Stream(source.read), source.path
-    if source.streamed:
-        if not stream.peek(1):
-            raise empty_pipe(source.name)
-        file = spools.enter_context(spooled(stream))
-        file.seek(0)
-        stream, path = Stream(file.read), _path_of(file)
-    else:
-        source.rewind()
-    head = stream.peek(16)
-    kind = by_suffix(source.path) if options.format == "auto" else options.format
-    if kind == "parquet" or (kind is None and head.startswith(b"PAR1\x15")):
-        part = Part(source.name, path, "parquet")
-    else:
-        part = _text_part(source.name, path, kind, stream, options)
-    if not source.streamed:  # there may be more inputs than descriptors
-        source.close()
-    return part
-
-
-def _text_part(
-    name: str, path: str, kind: str | None, stream: Stream, options: ReadOptions
-) -> Part:
-    """Look at the first line that says something."""
-    gzipped = stream.peek(2).startswith(b"\x1f\x8b")
-    lines = Lines(unpacked(stream), options.encoding)
-    above = 0
-    try:
-        while (text := lines.read()) and (
-            above < options.skip_lines or not text.strip(' \t\r\n,;|"\ufeff') or text[0] == "#"
-        ):
-            above += 1
-    except Unreadable as fault:
-        message = f"`{name}`: {fault.message}"
-        raise ReoError(ExitCode.INVALID, "unreadable", message, fault.hint) from fault
-    kind = kind or by_content(text)
-    delimiter = options.delimiter or ("\t" if kind == "tsv" else detect_delimiter(text, options))
-    encoding = None if lines.encoding.startswith("utf-8") else lines.encoding
-    return Part(name, path, kind, delimiter, encoding, gzipped, above, options.header)
 
 
 @contextmanager
