@@ -27,6 +27,8 @@ Progress = Callable[[int, float | None], None]
 
 PROGRESS_EVERY = 4096
 
+Opened = Callable[[], tuple[Source, ReadOptions]]
+"""Opens an input, and tells how it is read."""
 
 MOST_DISTINCT = 10_000
 """Distinct values counted exactly; more are that number "or more" (design.md)."""
@@ -133,27 +135,69 @@ def validate(
     what was wrong with the first such is in `Validation.error`. A signal ends it with what was
     found so far.
     """
-    rollup = roll_up.begin() if roll_up else None
-    repeats, totals = Repeats(), TotalsCounter()
-    files: list[FileResult] = []
+    run = _Run(checker, log, progress, roll_up, is_alone=len(names) == 1)
     error = rolled_up = None
-    repeated = 0
+    try:
+        if options.sql:
+            from reo_cli.readers.queried import NAME
 
-    def check_file(name: str, opened: Callable[[], tuple[Source, ReadOptions]]) -> None:
+            run.check(NAME, partial(_queried, names, options))
+        for name in () if options.sql else names:
+            run.check(name, partial(_opened, name, options))
+        run.find_repeats()
+        rolled_up = run.rollup.result() if run.rollup else None
+    except ReoError as stop:  # a signal, or no room for what must be remembered
+        error = stop
+    error = error or next((each.error for each in run.files if each.error), None)
+    places = {name: at for at, name in enumerate(names)}
+    issues = sorted(
+        log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
+    )
+    found = (run.files, run.totals.result(), issues, error, run.repeated, log.commands(options))
+    return Validation(*found, rolled_up)
+
+
+class _Run:
+    """What was found in the inputs of one run so far."""
+
+    def __init__(
+        self,
+        checker: Checker,
+        log: IssueLog,
+        progress: Progress,
+        roll_up: "Plan | None",
+        *,
+        is_alone: bool,
+    ) -> None:
+        self._checker = checker
+        self._log = log
+        self._progress = progress
+        self._is_alone = is_alone  # there is one input, of which the share can be told
+        self._repeats = Repeats()
+        self.rollup = roll_up.begin() if roll_up else None
+        self.totals = TotalsCounter()
+        self.files: list[FileResult] = []
+        self.repeated = 0
+        """Records that are invalid because of another one only."""
+
+    def check(self, name: str, opened: Opened) -> None:
+        """Read and check one input; raises ReoError for what ends the run."""
         result, own = FileResult(name), TotalsCounter()
-        files.append(result)
-        repeats.begin_file(name)
-        keep = partial(rollup.add, at_input=len(files) - 1) if rollup else repeats.add
+        self.files.append(result)
+        self._repeats.begin_file(name)
+        keep = self._repeats.add
+        if self.rollup:
+            keep = partial(self.rollup.add, at_input=len(self.files) - 1)
         try:
             source, reading = opened()
             with closing(source):
-                for event in _checked(read(source, reading), result, checker, log):
+                for event in _checked(read(source, reading), result, self._checker, self._log):
                     if event is not None:
                         own.add(event.payload)
                         keep(event)
                     if not result.read % PROGRESS_EVERY:
-                        share = share_read([source]) if len(names) == 1 else None
-                        progress(sum(each.read for each in files), share)
+                        share = share_read([source]) if self._is_alone else None
+                        self._progress(sum(each.read for each in self.files), share)
                 source.verify_unchanged()
         except (Interrupted, ScratchFailed):
             raise
@@ -161,29 +205,18 @@ def validate(
             result.error = system_limit(fault) or fault
         finally:
             result.totals = own.result()
-            totals.merge(own)
+            self.totals.merge(own)
 
-    try:
-        if options.sql:
-            from reo_cli.readers.queried import NAME
+    def find_repeats(self) -> None:
+        """Count the events that repeat others, or have the id of another."""
+        for at, issue in self._repeats.find():
+            errors = self.files[at].note([issue], self._log)
+            self.files[at].invalid += errors
+            self.repeated += errors
 
-            check_file(NAME, lambda: _queried(names, options))
-        for name in () if options.sql else names:
-            check_file(name, lambda: (open_source(name), options))  # noqa: B023 - called at once
-        for at, issue in repeats.find():
-            errors = files[at].note([issue], log)
-            files[at].invalid += errors
-            repeated += errors
-        rolled_up = rollup.result() if rollup else None
-    except ReoError as stop:  # a signal, or no room for what must be remembered
-        error = stop
-    error = error or next((each.error for each in files if each.error), None)
-    places = {name: at for at, name in enumerate(names)}
-    issues = sorted(
-        log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
-    )
-    hints = log.commands(options, checker.needed)
-    return Validation(files, totals.result(), issues, error, repeated, hints, rolled_up)
+
+def _opened(name: str, options: ReadOptions) -> tuple[Source, ReadOptions]:
+    return open_source(name), options
 
 
 def _queried(names: Sequence[str], options: ReadOptions) -> tuple[Source, ReadOptions]:
