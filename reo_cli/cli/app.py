@@ -165,7 +165,7 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 
 def _usage(error: Any) -> ReoError:
     """Say what is wrong with the command line, and the nearest to it or where its help is."""
-    named = sys.argv[1] if sys.argv[1] in COMMANDS else ""
+    named = next((word for word in sys.argv[1:2] if word in COMMANDS), "")
     where = error.ctx.command_path if error.ctx else f"reo {named}".strip()
     message = error.format_message().partition(" (Possible options:")[0].rstrip(".")
     choices = getattr(getattr(getattr(error, "param", None), "type", None), "choices", ())
