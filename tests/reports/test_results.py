@@ -68,6 +68,11 @@ FACTS: list[tuple[Any, str, int]] = [
         0,
     ),
     (
+        VALIDATION._replace(rolled_up=ROLLED_UP._replace(records=1, events=1, left_out=0)),
+        "rolled up: 1 record gave 1 event: they differ in user_agent\n",
+        65,
+    ),
+    (
         replace(DELIVERED, status="rejected", exit_code=ExitCode.DATA, http_status=400),
         "rejected: event_id 4f1c, HTTP 400, 1 attempt, 142 ms\n",
         1,
