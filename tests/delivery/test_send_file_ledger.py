@@ -250,19 +250,9 @@ def test_what_a_run_makes_is_private_under_any_umask(desk: Desk, umask: int) -> 
     }
 
 
-FULL = """
-import reo_cli.checks.scratch as home
-scratch = home.scratch
-def full(*tables):
-    made = scratch(*tables)
-    made.execute("PRAGMA max_page_count = 1")
-    return made
-home.scratch = full
-"""
-
-
 def test_a_full_temporary_folder_is_a_clear_error(desk: Desk) -> None:
-    run = desk.send(desk.csv(rows(500)), code=FULL)
+    code = "from reo_cli.checks import scratch; scratch._SETTINGS += 'PRAGMA max_page_count = 4;'"
+    run = desk.send(desk.csv(rows(500)), code=code)
     assert (run.code, run.json["error"]["reason"]) == (74, "scratch_failed")
     assert "SQLITE_TMPDIR" in run.json["error"]["hint"]
     assert desk.server.requests == []
