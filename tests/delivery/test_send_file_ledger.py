@@ -183,8 +183,10 @@ def test_resend_sends_what_was_delivered_with_the_same_ids(desk: Desk) -> None:
     assert sorted(map(str, desk.server.accepted[:7])) == sorted(map(str, desk.server.accepted[7:]))
     assert counts(desk.send(file)) == {"already_delivered": 8}
     assert desk.ledger_holds() == 7
-    run = desk.send(file, "--resend", "--limit", "3")
-    assert f"to go on, `reo send-file {file} --resend --limit 3" in run.stderr
+    assert "to go on" not in desk.send(file, "--resend", "--limit", "3").stderr, "the same three"
+    desk.server.script = refusing(lambda payload: payload["event_id"] == "a", 500)
+    run = desk.send(file, "--resend", "--retries", "0")
+    assert f"to go on, `reo send-file {file} --resend --retries 0" in run.stderr
     assert "again with the same ids" in run.stderr
 
 
