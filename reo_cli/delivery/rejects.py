@@ -29,9 +29,6 @@ SUFFIX = ".reo-rejects"
 RAW_LIMIT = 4096
 """Bytes kept of what could not be parsed (design.md, Rejects)."""
 
-NAME_LIMIT = 255
-"""Bytes a file's name may have."""
-
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that can be ours: a record of 1 MiB, every character escaped."""
 
@@ -86,7 +83,7 @@ def default_path(input_name: str, state_folder: Path) -> Path:
     if input_name == STDIN or not source.is_file():
         return state_folder / "rejects" / f"stdin{SUFFIX}"
     beside = source.with_name(source.name + SUFFIX)
-    if len(os.fsencode(beside.name)) <= NAME_LIMIT and _can_append(beside):
+    if len(os.fsencode(beside.name)) <= 255 and _can_append(beside):  # bytes of a file's name
         return beside
     mark = blake2b(os.fsencode(source.absolute()), digest_size=4).hexdigest()
     return state_folder / "rejects" / f"{source.name[:60]}-{mark}{SUFFIX}"
