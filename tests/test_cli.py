@@ -56,7 +56,7 @@ EMPTY = "a variable in the command is empty"
 MISTYPED = [
     ("", 2, "Usage: reo [OPTIONS] COMMAND"),
     ("send --cuont 1", 2, "did you mean `--count`?"),
-    ("send --count", 2, "for all there is: `reo send --help`"),
+    ("send --count", 2, "all options: `reo send --help`"),
     ("validate a.csv --mpa domain=x", 2, "did you mean `--map`?"),
     ("validate a.csv --map =x", 2, "write --map FIELD=VALUE"),
     ("validate a.csv --map count=x --map count=y", 2, "gives `count` a second time"),

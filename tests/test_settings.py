@@ -342,7 +342,7 @@ def test_5_8_an_endpoint_needs_the_key_beside_it(
     assert (error.exit_code, error.reason) == (ExitCode.CONFIG, "foreign_endpoint")
     settings = files.resolve(dotenv, **given, offline=True)
     assert settings.values["endpoint"].source == "default"
-    assert settings.warnings[-1] == f"{error.message}: nothing would be sent"
+    assert settings.warnings[-1] == f"{error.message}: sending would stop (78)"
     assert f"`{files.cwd / '.env'}`" in error.message
     source = settings.values["api_key" if settings.api_key else "api_key_file"].source
     assert ("`REO_API_KEY` is set, but empty" if source == ".env" else source) in error.message

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -97,14 +98,26 @@ def test_exit_0_is_not_for_a_system_exit_from_inside(world: World) -> None:
     assert (done.code, "a bug in reo: SystemExit" in done.stderr) == (70, True)
 
 
-@pytest.mark.parametrize("command", [["validate", "-"], ["send-file", "-", "--dry-run"]])
-def test_a_person_is_told_that_input_is_awaited(world: World, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "code"), [("validate -", 65), ("send-file - --sandbox", 1), ("send --json -", 65)]
+)
+def test_a_person_is_told_that_input_is_awaited(world: World, command: str, code: int) -> None:
+    """No bar stands where the person types."""
     ours, theirs = os.openpty()
-    process = world.start(*command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = world.start(
+        *command.split(),
+        env={"TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
     os.close(theirs)
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"reading from the terminal, end with Ctrl-D\n"
+    told = b""
+    while b"reading from the terminal, end with Ctrl-D\r\n" not in told:
+        told += os.read(ours, 1000)
+    time.sleep(0.5)
     os.write(ours, b"{}\n\x04")
     process.communicate(timeout=60)
+    told += os.read(ours, 1000)
     os.close(ours)
-    assert process.returncode == 65
+    assert (process.returncode, b"\x1b[K" in told) == (code, False)

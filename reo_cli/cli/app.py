@@ -172,7 +172,7 @@ def _usage(error: Any) -> ReoError:
     near = [*(getattr(error, "possibilities", None) or ())]
     if choices and "'" in error.message:
         near = list(filter(None, [nearest(error.message.split("'")[1], choices)]))
-    hint = f"for all there is: `{where} --help`"
+    hint = f"all options: `{where} --help`"
     if near:
         hint = f"did you mean `{near[0]}`?"
     elif where == "reo send" and "unexpected extra argument" in message:

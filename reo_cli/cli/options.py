@@ -78,13 +78,13 @@ class Reading(Options):
     )
     ignore: Sequence[str] = reading("--ignore COLUMN  Leave this column or key out.", many=True)
     only: "dict[str, frozenset[str]]" = reading(
-        "--only COLUMN=VALUE  Take the records that have this value; another of the column is "
-        "another way.",
+        "--only COLUMN=VALUE  Take only records with this value; several of a column are "
+        "alternatives.",
         parsing.conditions,
         many=True,
     )
     skip: "dict[str, frozenset[str]]" = reading(
-        "--skip COLUMN=VALUE  Leave out the records that have this value; an empty one is none.",
+        "--skip COLUMN=VALUE  Leave out records with this value; an empty one stands for none.",
         parsing.conditions,
         many=True,
     )

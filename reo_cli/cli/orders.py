@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reo_cli.cli import options as opt
 from reo_cli.cli.command import Options, filled
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reo_cli.checks.rollup import Plan
     from reo_cli.client import Target
     from reo_cli.readers import ReadOptions
-    from reo_cli.reports import Talk
+    from reo_cli.reports import Report
     from reo_cli.settings import Settings
 
 
@@ -135,10 +135,11 @@ def goal(options: opt.Sending, settings: "Settings", stack: ExitStack) -> Goal:
     return Goal(endpoint, source, key, target)
 
 
-def tell_of_terminal(files: Sequence[str], talk: "Talk") -> None:
-    """Say that input is awaited where a person might wait for output."""
+def tell_of_terminal(files: Sequence[str | None], report: "Report[Any]") -> None:
+    """Say that input is awaited where a person might wait for output; a bar is in its way."""
     if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
-        talk.note("reading from the terminal, end with Ctrl-D")
+        report.note("reading from the terminal, end with Ctrl-D")
+        report.hide_progress()
 
 
 def require_inputs(names: Sequence[str]) -> None:

@@ -94,6 +94,7 @@ def send(options: Send) -> int:
     report = options.reported(SendReport)
     with ExitStack() as stack, Signals() as signals, report:
         settings = options.settings(report.talk, offline=options.dry_run or options.sandbox)
+        orders.tell_of_terminal([options.json], report)
         order = _order(options, settings, stack, report)
         key = order.target.key if order.target else ""
         report.talk.err.mask.hide(key)

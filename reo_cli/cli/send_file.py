@@ -98,7 +98,7 @@ def send_file(options: SendFile) -> int:
     with ExitStack() as stack, Signals() as signals, report:
         settings = options.settings(talk, offline=options.dry_run or options.sandbox)
         order = order_of(options, settings, stack)
-        orders.tell_of_terminal(options.files, talk)
+        orders.tell_of_terminal(options.files, report)
         talk.err.mask.hide(order.key or "")
         log = IssueLog(options.max_issues, listen=report.issue)
         from reo_cli.delivery.run import upload  # in here, as a Python may lack SQLite

@@ -55,7 +55,7 @@ def validate(options: Validate) -> int:
     with report:
         settings = options.settings(talk, offline=True)
         read_options, rules, plan = reading(options, settings)
-        tell_of_terminal(options.files, talk)
+        tell_of_terminal(options.files, report)
 
         def progress(read: int, share: float | None) -> None:
             elapsed = time.monotonic() - started

@@ -108,9 +108,14 @@ class Report(Generic[ResultT]):
         """Show an attempt under `-v`: `1f3a… attempt 2: delivered, HTTP 200`."""
         if self.talk.is_verbose:
             status = f"HTTP {outcome.http_status}" if outcome.http_status else ""
-            reason = outcome.reason if outcome.reason != status else ""
-            said = ", ".join(filter(None, (str(outcome.verdict), status, reason)))
+            if outcome.reason.startswith(status):
+                status = ""
+            said = ", ".join(filter(None, (str(outcome.verdict), status, outcome.reason)))
             self.talk.verbose(f"{event_id} attempt {attempt}: {said}")
+
+    def hide_progress(self) -> None:
+        """Show none from now on."""
+        self._meter = None
 
     def progress(self, progress: "Progress") -> None:
         """Tell where the run stands; call it as often as you like, and once a second at least."""

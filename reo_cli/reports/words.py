@@ -43,5 +43,6 @@ def roll_up_text(rolled_up: "RolledUp") -> str:
     """`1,000 records gave 12 events; 30 more from 2026-08-02 on are left out: it is not over`."""
     if not rolled_up.left_out:
         return str(rolled_up)
-    left_out = f"{rolled_up.left_out:,} more from {rolled_up.open_bucket} on are left out"
+    are = "is" if rolled_up.left_out == 1 else "are"
+    left_out = f"{rolled_up.left_out:,} more from {rolled_up.open_bucket} on {are} left out"
     return f"{rolled_up}; {left_out}: it is not over"

@@ -238,7 +238,7 @@ def _entry(name: str, key: str, value: Any) -> Any:
         return tuple(texts)
     text = _text(name, value)
     if text and text not in CHOICES.get(key, [text]):
-        raise Fault(name, "is unknown", f"it is one of {', '.join(CHOICES[key])}")
+        raise Fault(name, "cannot be this", f"it is one of {', '.join(CHOICES[key])}")
     if key in BY_KEY and text.strip():
         try:
             parse(BY_KEY[key], text)

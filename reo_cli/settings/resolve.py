@@ -268,7 +268,7 @@ def _hold_back_endpoint(
     if key is not None and not offline:
         hint = "name the file with --env-file if you trust it, or give --no-env-file"
         raise ReoError(ExitCode.CONFIG, "foreign_endpoint", message, hint)
-    warnings.append(message if key is None else f"{message}: nothing would be sent")
+    warnings.append(message if key is None else f"{message}: sending would stop (78)")
     found.remove(endpoint)
 
 
