@@ -96,7 +96,11 @@ def where_words(options: Options) -> str:
 
     Not the two that are for one run: what is sent again then is known, and so is the new key.
     """
-    words: list[str] = []
+    from reo_cli.readers import by_suffix
+
+    rejects = getattr(options, "rejects", None)
+    is_odd = rejects and by_suffix(str(rejects)) not in (None, "json", "ndjson")
+    words = ["--format", "ndjson"] if is_odd else []
     for key, declared in options.declared.items():
         typed = options.typed.get(key)
         for_one_run = key in ("resend", "key_rotated")
