@@ -141,6 +141,10 @@ def test_lines_are_named_in_order_whatever_the_order_of_answers() -> None:
     assert "6 times: lines 2, 3, 4, 5, 6 … 9;" in shown(found, columns=80)
 
 
+def test_what_has_no_line_is_only_counted() -> None:
+    assert "\n  2 times\n" in shown(2 * [Issue("", 0, 0, "", "error", "odd")], columns=80)
+
+
 def test_warnings_come_first_and_a_record_has_one_head() -> None:
     both = thousands(17, field="domain", message="is missing", hint="", code="missing")
     lines = shown([thousands(17), both, MAILBOX], columns=80).splitlines()

@@ -9,6 +9,16 @@ from reo_cli.reports import Streams
 from tests.reports.samples import on_screen
 
 
+def test_a_reader_that_went_away_is_no_fault() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as file:
+        streams = Streams(file, None, {})
+        streams.out.lines("one")
+        streams.out.lines("two")
+    assert streams.out.fault is None
+
+
 def test_closed_and_missing_streams_are_silent(tmp_path: Path) -> None:
     file = (tmp_path / "out").open("w")
     streams = Streams(file, None, {})
