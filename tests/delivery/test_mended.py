@@ -156,12 +156,13 @@ def test_three_days_of_all_files_make_one_rejects_file(desk: Desk) -> None:
 
 
 def test_a_rejects_file_of_any_name_makes_none_of_its_own(desk: Desk) -> None:
-    """And a sandbox run leaves none behind."""
+    """And a sandbox run leaves none behind. An invalid record keeps an id of its own."""
     kept = desk.world.folder / "kept.ndjson"
-    file = desk.csv([row(1), row(2, domain="refused.com"), row(3, count=BAD)])
+    file = desk.csv([row(1), row(2, domain="refused.com"), row(3, count=BAD, event_id="own")])
     tried = desk.send(file, "--skip-invalid", "--sandbox")
     assert (tried.code, tried.json["inputs"][0]["rejects_file"]) == (1, None)
     desk.send(file, "--skip-invalid", "--rejects", kept)
+    assert "own" in {line["payload"]["event_id"] for line in lines(kept)}
     before = kept.read_text()
     run = desk.send(kept, "--skip-invalid")
     assert (run.code, counts(run)) == (1, {"rejected": 1, "invalid": 1})
