@@ -153,8 +153,9 @@ def validate(
     issues = sorted(
         log.kept(), key=lambda each: (places.get(each.file, -1), each.line, each.record)
     )
-    found = (run.files, run.totals.result(), issues, error, run.repeated, log.commands(options))
-    return Validation(*found, rolled_up)
+    hints = log.commands(options, checker.needed)
+    totals = run.totals.result()
+    return Validation(run.files, totals, issues, error, run.repeated, hints, rolled_up)
 
 
 class _Run:
