@@ -496,7 +496,7 @@ def test_of_two_entries_the_later_one_stays(
     newest = NOW + max(day, -2) * DAY
     with opened(path) as ledger:
         record(account(ledger, name=name), event, at=NOW + day * DAY, content=TWO)
-    merge(path, other)
+    assert merge(path, other) == (3, 2), "a later entry of a known event is none that is new"
     with opened(path) as ledger:
         assert ledger.newest_before == newest
         assert account(ledger, name=name).find(event) == Known(kept[:8], newest)

@@ -134,14 +134,11 @@ class Account:
                     connection.execute(f"DELETE FROM {table} WHERE scope = ?", (other,))  # noqa: S608
             self._resolve()
 
-    def take(self, connection: sqlite3.Connection, database: str, other: int) -> int:
-        """Take the entries of a scope of `database` too, in the caller's transaction.
-
-        Returns how many were new or newer.
-        """
+    def take(self, connection: sqlite3.Connection, database: str, other: int) -> None:
+        """Take the entries of a scope of `database` too, in the caller's transaction."""
         values = {"own": self._scope(connection), "other": other}
-        changed = [connection.execute(sql.format(database), values).rowcount for sql in _TAKE]
-        return changed[0]
+        for sql in _TAKE:
+            connection.execute(sql.format(database), values)
 
     def with_others(self) -> "Account":
         """Return what `adopt` would make of this account, and change nothing: for a dry run."""

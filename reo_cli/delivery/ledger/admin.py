@@ -174,14 +174,15 @@ def merged(
         with Ledger.open(path, clock) as ledger, ledger.reading() as connection:
             connection.execute("ATTACH ? AS other", (str(copy),))
             with ledger.writing():
-                taken = 0
+                before = ledger.events()
                 for each in holdings:
                     if not (each.account or account or _is_of(connection, each, key)):
                         raise _whose(other)
                     own = Account(ledger, each.endpoint, key, each.account or account)
-                    taken += own.take(connection, "other", each.id)
+                    own.take(connection, "other", each.id)
                 if holdings:
                     ledger.stamp(connection, max(each.newest for each in holdings))
+                taken = ledger.events() - before
     read = sum(each.events for each in holdings)
     return LedgerResult("merge", describe(path), read=read, taken=taken)
 
