@@ -92,15 +92,16 @@ def command_line() -> str:
 
 
 def where_words(options: Options) -> str:
-    """Return the options that say where events go and what is remembered, to be pasted.
+    """Return the options that a run over the rejects needs too, to be pasted.
 
-    Not the two that are for one run: what is sent again then is known, and so is the new key.
+    They say where events go and what is remembered, and the format where the name of the file says
+    another. Not the two that are for one run: what is sent again then is known, and so is the key.
     """
     from reo_cli.readers import by_suffix
 
     rejects = getattr(options, "rejects", None)
-    is_odd = rejects and by_suffix(str(rejects)) not in (None, "json", "ndjson")
-    words = ["--format", "ndjson"] if is_odd else []
+    reads_as = by_suffix(str(rejects)) if rejects else None
+    words = ["--format", "ndjson"] if reads_as not in (None, "json", "ndjson") else []
     for key, declared in options.declared.items():
         typed = options.typed.get(key)
         for_one_run = key in ("resend", "key_rotated")
